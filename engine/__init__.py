@@ -1,0 +1,1 @@
+"""What the policy means: routing, filters, calendars, plans, steps; pure but for engine.system."""

@@ -1,0 +1,249 @@
+"""Chains: the hops that a path rides one after another, and how old its copies may get.
+
+RPO of a place: the longest time from the state that the place was sure to hold until the next
+state arrives there, each hop taking its whole limit, over the reference years. A consumer is sure
+to see a producer's run if it starts no earlier than that run's latest end, or waits for it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.feeds import Draft, product_location
+from engine.plan import Location, RouteLine, RoutingTable
+from engine.selection import Verdict
+from engine.timeline import Runs, Timeline
+from policy.legs import Leg, MirrorLeg, SnapshotLeg, SqliteLeg
+from policy.model import Policy
+from policy.parts import Keep
+from policy.sources import TreeSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rpo:
+    """How old a copy's data may get, with the case that shows it; epoch seconds."""
+
+    seconds: int
+    held: int
+    """The state that the place was sure to hold…"""
+    arrives: int
+    """…until the next one arrives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """One path at one place."""
+
+    location: Location
+    """Where it lies; for a snapshot its source, without names."""
+    leg: str
+    """The leg that wrote it."""
+    via: tuple[str, ...]
+    """All legs from the live data to here, in order."""
+    media: str | None
+    site: str | None
+    rpo: Rpo | None
+    """None where a leg on the way runs by hand only."""
+    partial: bool = False
+    """It holds a part of the data only (the databases among the files)."""
+    snapshot: bool = False
+    """On the source's own medium: a rollback, no copy."""
+    history: int = 0
+    """Seconds that a restore can go back there beyond the newest state, at least."""
+    guarded: bool = False
+    """The place keeps snapshots that this host cannot delete."""
+
+    @property
+    def place(self) -> str:
+        """The destination or source that holds it."""
+        return self.location.holder
+
+
+@dataclass(frozen=True, slots=True)
+class _States:
+    """What a place was sure to hold: at each run the newest state in it, and when it is there."""
+
+    state: tuple[int | None, ...]
+    runs: Runs
+
+
+class Chains:
+    """Follows paths from hop to hop over a compiled policy."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        tables: tuple[RoutingTable, ...],
+        drafts: tuple[Draft, ...],
+        timeline: Timeline,
+    ) -> None:
+        self.policy = policy
+        self.tables = {table.source: table for table in tables}
+        self.drafts = drafts
+        self.owned = [draft for draft in drafts if draft.feed.writes is not None]
+        self.timeline = timeline
+        self._known: dict[tuple[str, ...], _States | None] = {}
+
+    def of_path(self, source: str, names: tuple[bytes, ...]) -> tuple[Copy, ...]:
+        """All copies of a path of a routed source."""
+        table = self.tables.get(source)
+        line = table.line_for(names) if table else None
+        return self.of_line(source, names, line) if line else ()
+
+    def of_line(self, source: str, names: tuple[bytes, ...], line: RouteLine) -> tuple[Copy, ...]:
+        """All copies of a path that this line decides."""
+        draft = self._draft(line.leg, source)
+        return tuple(self._follow(draft, names, (), line)) if draft else ()
+
+    def of_leg(self, leg: str) -> tuple[Copy, ...]:
+        """All copies of what a leg takes as a whole."""
+        return self.of_leg_path(leg, ())
+
+    def of_leg_path(self, leg: str, names: tuple[bytes, ...]) -> tuple[Copy, ...]:
+        """All copies of one path in what a leg takes as a whole."""
+        drafts = [draft for draft in self.drafts if draft.leg.name == leg]
+        return tuple(copy for draft in drafts for copy in self._follow(draft, names, (), None))
+
+    def _draft(self, leg: str | None, reads: str) -> Draft | None:
+        found = (d for d in self.drafts if d.leg.name == leg and d.feed.reads == reads)
+        return next(found, None)
+
+    def _follow(
+        self, draft: Draft, names: tuple[bytes, ...], via: tuple[str, ...], line: RouteLine | None
+    ) -> Iterator[Copy]:
+        """Yield the copy that this hop makes, then those of every hop behind it."""
+        if draft.leg.name in via:
+            return
+        via = (*via, draft.leg.name)
+        yield self._copy(draft, names, via)
+        if line is not None and line.stop is not None and line.stop.after == draft.leg.name:
+            return
+        if draft.feed.writes is None:
+            for reader in self.drafts:
+                if reader.feed.reads == draft.leg.name:
+                    yield from self._follow(reader, names, via, line)
+            return
+        place = Location(
+            holder=draft.feed.writes.holder, names=draft.feed.writes.names + names
+        )
+        yield from self._ride_on(draft, place, via, line)
+
+    def _ride_on(
+        self, draft: Draft, place: Location, via: tuple[str, ...], line: RouteLine | None
+    ) -> Iterator[Copy]:
+        if isinstance(self.policy.source(place.holder), TreeSource):
+            table = self.tables.get(place.holder)
+            onward = table.line_for(place.names) if table else None
+            following = self._draft(onward.leg, place.holder) if onward else None
+            if following is not None:
+                yield from self._follow(following, place.names, via, onward)
+            return
+        for reader in self.drafts:
+            if reader.feed.reads in {place.holder, draft.leg.name}:
+                base = product_location(reader.feed.reads, self.owned, self.policy)
+                if base is None or not base.contains(place):
+                    continue
+                inner = place.names[len(base.names) :]
+                if _takes(reader, inner):
+                    yield from self._follow(reader, inner, via, line)
+
+    def _copy(self, draft: Draft, names: tuple[bytes, ...], via: tuple[str, ...]) -> Copy:
+        leg, writes = draft.leg, draft.feed.writes
+        location = (
+            Location(holder=draft.feed.reads)
+            if writes is None
+            else Location(holder=writes.holder, names=writes.names + names)
+        )
+        destination = self.policy.destination(location.holder)
+        source = self.policy.source(location.holder)
+        holder = destination or source
+        return Copy(
+            location=location,
+            leg=leg.name,
+            via=via,
+            media=holder.media if holder else None,
+            site=holder.site if holder else None,
+            rpo=self.rpo(via),
+            partial=any(isinstance(self.policy.leg(name), SqliteLeg) for name in via),
+            snapshot=isinstance(leg, SnapshotLeg),
+            history=max(_history(self.policy.leg(name)) for name in via),
+            guarded=destination is not None and destination.snapshots is not None,
+        )
+
+    def rpo(self, via: tuple[str, ...]) -> Rpo | None:
+        """RPO of the place that the last of these hops writes."""
+        states = self._states(via)
+        return _worst(states) if states else None
+
+    def _states(self, via: tuple[str, ...]) -> _States | None:
+        if via not in self._known:
+            runs = self.timeline.of(via[-1])
+            if runs is None or not runs.due:
+                self._known[via] = None
+            elif len(via) == 1:
+                self._known[via] = _States(runs.earliest, runs)
+            else:
+                upstream = self._states(via[:-1])
+                waits = via[-2] in self.timeline.after.get(via[-1], frozenset())
+                seen = _seen(upstream, runs, waits=waits) if upstream else None
+                self._known[via] = _States(seen, runs) if seen else None
+        return self._known[via]
+
+
+def _takes(reader: Draft, names: tuple[bytes, ...]) -> bool:
+    selection = reader.feed.selection
+    if selection is None or not names:
+        return True
+    return selection.decide(names, directory=True) in {Verdict.TAKEN, Verdict.ENTERED}
+
+
+def _seen(upstream: _States, runs: Runs, *, waits: bool) -> tuple[int | None, ...]:
+    """For each run the newest upstream state that is sure to be there when it starts."""
+    found = []
+    for due, earliest in zip(runs.due, runs.earliest, strict=True):
+        at = bisect_right(upstream.runs.end, earliest) - 1
+        if waits:
+            at = max(at, bisect_right(upstream.runs.due, due) - 1)
+        found.append(upstream.state[at] if at >= 0 else None)
+    return tuple(found)
+
+
+def _worst(states: _States) -> Rpo | None:
+    """The longest time from a state held to the arrival of the next newer one."""
+    worst: Rpo | None = None
+    held: int | None = None
+    for state, arrives in zip(states.state, states.runs.end, strict=True):
+        if state is None or (held is not None and state <= held):
+            continue
+        if held is not None and (worst is None or arrives - held > worst.seconds):
+            worst = Rpo(seconds=arrives - held, held=held, arrives=arrives)
+        held = state
+    return worst
+
+
+_PERIODS = {"hourly": 3600, "daily": 86400, "weekly": 604800, "monthly": 28 * 86400,
+            "yearly": 365 * 86400}
+
+
+def _history(leg: Leg | None) -> int:
+    """Seconds that this leg's own generations reach back, at least."""
+    if leg is None:
+        return 0
+    if isinstance(leg, MirrorLeg):
+        return leg.deleted_keep.seconds if leg.deleted_keep else 0
+    return span_of(leg.keep)
+
+
+def span_of(keep: Keep) -> int:
+    """Seconds that a retention is sure to cover, whatever the schedule.
+
+    Of n periods the oldest may have begun just now, so n-1 whole ones are sure.
+    """
+    spans = [keep.within.seconds if keep.within else 0]
+    for name, seconds in _PERIODS.items():
+        count = getattr(keep, name)
+        if count is not None:
+            spans.append((count - 1) * seconds)
+    return max(spans)

@@ -1,0 +1,160 @@
+"""A policy to a plan, with every finding on the way.
+
+Stages gate each other: what cannot be routed has no feeds, what has no feeds no chains. Within a
+stage all problems are reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from engine.calendars import longest_gap
+from engine.chains import Chains
+from engine.feeds import Draft, build_feeds
+from engine.filters import FilterError, render_rules
+from engine.ignores import check_ignores
+from engine.objectives import check_objectives
+from engine.ownership import check_ownership
+from engine.plan import LegPlan, Plan, RoutingTable
+from engine.references import check_references
+from engine.secrets import check_secrets
+from engine.tables import routing_tables
+from engine.timeline import Timeline
+from engine.timing import check_schedules, check_timing
+from policy.diagnostics import Findings, PolicyInvalid
+from policy.legs import Leg, MirrorLeg, SnapshotLeg
+from policy.model import Policy
+from policy.sources import TreeSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """A plan together with what it was derived through."""
+
+    plan: Plan
+    drafts: tuple[Draft, ...]
+    timeline: Timeline
+    chains: Chains
+
+
+def compile_policy(policy: Policy) -> Plan:
+    """Compile a policy. Raises `PolicyInvalid` with all findings where one is an error."""
+    findings = Findings()
+    compilation = compile_with(policy, findings)
+    if compilation is None or findings.failed:
+        raise PolicyInvalid(findings.sorted())
+    return compilation.plan
+
+
+def compile_with(policy: Policy, findings: Findings) -> Compilation | None:
+    """Compile, adding findings; None where an error leaves nothing to compile."""
+    check_references(policy, findings)
+    check_schedules(policy, findings)
+    tables = routing_tables(policy, findings)
+    if findings.failed:
+        return None
+    drafts = build_feeds(policy, tables, findings)
+    check_ownership(policy, drafts, findings)
+    check_ignores(policy, tables, findings)
+    _check_attributes(policy, findings)
+    _check_runners(policy, findings)
+    _check_rules(drafts, findings)
+    if findings.failed:
+        return None
+    timeline = Timeline(policy)
+    chains = Chains(policy, tables, drafts, timeline)
+    check_timing(policy, drafts, timeline, findings)
+    check_secrets(policy, tables, chains, findings)
+    check_objectives(policy, tables, chains, findings)
+    plan = _plan(policy, tables, drafts, timeline)
+    return Compilation(plan=plan, drafts=drafts, timeline=timeline, chains=chains)
+
+
+def compile_quietly(policy: Policy) -> Compilation | None:
+    """Compile for a question about one path: without judging, and without the plan's times."""
+    findings = Findings()
+    check_references(policy, findings)
+    tables = routing_tables(policy, findings)
+    if findings.failed:
+        return None
+    drafts = build_feeds(policy, tables, findings)
+    timeline = Timeline(policy)
+    chains = Chains(policy, tables, drafts, timeline)
+    plan = _plan(policy, tables, drafts, None)
+    return Compilation(plan=plan, drafts=drafts, timeline=timeline, chains=chains)
+
+
+def _plan(
+    policy: Policy,
+    tables: tuple[RoutingTable, ...],
+    drafts: tuple[Draft, ...],
+    timeline: Timeline | None,
+) -> Plan:
+    return Plan(
+        host=policy.host,
+        timezone=policy.timezone,
+        destinations=policy.destinations,
+        sources=policy.sources,
+        tables=tables,
+        ignores=policy.ignores,
+        legs=tuple(_leg_plan(leg, policy, drafts, timeline) for leg in policy.legs),
+        objectives=policy.objectives,
+        checks=policy.checks,
+        monitoring=policy.monitoring,
+    )
+
+
+def _leg_plan(
+    leg: Leg, policy: Policy, drafts: tuple[Draft, ...], timeline: Timeline | None
+) -> LegPlan:
+    feeds = tuple(draft.feed for draft in drafts if draft.leg.name == leg.name)
+    runs = timeline.of(leg.name) if timeline is not None else None
+    if runs is None:
+        return LegPlan(leg=leg, feeds=feeds)
+    gap = longest_gap(leg.schedule, zone=ZoneInfo(policy.timezone))
+    return LegPlan(
+        leg=leg, feeds=feeds, longest_gap=gap.seconds, allowed_age=runs.allowed_age
+    )
+
+
+def _check_attributes(policy: Policy, findings: Findings) -> None:
+    """Law 27: what a destination cannot keep is not promised."""
+    for leg in policy.legs:
+        if not isinstance(leg, MirrorLeg):
+            continue
+        destination = policy.destination(leg.to.name)
+        lost = [one.value for one in leg.preserve if destination and one in destination.cannot_keep]
+        if destination and lost:
+            findings.warning(
+                "cannot-keep",
+                f"{leg.name!r} is to preserve {', '.join(lost)}, which {destination.name!r} "
+                "cannot keep",
+                leg.at("preserve"),
+                hint="take it out of `preserve`: a restore will miss it, and should say so",
+            )
+
+
+def _check_runners(policy: Policy, findings: Findings) -> None:
+    """A job in the cluster reaches a tree only through its export."""
+    for leg in policy.legs:
+        source = None if isinstance(leg, SnapshotLeg) else policy.source(leg.to.name)
+        if leg.runner and isinstance(source, TreeSource) and source.export is None:
+            findings.error(
+                "runner-no-export",
+                f"{leg.name!r} runs in the cluster and writes into {source.name!r}, which says "
+                "not how the cluster mounts it",
+                leg.at("runner"),
+                hint=f"add `export` to the source {source.name!r}",
+            )
+
+
+def _check_rules(drafts: tuple[Draft, ...], findings: Findings) -> None:
+    """Every selection must be writable as rsync rules."""
+    for draft in drafts:
+        if draft.feed.selection is None:
+            continue
+        try:
+            render_rules(draft.feed.selection)
+        except FilterError as error:
+            findings.error("filter-impossible", str(error), draft.leg.origin)

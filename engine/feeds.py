@@ -1,0 +1,238 @@
+"""Feeds: what each leg reads, where it writes, and which paths it takes.
+
+One routing table gives the selections of all its legs, so that leaving one leg and joining
+another is one fact. Owners of destination subtrees are collected here; an outer owner's
+selection is blocked where an inner one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from engine.plan import Feed, Location, RoutingTable, tree_root
+from engine.routing import RouteTrie
+from engine.selection import Ignore, Line, Selection
+from policy.diagnostics import Findings
+from policy.legs import Leg, SnapshotLeg
+from policy.model import Policy
+from policy.patterns import Component, PathPattern, literal_component
+from policy.sources import FilesSource, Source, TreeSource
+
+ROOT = PathPattern()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A feed of a leg while selections are being worked out."""
+
+    leg: Leg
+    feed: Feed
+
+
+def build_feeds(
+    policy: Policy, tables: tuple[RoutingTable, ...], findings: Findings
+) -> tuple[Draft, ...]:
+    """All feeds of all legs, legs in order of their names."""
+    first = [
+        Draft(leg, feed)
+        for leg in policy.legs
+        for feed in _own_feeds(leg, policy, tables, findings)
+    ]
+    owned = [draft for draft in first if draft.feed.writes is not None]
+    later = [_read_product(draft, owned, tables, policy) for draft in first]
+    return tuple(_blocked(draft, owned) for draft in later)
+
+
+def _own_feeds(
+    leg: Leg, policy: Policy, tables: tuple[RoutingTable, ...], findings: Findings
+) -> Iterator[Feed]:
+    if leg.takes is not None:
+        yield Feed(
+            reads=leg.takes,
+            writes=_location(leg, leg.takes),
+            selection=_whole(leg, policy),
+        )
+        return
+    sources = [table for table in tables if any(line.leg == leg.name for line in table.lines)]
+    if not sources:
+        findings.error(
+            "leg-unfed",
+            f"nothing feeds the leg {leg.name!r}: no route names it, and it has no `from`",
+            leg.origin,
+            hint="route a path to it, give it a `from`, or remove it",
+        )
+    if len(sources) > 1 and "{source}" not in _to_path(leg) and not isinstance(leg, SnapshotLeg):
+        findings.error(
+            "to-needs-source",
+            f"{' and '.join(one.source for one in sources)} would share one place",
+            leg.at("to"),
+            hint="put {source} into the path, so that each has its own",
+        )
+    for table in sources:
+        yield Feed(
+            reads=table.source,
+            writes=_location(leg, table.source),
+            selection=_routed(leg, table, policy),
+        )
+
+
+def _to_path(leg: Leg) -> str:
+    return "" if isinstance(leg, SnapshotLeg) else leg.to.path
+
+
+def _location(leg: Leg, source: str) -> Location | None:
+    if isinstance(leg, SnapshotLeg):
+        return None
+    path = leg.to.path.replace("{source}", source).strip("/").encode()
+    return Location(holder=leg.to.name, names=tuple(path.split(b"/")) if path else ())
+
+
+def _routed(leg: Leg, table: RoutingTable, policy: Policy) -> Selection:
+    lines = tuple(Line(pattern=one.pattern, taken=one.leg == leg.name) for one in table.lines)
+    return Selection(lines=lines, ignores=ignores_for(table.source, policy))
+
+
+def ignores_for(source: str, policy: Policy) -> tuple[Ignore, ...]:
+    """The ignores in force where this source is read, in order of their text."""
+    return tuple(
+        Ignore(pattern=rule.pattern, anchored=rule.anchored, directory=rule.directory)
+        for rule in policy.ignores
+        if not rule.only or source in rule.only
+    )
+
+
+def _whole(leg: Leg, policy: Policy) -> Selection | None:
+    """The selection of a leg that takes a source as a whole; products come later."""
+    source = policy.source(leg.takes)
+    if source is None or tree_root(source) is None:
+        return None
+    return Selection(lines=_source_lines(source), ignores=ignores_for(source.name, policy))
+
+
+def _source_lines(source: Source) -> tuple[Line, ...]:
+    if isinstance(source, FilesSource):
+        return ordered_lines(
+            [(ROOT, False), *((literal_pattern(path.names), True) for path in source.paths)]
+        )
+    return (Line(pattern=ROOT, taken=True),)
+
+
+def literal_pattern(names: tuple[bytes, ...]) -> PathPattern:
+    """The pattern of one path."""
+    return PathPattern(tuple(literal_component(name) for name in names))
+
+
+def ordered_lines(pairs: Iterable[tuple[PathPattern, bool]]) -> tuple[Line, ...]:
+    """Lines in routing order; of two for the same paths the later one stands."""
+    trie: RouteTrie[list[Line]] = RouteTrie()
+    for pattern, taken in pairs:
+        line = Line(pattern=pattern, taken=taken)
+        present = trie.add(pattern, [line])
+        if present is not None:
+            present[0] = line
+    return tuple(item[0] for item in trie.ordered())
+
+
+# ── Later hops ───────────────────────────────────────────────────────────────────────────────
+
+
+def _read_product(
+    draft: Draft, owned: list[Draft], tables: tuple[RoutingTable, ...], policy: Policy
+) -> Draft:
+    """Give a leg that reads a destination or another leg's product its selection."""
+    reads = draft.feed.reads
+    if draft.leg.takes is None or policy.source(reads) is not None:
+        return draft
+    base = product_location(reads, owned, policy)
+    if base is None:
+        return draft
+    inside = [one for one in owned if one.feed.writes and base.contains(one.feed.writes)]
+    pairs: list[tuple[PathPattern, bool]] = [(ROOT, False)]
+    for one in inside:
+        if policy.destination(reads) is not None or one.leg.name == reads:
+            pairs.append((_relative(base, one.feed.writes, ()), True))
+    for location, pattern in stopped_before(draft.leg, owned, tables):
+        if base.contains(location):
+            pairs.append((_relative(base, location, pattern.components), False))
+    if (ROOT, True) in pairs and all(taken for _, taken in pairs[1:]):
+        pairs = [(ROOT, True)]
+    selection = Selection(lines=ordered_lines(pairs))
+    return Draft(draft.leg, replace(draft.feed, selection=selection))
+
+
+def product_location(reads: str, owned: list[Draft], policy: Policy) -> Location | None:
+    """Where the product named by a `from` lies; None where it has no single place."""
+    if policy.destination(reads) is not None:
+        return Location(holder=reads)
+    places = [one.feed.writes for one in owned if one.leg.name == reads]
+    return places[0] if len(places) == 1 else None
+
+
+def _relative(
+    base: Location, location: Location | None, rest: tuple[Component, ...]
+) -> PathPattern:
+    assert location is not None
+    head = literal_pattern(location.names[len(base.names) :])
+    return PathPattern(head.components + rest)
+
+
+def stopped_before(
+    leg: Leg, owned: list[Draft], tables: tuple[RoutingTable, ...]
+) -> Iterator[tuple[Location, PathPattern]]:
+    """Where, upstream of this leg, paths lie that must not ride it."""
+    for table in tables:
+        for line in table.lines:
+            if line.stop is not None:
+                yield from _stops(line.leg, line.stop.after, table.source, line.pattern, leg, owned)
+
+
+def _stops(
+    carrier: str | None,
+    after: str,
+    reads: str,
+    pattern: PathPattern,
+    leg: Leg,
+    owned: list[Draft],
+) -> Iterator[tuple[Location, PathPattern]]:
+    """Follow one stopped line from hop to hop up to the leg in question."""
+    hops = [(carrier, reads, pattern, False)]
+    seen: set[str] = set()
+    while hops:
+        name, read, where, passed = hops.pop()
+        draft = next((d for d in owned if d.leg.name == name and d.feed.reads == read), None)
+        if draft is None or draft.leg.name in seen or draft.feed.writes is None:
+            continue
+        seen.add(draft.leg.name)
+        passed = passed or draft.leg.name == after
+        place = draft.feed.writes
+        for reader in owned:
+            if reader.leg.takes in {place.holder, draft.leg.name}:
+                if passed and reader.leg.name == leg.name:
+                    yield place, where
+                through = PathPattern(literal_pattern(place.names).components + where.components)
+                hops.append((reader.leg.name, reader.feed.reads, through, passed))
+
+
+def _blocked(draft: Draft, owned: list[Draft]) -> Draft:
+    """Keep an outer owner out of the inner ones' subtrees."""
+    feed = draft.feed
+    if feed.selection is None or feed.writes is None:
+        return draft
+    here = feed.writes
+    inner = {
+        one.feed.writes.names[len(here.names) :]
+        for one in owned
+        if one.feed.writes is not None
+        and one.feed.writes != here
+        and here.contains(one.feed.writes)
+    }
+    selection = replace(feed.selection, blocked=tuple(sorted(inner)))
+    return Draft(draft.leg, replace(feed, selection=selection))
+
+
+def source_path(source: Source, names: tuple[bytes, ...]) -> bytes | None:
+    """The path on this machine of something in a tree source."""
+    if not isinstance(source, TreeSource):
+        return None
+    return source.path.joined(names).text

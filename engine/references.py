@@ -1,0 +1,190 @@
+"""Names that must resolve, and kinds that must fit each other."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from engine.circles import find_circle
+from engine.tables import tree_of
+from policy.diagnostics import Findings, Origin
+from policy.legs import (
+    KIND_NAMES,
+    DumpLeg,
+    FetchLeg,
+    Leg,
+    MirrorLeg,
+    SnapshotLeg,
+    SqliteLeg,
+    VersionsLeg,
+)
+from policy.model import Policy
+from policy.sources import (
+    DeviceSource,
+    FilesSource,
+    ServerSource,
+    Source,
+    SqliteSource,
+    TreeSource,
+)
+
+
+def check_references(policy: Policy, findings: Findings) -> None:
+    """Report unknown names, wrong kinds, unused and doubly used sources, circles."""
+    for leg in policy.legs:
+        _check_takes(leg, policy, findings)
+        _check_target(leg, policy, findings)
+        _check_after(leg, policy, findings)
+    for check in policy.checks:
+        if not isinstance(policy.source(check.source), SqliteSource):
+            known = [one.name for one in policy.sources if isinstance(one, SqliteSource)]
+            _unknown(check.source, "sqlite source", known, check.source_origin, findings)
+    for rule in policy.ignores:
+        for name in rule.only:
+            if policy.source(name) is None:
+                _unknown(name, "source", _names(policy.sources), rule.origin, findings)
+    _check_each_source_used(policy, findings)
+    _check_after_circle(policy, findings)
+    _check_was(policy, findings)
+
+
+def _names(items: Iterable[Source | Leg]) -> list[str]:
+    return [one.name for one in items]
+
+
+def _unknown(name: str, what: str, known: list[str], origin: Origin, findings: Findings) -> None:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    findings.error("unknown-name", f"there is no {what} {name!r}", origin, hint=hint)
+
+
+def _check_takes(leg: Leg, policy: Policy, findings: Findings) -> None:
+    if leg.takes is None:
+        return
+    origin = leg.at("from")
+    taken = policy.source(leg.takes) or policy.leg(leg.takes) or policy.destination(leg.takes)
+    if taken is None:
+        known = [*_names(policy.sources), *_names(policy.legs)]
+        known += [one.name for one in policy.destinations]
+        _unknown(leg.takes, "source, leg or destination", known, origin, findings)
+    elif not _can_take(leg, taken):
+        findings.error(
+            "from-wrong-kind",
+            f"a {KIND_NAMES[type(leg)]} leg cannot take {leg.takes!r}",
+            origin,
+            hint=_TAKES[type(leg)],
+        )
+
+
+_TAKES: dict[type[Leg], str] = {
+    MirrorLeg: "a mirror takes a tree, a list of files, another leg's product or a destination",
+    SnapshotLeg: "a snapshot leg has no `from`: route items of an lvm-thin source to it",
+    VersionsLeg: "it takes a snapshot leg or a tree",
+    SqliteLeg: "it takes a snapshot leg or a tree",
+    FetchLeg: "it takes a device",
+    DumpLeg: "it takes a postgresql, mysql, redis, etcd, vault or sqlite source",
+}
+
+
+def _can_take(leg: Leg, taken: object) -> bool:
+    match leg:
+        case MirrorLeg():
+            product = MirrorLeg | VersionsLeg | SqliteLeg | FetchLeg | DumpLeg
+            return not isinstance(taken, Source | Leg) or isinstance(
+                taken, TreeSource | FilesSource | product
+            )
+        case SnapshotLeg():
+            return False
+        case VersionsLeg() | SqliteLeg():
+            return isinstance(taken, SnapshotLeg | TreeSource)
+        case FetchLeg():
+            return isinstance(taken, DeviceSource)
+        case DumpLeg():
+            return isinstance(taken, ServerSource | SqliteSource)
+
+
+def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
+    if isinstance(leg, SnapshotLeg):
+        return
+    name = leg.to.name
+    source = policy.source(name)
+    if policy.destination(name) is None and source is None:
+        known = [one.name for one in policy.destinations]
+        known += [one.name for one in policy.sources if isinstance(one, TreeSource)]
+        _unknown(name, "destination or tree source", known, leg.at("to"), findings)
+    elif source is not None and not isinstance(source, TreeSource):
+        findings.error(
+            "to-wrong-kind", f"nothing can be written into the source {name!r}", leg.at("to")
+        )
+
+
+def _check_after(leg: Leg, policy: Policy, findings: Findings) -> None:
+    for name in leg.after:
+        if policy.leg(name) is None:
+            _unknown(name, "leg", _names(policy.legs), leg.at("after"), findings)
+
+
+def _check_each_source_used(policy: Policy, findings: Findings) -> None:
+    routed = set(_routed_sources(policy))
+    taken = {leg.takes for leg in policy.legs}
+    for source in policy.sources:
+        if source.name in routed and source.name in taken:
+            findings.error(
+                "source-both",
+                f"the source {source.name!r} is routed and named by a `from`: its paths would "
+                "ride two legs",
+                source.origin,
+            )
+        elif source.name not in routed and source.name not in taken:
+            findings.error(
+                "source-unused",
+                f"nothing is said about the source {source.name!r}: it would not be kept",
+                source.origin,
+                hint="route it, name it in a `from`, or route it to {none: reason}",
+            )
+
+
+def _routed_sources(policy: Policy) -> Iterator[str]:
+    for route in policy.routes:
+        if route.key.source:
+            yield route.key.source
+        else:
+            found = tree_of(policy, route.key.pattern)
+            if found is not None:
+                yield found[0].name
+
+
+def _check_after_circle(policy: Policy, findings: Findings) -> None:
+    circle = find_circle({leg.name: leg.after for leg in policy.legs})
+    if circle:
+        leg = policy.leg(circle[0])
+        assert leg is not None
+        findings.error(
+            "after-circle",
+            f"each waits for the other: {' → '.join((*circle, circle[0]))}",
+            leg.at("after"),
+            hint="none of them could ever start; drop one of the `after`",
+        )
+
+
+def _check_was(policy: Policy, findings: Findings) -> None:
+    """A rename must leave a name that is gone, or two things would claim one history."""
+    things = (*policy.destinations, *policy.sources, *policy.legs)
+    present = {one.name for one in things}
+    claimed: dict[str, str] = {}
+    for one in things:
+        if one.was is None:
+            continue
+        if one.was in present:
+            findings.error(
+                "was-present",
+                f"{one.name!r} says it was {one.was!r}, which is still in the manifest",
+                one.origin,
+            )
+        if one.was in claimed:
+            findings.error(
+                "was-twice",
+                f"{one.name!r} and {claimed[one.was]!r} both say they were {one.was!r}",
+                one.origin,
+            )
+        claimed[one.was] = one.name

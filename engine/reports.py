@@ -1,0 +1,92 @@
+"""What a run tells: its status, its reason in a sentence, and figures for each feed."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class RunStatus(enum.Enum):
+    """How a run ended, from the best to the worst."""
+
+    OK = "ok"
+    NOTED = "noted"
+    """Done; something is worth knowing, such as files that vanished while they were read."""
+    DEGRADED = "degraded"
+    """Not everything could be copied, so nothing was deleted and no success is counted."""
+    GUARD = "guard"
+    """More would be deleted than may be: nothing was."""
+    WAITED_TOO_LONG = "waited too long"
+    """Another leg kept writing to the destination."""
+    LOCKED = "locked"
+    """The leg is already running; this run touched nothing."""
+    REFUSED = "refused"
+    """Preflight found something wrong before anything was touched."""
+    TIMED_OUT = "timed out"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the copies are now what the leg promises: only then success is counted."""
+        return self in {RunStatus.OK, RunStatus.NOTED}
+
+    def worse(self, other: RunStatus) -> RunStatus:
+        """The worse of two."""
+        order = list(RunStatus)
+        return max(self, other, key=order.index)
+
+
+class Verdict(enum.Enum):
+    """What preflight makes of one thing that it looked at."""
+
+    FINE = "fine"
+    NOTED = "noted"
+    """Worth telling; the run goes on."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A row of the preflight table: what was looked at, and what was found."""
+
+    feed: str | None
+    """Name of what the feed reads; None where the whole leg is meant."""
+    looked_at: str
+    found: str
+    verdict: Verdict = Verdict.FINE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedReport:
+    """What became of one feed."""
+
+    feed: str
+    status: RunStatus
+    reason: str = ""
+    entries: int | None = None
+    """Files, directories and all else that the pass saw in its source; None: not known."""
+    files: int = 0
+    """Files whose content was sent."""
+    bytes: int = 0
+    deleted: int = 0
+    deletions_wanted: int = 0
+    foreign: tuple[bytes, ...] = ()
+    """Entries at the top of the copies that this leg never wrote: protected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """How one run of one leg ended."""
+
+    leg: str
+    run_id: str
+    started: datetime
+    ended: datetime
+    status: RunStatus
+    reason: str
+    feeds: tuple[FeedReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    signal: int | None = None
+    """The signal that interrupted it."""

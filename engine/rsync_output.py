@@ -1,0 +1,94 @@
+"""What rsync prints, read back: figures, deletions wanted, a listing, its version.
+
+rsync runs with LC_ALL=C.UTF-8 and --no-human-readable, so its words and numbers are fixed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FIGURE = re.compile(rb"^(Number of [a-z ]*files(?: transferred)?|Total [a-z ]*size): ([0-9,]+)", re.M)
+_SKIPPED = re.compile(rb"^Deletions stopped due to --max-delete limit \(([0-9]+) skipped\)$", re.M)
+_NOT_EMPTY = re.compile(rb"^cannot delete non-empty directory: (.*)$", re.M)
+_NO_WAY = re.compile(rb"^could not make way for new [^:]*: ", re.M)
+_HARMLESS = re.compile(
+    rb"could not make way for new |cannot delete non-empty directory: |"
+    rb"Deletions stopped due to --max-delete |rsync error: |rsync warning: |$"
+)
+_VERSION = re.compile(rb"^rsync +version v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.M)
+_LISTED = re.compile(rb"^([-a-z]\S{9,10}) +[0-9,.]+ [0-9/]{10} [0-9:]{8} (.*)$", re.DOTALL)
+_ESCAPED = re.compile(rb"\\#([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The numbers of one rsync; None where they were not printed."""
+
+    entries: int | None = None
+    files: int | None = None
+    bytes: int | None = None
+    deleted: int | None = None
+
+
+def parse_figures(output: bytes) -> Figures:
+    """Read what --info=stats2 prints."""
+    found = {name: int(number.replace(b",", b"")) for name, number in _FIGURE.findall(output)}
+    return Figures(
+        entries=found.get(b"Number of files"),
+        files=found.get(b"Number of regular files transferred"),
+        bytes=found.get(b"Total transferred file size"),
+        deleted=found.get(b"Number of deleted files"),
+    )
+
+
+def deletions_wanted(output: bytes, errors: bytes) -> int:
+    """Count what a pass with --max-delete=0 would have deleted.
+
+    rsync counts what it skipped, but not the topmost directories whose content was skipped: it
+    prints one line for each directory that it could therefore not empty. A directory that is in
+    the way of a new file is printed too, and replacing it is no deletion. Where a filter protects
+    something inside such a directory the count is too high by that directory, never too low.
+    """
+    skipped = _SKIPPED.search(errors)
+    stuck = set(_NOT_EMPTY.findall(output)) | set(_NOT_EMPTY.findall(errors))
+    tops = sum(1 for path in stuck if not _has_ancestor(path, stuck))
+    if not skipped:
+        return 0
+    return int(skipped[1]) + max(0, tops - len(_NO_WAY.findall(errors)))
+
+
+def _has_ancestor(path: bytes, paths: set[bytes]) -> bool:
+    end = path.rfind(b"/")
+    while end > 0:
+        if path[:end] in paths:
+            return True
+        end = path.rfind(b"/", 0, end)
+    return False
+
+
+def only_lacks_room_for_types(errors: bytes) -> bool:
+    """Whether an exit code 23 says no more than that deletions were not allowed.
+
+    Replacing a directory by a file deletes the directory's content first, so it must wait for the
+    run that may delete. Any other complaint means that something could not be read or written.
+    """
+    return bool(_NO_WAY.search(errors)) and all(
+        _HARMLESS.match(line) for line in errors.split(b"\n")
+    )
+
+
+def parse_version(output: bytes) -> tuple[int, int, int] | None:
+    """The version that `rsync --version` prints; None where it is not rsync's."""
+    found = _VERSION.search(output)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def parse_listing(output: bytes) -> tuple[bytes, ...]:
+    """The names in a listing of one directory by --list-only with -8 and --no-human-readable."""
+    names = []
+    for line in output.split(b"\n"):
+        found = _LISTED.match(line)
+        if found and found[2] != b".":
+            names.append(_ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), found[2]))
+    return tuple(names)

@@ -1,0 +1,1 @@
+"""Every effect on the machine: processes, files, clock, locks; it decides nothing."""

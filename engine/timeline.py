@@ -1,0 +1,213 @@
+"""When: each run's earliest start and latest end over the reference years, worst case.
+
+Everything about time follows from here: RPO, staleness, order findings, docs. A run is due by
+its calendar; it is ready once its random delay is over and the legs named in `after` have ended;
+it starts once no other leg writes its disk; it ends at its time limit at the latest.
+
+The bound for the wait at a disk: if a run waits, the disk has been busy without a pause since
+some moment τ that is no later than the run itself was ready (before τ the disk was free, and a
+run that was ready then would have started). Each run that came before it in that stretch became
+ready at τ or later. So its latest start is the largest τ + (limits of those runs).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from engine.calendars import REFERENCE_END, REFERENCE_START, occurrences
+from policy.legs import Leg, SnapshotLeg
+from policy.model import Policy
+
+DAY = 86_400
+_LOOK_BACK = 2 * DAY
+"""How long a disk may be busy on end for the bound to hold; `check` reports longer queues."""
+
+MAX_RUNS_A_DAY = 288
+"""A leg every five minutes: more often is an error, and keeps this arithmetic small."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """All runs of one leg in the reference years; parallel arrays in epoch seconds."""
+
+    leg: str
+    due: tuple[int, ...]
+    earliest: tuple[int, ...]
+    """Earliest start; it can also end then, having found nothing to do."""
+    ready: tuple[int, ...]
+    """Latest moment from which only the disk keeps it waiting."""
+    start: tuple[int, ...]
+    """Latest start."""
+    end: tuple[int, ...]
+    """Latest end."""
+
+    @property
+    def longest_wait(self) -> int:
+        """Seconds between being due and starting, at most."""
+        return max((start - due for start, due in zip(self.start, self.due, strict=True)), default=0)
+
+    @property
+    def allowed_age(self) -> int | None:
+        """Seconds from one run's earliest end to the next one's latest end, at most."""
+        pairs = zip(self.end[1:], self.earliest, strict=False)
+        return max((end - earliest for end, earliest in pairs), default=None)
+
+
+class Timeline:
+    """The runs of every scheduled leg, each worked out when it is first asked for."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Prepare; the `after` of the policy must be free of circles."""
+        self.after = {leg.name: _all_before(leg.name, policy) for leg in policy.legs}
+        self._policy = policy
+        self._planner = _Planner(policy, self.after)
+
+    def of(self, leg: str) -> Runs | None:
+        """The runs of a leg; None where it runs by hand."""
+        found = self._policy.leg(leg)
+        return self._planner.runs(found) if found is not None and found.schedule else None
+
+
+def disk_of(leg: Leg, policy: Policy) -> str | None:
+    """The destination whose lock a run of this leg holds."""
+    if isinstance(leg, SnapshotLeg):
+        return None
+    return leg.to.name if policy.destination(leg.to.name) else None
+
+
+def _all_before(name: str, policy: Policy) -> frozenset[str]:
+    found: set[str] = set()
+    pending = [name]
+    while pending:
+        leg = policy.leg(pending.pop())
+        for other in leg.after if leg else ():
+            if other not in found:
+                found.add(other)
+                pending.append(other)
+    return frozenset(found)
+
+
+class _Rival(NamedTuple):
+    """A run of another leg on the same disk, as it matters to one leg; sorts by due time."""
+
+    due: int
+    earliest: int
+    ready: int
+    limit: int
+    follows: bool
+    """It waits for the leg in question: its run of the same period never comes before."""
+    second_by_name: bool
+
+
+class _Planner:
+    """Memoises each leg's arrays; a leg that is being worked out answers with a safe bound."""
+
+    def __init__(self, policy: Policy, after: dict[str, frozenset[str]]) -> None:
+        self.policy = policy
+        self.after = after
+        self.zone = ZoneInfo(policy.timezone)
+        self.due: dict[str, tuple[int, ...]] = {}
+        self.ready: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self.done: dict[str, Runs] = {}
+        self.busy: set[str] = set()
+
+    def dues(self, leg: Leg) -> tuple[int, ...]:
+        if leg.name not in self.due:
+            start, end = int(REFERENCE_START.timestamp()), int(REFERENCE_END.timestamp())
+            found = occurrences(leg.schedule, zone=self.zone, start=start, end=end)
+            self.due[leg.name] = tuple(found)
+        return self.due[leg.name]
+
+    def runs(self, leg: Leg) -> Runs:
+        if leg.name not in self.done:
+            due = self.dues(leg)
+            earliest, ready = self.readiness(leg)
+            start = self._starts(leg, due, ready)
+            limit = leg.limits.whole.seconds
+            self.done[leg.name] = Runs(
+                leg=leg.name,
+                due=due,
+                earliest=earliest,
+                ready=ready,
+                start=start,
+                end=tuple(one + limit for one in start),
+            )
+        return self.done[leg.name]
+
+    def readiness(self, leg: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Earliest and latest moment at which nothing but the disk keeps each run waiting."""
+        if leg.name in self.ready:
+            return self.ready[leg.name]
+        if leg.name in self.busy:
+            return self._given_up(leg)
+        self.busy.add(leg.name)
+        delay = leg.random_delay.seconds if leg.random_delay else 0
+        due = self.dues(leg)
+        earliest, ready = list(due), [one + delay for one in due]
+        for name in leg.after:
+            other = self.policy.leg(name)
+            if other is not None and other.schedule:
+                _wait_for(self.runs(other), due, earliest, ready)
+        self.busy.discard(leg.name)
+        self.ready[leg.name] = (tuple(earliest), tuple(ready))
+        return self.ready[leg.name]
+
+    def _given_up(self, leg: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Bound for a leg whose own waiting is still being worked out: it waits no longer."""
+        slack = leg.wait.seconds + (leg.random_delay.seconds if leg.random_delay else 0)
+        due = self.dues(leg)
+        return due, tuple(one + slack for one in due)
+
+    def _starts(self, leg: Leg, due: tuple[int, ...], ready: tuple[int, ...]) -> tuple[int, ...]:
+        disk = disk_of(leg, self.policy)
+        rivals = [] if disk is None else sorted(self._rivals(leg, disk))
+        if not rivals:
+            return ready
+        dues = [rival.due for rival in rivals]
+        found = []
+        for one_due, one_ready in zip(due, ready, strict=True):
+            first = bisect_left(dues, one_ready - _LOOK_BACK)
+            last = bisect_right(dues, one_ready)
+            found.append(_latest_start(one_due, one_ready, rivals[first:last]))
+        return tuple(found)
+
+    def _rivals(self, leg: Leg, disk: str) -> Iterator[_Rival]:
+        for other in self.policy.legs:
+            if other.name == leg.name or not other.schedule:
+                continue
+            if disk_of(other, self.policy) != disk:
+                continue
+            follows = leg.name in self.after[other.name]
+            earliest, ready = self._given_up(other) if follows else self.readiness(other)
+            limit, second = other.limits.whole.seconds, other.name > leg.name
+            for one in zip(self.dues(other), earliest, ready, strict=True):
+                yield _Rival(*one, limit, follows, second)
+
+
+def _wait_for(other: Runs, due: Sequence[int], earliest: list[int], ready: list[int]) -> None:
+    """Push each run behind the other leg's newest run that was due no later."""
+    for index, one in enumerate(due):
+        at = bisect_right(other.due, one) - 1
+        if at >= 0:
+            earliest[index] = max(earliest[index], other.earliest[at])
+            ready[index] = max(ready[index], other.end[at])
+
+
+def _latest_start(due: int, ready: int, rivals: Sequence[_Rival]) -> int:
+    """The largest τ + (limits of what can run between τ and this run's start)."""
+    load = []
+    for other_due, earliest, other_ready, limit, follows, second_by_name in rivals:
+        if follows and other_due >= due:
+            continue
+        if earliest <= ready or (other_due, second_by_name) < (due, True):
+            load.append((other_ready if other_ready < ready else ready, limit))
+    load.sort(reverse=True)
+    latest, total = ready, 0
+    for began, limit in load:
+        total += limit
+        latest = max(latest, began + total)
+    return latest

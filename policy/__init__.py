@@ -1,0 +1,1 @@
+"""What the manifest says: text to positions, schema, typed values and diagnostics; pure."""

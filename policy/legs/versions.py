@@ -1,0 +1,23 @@
+"""`versions`: generations of files, hard-linked to the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policy.fields import Fields
+from policy.legs.common import CommonFields, LegCommon, parse_to
+from policy.parts import Keep
+from policy.values import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsLeg(LegCommon):
+    """Generations of files."""
+
+    to: Place
+    keep: Keep
+
+
+def parse(fields: Fields, common: CommonFields) -> VersionsLeg:
+    """Read a versions leg."""
+    return VersionsLeg(**common, to=parse_to(fields), keep=fields.keep())

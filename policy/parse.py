@@ -1,0 +1,121 @@
+"""A document to a policy: text in, typed values or findings out."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from typing import TypeVar
+
+from policy.checks import parse_check
+from policy.destinations import parse_destination
+from policy.diagnostics import Findings, Origin, PolicyInvalid
+from policy.document import Document, Mapping, Node, read
+from policy.fields import Fields
+from policy.legs import parse_leg
+from policy.model import Monitoring, Policy
+from policy.routes import parse_ignore, parse_objective, parse_route
+from policy.schema import check_shape
+from policy.sources import parse_source
+
+T = TypeVar("T")
+
+
+def load(data: bytes, file: str) -> tuple[Document, Policy]:
+    """Read a manifest whole. Raises `PolicyInvalid` with every problem found so far.
+
+    Stages gate each other (YAML, shape, values): a later one would only repeat what an earlier
+    one has already said in better words.
+    """
+    document = read(data, file)
+    findings = Findings()
+    check_shape(document, findings)
+    if findings.failed:
+        raise PolicyInvalid(findings.sorted())
+    policy = parse(document, findings)
+    if findings.failed:
+        raise PolicyInvalid(findings.sorted())
+    return document, policy
+
+
+def parse(document: Document, findings: Findings) -> Policy:
+    """Turn a document of the right shape into a policy; bad values become findings."""
+    assert isinstance(document.root, Mapping)
+    top = Fields(document.root, findings)
+    policy = Policy(
+        host=top.need("host"),
+        timezone=_timezone(top),
+        destinations=_named(top, "destinations", parse_destination),
+        sources=_named(top, "sources", parse_source),
+        legs=_named(top, "legs", parse_leg),
+        routes=_keyed(top, "routes", parse_route),
+        ignores=_keyed(top, "ignore", parse_ignore),
+        objectives=_keyed(top, "objectives", parse_objective),
+        checks=_named(top, "checks", parse_check),
+        monitoring=_monitoring(top.child("monitoring")),
+        origin=document.root.origin,
+        timezone_origin=top.origin("timezone"),
+    )
+    _names_once(policy, findings)
+    return policy
+
+
+def _named(
+    top: Fields, section: str, parser: Callable[[str, Fields, Origin], T]
+) -> tuple[T, ...]:
+    """Parse the entries of a section, sorted by name."""
+    found = []
+    for name, origin, node in sorted(top.entries(section), key=lambda entry: entry[0]):
+        assert isinstance(node, Mapping)
+        found.append(parser(name, Fields(node, top.findings), origin))
+    return tuple(found)
+
+
+def _keyed(
+    top: Fields, section: str, parser: Callable[[str, Node, Origin, Findings], T | None]
+) -> tuple[T, ...]:
+    """Parse the entries of a section whose keys are patterns, sorted by key."""
+    entries = sorted(top.entries(section), key=lambda entry: entry[0])
+    found = (parser(text, node, origin, top.findings) for text, origin, node in entries)
+    return tuple(one for one in found if one is not None)
+
+
+def _timezone(top: Fields) -> str:
+    name = top.need("timezone")
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        top.findings.error(
+            "bad-timezone",
+            f"{name!r} is no time zone",
+            top.origin("timezone"),
+            hint="write an IANA name such as Europe/Sofia or UTC",
+        )
+        return "UTC"
+    return name
+
+
+def _monitoring(fields: Fields | None) -> Monitoring:
+    if fields is None:
+        return Monitoring()
+    receivers = fields.child("receivers")
+    named = receivers.mapping.items if receivers else {}
+    return Monitoring(
+        pushgateway=fields.text("pushgateway"),
+        textfile=fields.path("textfile"),
+        rules=fields.path("rules"),
+        receivers=tuple((name, receivers.need(name)) for name in sorted(named)) if receivers else (),
+    )
+
+
+def _names_once(policy: Policy, findings: Findings) -> None:
+    """Sources, destinations and legs share one name space: `from` and `to` could mean either."""
+    first: dict[str, Origin] = {}
+    for one in (*policy.destinations, *policy.sources, *policy.legs):
+        if one.name in first:
+            findings.error(
+                "name-twice",
+                f"the name {one.name!r} is already taken in line {first[one.name].line}",
+                one.origin,
+                hint="sources, destinations and legs share one name space",
+            )
+        first.setdefault(one.name, one.origin)

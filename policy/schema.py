@@ -1,0 +1,170 @@
+"""Shape: a document against the JSON Schema, as findings with positions.
+
+Owns the translation of validator errors into sentences. It knows no meaning beyond the schema.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+import jsonschema
+from jsonschema.exceptions import ValidationError
+
+from policy.diagnostics import Findings, Origin
+from policy.document import Document, Mapping, find, plain
+
+_SHOWN = 60
+
+
+@cache
+def schema_text() -> str:
+    """The JSON Schema of the manifest, as text."""
+    folder = importlib.resources.files("schema")
+    return folder.joinpath("backup-policy.schema.json").read_text("utf-8")
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(schema_text()))
+
+
+def check_shape(document: Document, findings: Findings) -> None:
+    """Add a finding for each place where the document has not the schema's shape."""
+    for error in _validator().iter_errors(plain(document.root)):
+        for leaf in _leaves(error):
+            _report(document, leaf, findings)
+
+
+def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+    """Go down to the errors that a person can act on: `oneOf` by itself says nothing."""
+    if error.validator == "oneOf" and error.context:
+        branch = _nearest_branch(error)
+        if branch:
+            for item in branch:
+                yield from _leaves(item)
+            return
+    yield error
+
+
+def _nearest_branch(error: ValidationError) -> list[ValidationError]:
+    """Choose the alternative that the value was most likely meant to be, by its JSON type."""
+    branches: dict[int, list[ValidationError]] = {}
+    for item in error.context or ():
+        branches.setdefault(int(item.schema_path[0]), []).append(item)
+    fitting = [
+        items
+        for items in branches.values()
+        if not any(item.validator == "type" and not item.path for item in items)
+    ]
+    return min(fitting, key=_misfit, default=[])
+
+
+def _misfit(items: list[ValidationError]) -> tuple[int, int]:
+    """Unknown keys at the top weigh most: they tell the wrong alternative."""
+    unknown = sum(1 for item in items if item.validator == "additionalProperties" and not item.path)
+    missing = sum(1 for item in items if item.validator == "required" and not item.path)
+    return (unknown + missing, len(items))
+
+
+def _report(document: Document, error: ValidationError, findings: Findings) -> None:
+    path = list(error.absolute_path)
+    node = find(document.root, path)
+    if error.validator == "additionalProperties" and isinstance(node, Mapping):
+        for key in _unknown_keys(error):
+            origin = node.keys.get(key, node.origin)
+            known = list(error.schema.get("properties", {}))
+            findings.error(
+                "unknown-key", f"{key!r} is not known here", origin, hint=_did_you_mean(key, known)
+            )
+        return
+    origin = _origin(document, path, error)
+    code, message, hint = _sentence(error)
+    findings.error(code, message, origin, hint=hint)
+
+
+def _origin(document: Document, path: list[str | int], error: ValidationError) -> Origin:
+    """A missing key points at the key whose value lacks it; a bad key at the key itself."""
+    node = find(document.root, path)
+    if error.validator in {"required", "minProperties"} and path:
+        parent = find(document.root, path[:-1])
+        if isinstance(parent, Mapping) and isinstance(path[-1], str):
+            return parent.keys.get(path[-1], node.origin)
+    if error.parent is not None and error.parent.validator == "propertyNames":
+        error = error.parent
+    if isinstance(node, Mapping) and isinstance(error.instance, str):
+        return node.keys.get(error.instance, node.origin)
+    return node.origin
+
+
+def _unknown_keys(error: ValidationError) -> list[str]:
+    known = error.schema.get("properties", {})
+    return [key for key in error.instance if key not in known]
+
+
+def _did_you_mean(given: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known here: " + ", ".join(names) if names else ""
+
+
+def _show(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+
+
+def _sentence(error: ValidationError) -> tuple[str, str, str]:
+    """Say in words what the validator found: code, message, hint."""
+    value = _show(error.instance)
+    title = error.schema.get("title", "") if isinstance(error.schema, dict) else ""
+    about = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+    match error.validator:
+        case "required":
+            missing = [key for key in error.validator_value if key not in error.instance]
+            return "missing-key", f"{missing[0]!r} is missing here", ""
+        case "enum":
+            known = [str(one) for one in error.validator_value]
+            return "bad-value", f"{value} is none of: {', '.join(known)}", _near(error, known)
+        case "const":
+            return "bad-value", f"{value} must be {_show(error.validator_value)}", about
+        case "type":
+            wanted = _TYPES.get(str(error.validator_value), str(error.validator_value))
+            return "bad-type", f"{value} must be {title or wanted}", _type_hint(error)
+        case "pattern":
+            return "bad-value", f"{value} is no {title or 'value that fits'}", about
+        case "oneOf":
+            return "bad-value", f"{value} is no {title or 'value that fits'}", about
+        case "minProperties" | "minItems" | "minLength":
+            return "bad-value", f"{title or 'this'} must not be empty", about
+        case "dependentRequired":
+            return "missing-key", error.message, ""
+        case _:
+            return "bad-value", error.message, about
+
+
+def _near(error: ValidationError, known: list[str]) -> str:
+    if not isinstance(error.instance, str):
+        return ""
+    near = difflib.get_close_matches(error.instance, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def _type_hint(error: ValidationError) -> str:
+    """A number where text is wanted is nearly always a missing pair of quotes."""
+    if error.validator_value == "string" and isinstance(error.instance, int | float | bool):
+        return "put it in quotes"
+    return ""

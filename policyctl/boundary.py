@@ -1,0 +1,65 @@
+"""The one place where exceptions become messages and exit codes."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from policyctl.exit_codes import ExitCode
+from policyctl.views.console import tell
+
+
+def guarded(run: Callable[[], None]) -> int:
+    """Run the program and give its exit code; only what nobody foresaw shows a traceback."""
+    try:
+        run()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except KeyboardInterrupt:
+        tell("policyctl: interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.OK
+    except Exception as error:  # the one boundary
+        return _explain(error)
+    return ExitCode.OK
+
+
+def _explain(error: Exception) -> int:
+    from engine.system.manifest import ManifestNotFound
+    from policy.diagnostics import PolicyInvalid
+
+    if isinstance(error, PolicyInvalid):
+        _tell_invalid(error)
+        return ExitCode.INVALID_POLICY
+    if isinstance(error, ManifestNotFound):
+        tell(f"policyctl: {error}")
+        return ExitCode.USAGE
+    if isinstance(error, Refused):
+        tell(f"policyctl: {error}")
+        return ExitCode.FAILED
+    traceback.print_exception(error)
+    tell("policyctl: this is a bug; nothing after this point was done. Please report the lines above.")
+    return ExitCode.BUG
+
+
+class Refused(Exception):
+    """Something was asked for that will not be done; the message says why and what to type."""
+
+
+def _tell_invalid(error: object) -> None:
+    from policy.diagnostics import PolicyInvalid
+    from policyctl.views.diagnostics import count_findings, tell_findings
+
+    assert isinstance(error, PolicyInvalid)
+    tell_findings(error.diagnostics, _lines_of(error.diagnostics[0].origin.file))
+    tell(f"policyctl: the manifest is not valid: {count_findings(error.diagnostics)}")
+
+
+def _lines_of(file: str) -> tuple[str, ...]:
+    """The manifest's lines for the snippets; none where it cannot be read as text."""
+    try:
+        return tuple(Path(file).read_bytes().decode("utf-8-sig", "replace").splitlines())
+    except OSError:
+        return ()

@@ -1,0 +1,25 @@
+"""Exit codes, as documented in docs/reference/exit-codes.md. Unknown ones mean failure."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """What the program's end means."""
+
+    OK = 0
+    BUG = 1
+    """An exception that nobody foresaw; worth a report."""
+    USAGE = 2
+    INVALID_POLICY = 3
+    CHANGES = 4
+    """`plan --exit-code`: there is something to apply."""
+    FAILED = 5
+    """A leg failed, an apply was refused, or `status` found something unhealthy."""
+    DEGRADED = 6
+    """Done, but not all of it."""
+    LOCKED = 75
+    """The leg is already running (EX_TEMPFAIL of sysexits.h)."""
+    INTERRUPTED = 130
+    TERMINATED = 143

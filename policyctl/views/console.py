@@ -1,0 +1,49 @@
+"""The two streams. Nothing else in the program prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
+
+_STYLES = {"red": "31", "yellow": "33", "cyan": "36", "green": "32", "bold": "1", "dim": "2"}
+
+
+def colours(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that wants colours (no-color.org)."""
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, style: str, stream: TextIO) -> str:
+    """Give text a colour where the stream takes one."""
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colours(stream) else text
+
+
+def result(text: str = "") -> None:
+    """Print a line of the result."""
+    print(text)
+
+
+def tell(text: str = "") -> None:
+    """Print a line that is not part of the result."""
+    print(text, file=sys.stderr)
+
+
+def result_json(value: Json) -> None:
+    """Print the result as JSON: one document, stable key order."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False))
+
+
+def table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> list[str]:
+    """Lay out rows in columns; the last column is not padded."""
+    every = [list(header), *[list(row) for row in rows]]
+    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
+    lines = []
+    for row in every:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines

@@ -1,0 +1,35 @@
+"""Paths and lengths of time as text."""
+
+from __future__ import annotations
+
+import base64
+
+from engine.plan import Location, Plan
+from policy.sources import TreeSource
+from policy.values import display
+from policyctl.views.console import Json
+
+
+def path_json(path: bytes, key: str = "path") -> dict[str, Json]:
+    """A path as JSON: `path` where it is UTF-8, else `path_b64`."""
+    try:
+        return {key: path.decode()}
+    except UnicodeDecodeError:
+        return {f"{key}_b64": base64.b64encode(path).decode()}
+
+
+def location_path(plan: Plan, location: Location) -> bytes:
+    """Where a copy lies, as one would type it: an absolute path, or user@host:path."""
+    destination = plan.destination(location.holder)
+    if destination is not None:
+        path = destination.path.joined(location.names).text
+        return destination.ssh.account.encode() + b":" + path if destination.ssh else path
+    source = plan.source(location.holder)
+    if isinstance(source, TreeSource):
+        return source.path.joined(location.names).text
+    return location.holder.encode() + b":" + b"/".join(location.names)
+
+
+def show_path(path: bytes) -> str:
+    """A path on one line."""
+    return display(path)

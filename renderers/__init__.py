@@ -1,0 +1,1 @@
+"""Plan to files: rsync filters, systemd, Prometheus, docs; pure, templates only loop."""
