@@ -220,7 +220,7 @@ class Automaton:
                     targets.update(self._closure(target))
             loop = patterns.loop[node]
             if loop == CROSS or (loop == STAR and value != SLASH):
-                targets.add(node)
+                targets.update(self._closure(node))
         return self._state(tuple(sorted(targets)), forever)
 
     def _closure(self, node: int) -> tuple[int, ...]:

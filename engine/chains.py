@@ -125,9 +125,7 @@ class Chains:
                 if reader.feed.reads == draft.leg.name:
                     yield from self._follow(reader, names, via, line)
             return
-        place = Location(
-            holder=draft.feed.writes.holder, names=draft.feed.writes.names + names
-        )
+        place = Location(holder=draft.feed.writes.holder, names=draft.feed.writes.names + names)
         yield from self._ride_on(draft, place, via, line)
 
     def _ride_on(
@@ -223,8 +221,13 @@ def _worst(states: _States) -> Rpo | None:
     return worst
 
 
-_PERIODS = {"hourly": 3600, "daily": 86400, "weekly": 604800, "monthly": 28 * 86400,
-            "yearly": 365 * 86400}
+_PERIODS = {
+    "hourly": 3600,
+    "daily": 86400,
+    "weekly": 604800,
+    "monthly": 28 * 86400,
+    "yearly": 365 * 86400,
+}
 
 
 def _history(leg: Leg | None) -> int:

@@ -42,7 +42,7 @@ def compile_policy(policy: Policy) -> Plan:
     """Compile a policy. Raises `PolicyInvalid` with all findings where one is an error."""
     findings = Findings()
     compilation = compile_with(policy, findings)
-    if compilation is None or findings.failed:
+    if compilation is None or findings.failed():
         raise PolicyInvalid(findings.sorted())
     return compilation.plan
 
@@ -52,7 +52,7 @@ def compile_with(policy: Policy, findings: Findings) -> Compilation | None:
     check_references(policy, findings)
     check_schedules(policy, findings)
     tables = routing_tables(policy, findings)
-    if findings.failed:
+    if findings.failed():
         return None
     drafts = build_feeds(policy, tables, findings)
     check_ownership(policy, drafts, findings)
@@ -60,7 +60,7 @@ def compile_with(policy: Policy, findings: Findings) -> Compilation | None:
     _check_attributes(policy, findings)
     _check_runners(policy, findings)
     _check_rules(drafts, findings)
-    if findings.failed:
+    if findings.failed():
         return None
     timeline = Timeline(policy)
     chains = Chains(policy, tables, drafts, timeline)
@@ -76,7 +76,7 @@ def compile_quietly(policy: Policy) -> Compilation | None:
     findings = Findings()
     check_references(policy, findings)
     tables = routing_tables(policy, findings)
-    if findings.failed:
+    if findings.failed():
         return None
     drafts = build_feeds(policy, tables, findings)
     timeline = Timeline(policy)
@@ -113,9 +113,7 @@ def _leg_plan(
     if runs is None:
         return LegPlan(leg=leg, feeds=feeds)
     gap = longest_gap(leg.schedule, zone=ZoneInfo(policy.timezone))
-    return LegPlan(
-        leg=leg, feeds=feeds, longest_gap=gap.seconds, allowed_age=runs.allowed_age
-    )
+    return LegPlan(leg=leg, feeds=feeds, longest_gap=gap.seconds, allowed_age=runs.allowed_age)
 
 
 def _check_attributes(policy: Policy, findings: Findings) -> None:

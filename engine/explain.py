@@ -96,8 +96,14 @@ def explain(
 
 def _nowhere(path: bytes, reason: str) -> Explanation:
     return Explanation(
-        path=path, leg=None, reason=reason, decided_by=None, line="", runner_up=None,
-        copies=(), source=None,
+        path=path,
+        leg=None,
+        reason=reason,
+        decided_by=None,
+        line="",
+        runner_up=None,
+        copies=(),
+        source=None,
     )
 
 
@@ -125,8 +131,13 @@ def _refused(
     rule = _ignoring(policy, subject, directory=directory)
     if rule is not None:
         return Explanation(
-            path=path, leg=None, reason=f"ignored by {rule.text!r}: {rule.reason}",
-            decided_by=rule.origin, line=rule.text, runner_up=line, copies=(),
+            path=path,
+            leg=None,
+            reason=f"ignored by {rule.text!r}: {rule.reason}",
+            decided_by=rule.origin,
+            line=rule.text,
+            runner_up=line,
+            copies=(),
             source=subject.source.name,
         )
     feed = _feed(compilation, line.leg, subject.source.name)
@@ -134,19 +145,21 @@ def _refused(
     if selection and selection.decide(subject.names, directory=directory) is Verdict.BLOCKED:
         leg = policy.leg(line.leg)
         return Explanation(
-            path=path, leg=None,
+            path=path,
+            leg=None,
             reason=f"blocked: its place at the destination of {line.leg} belongs to another leg",
-            decided_by=leg.at("to") if leg else line.origin, line=line.text, runner_up=None,
-            copies=(), source=subject.source.name,
+            decided_by=leg.at("to") if leg else line.origin,
+            line=line.text,
+            runner_up=None,
+            copies=(),
+            source=subject.source.name,
         )
     return None
 
 
 def _ignoring(policy: Policy, subject: Subject, *, directory: bool) -> IgnoreRule | None:
-    in_force = ignores_for(subject.source.name, policy)
-    rules = [
-        rule for rule in policy.ignores if not rule.only or subject.source.name in rule.only
-    ]
+    in_force = ignores_for(subject.source.name, policy.ignores)
+    rules = [rule for rule in policy.ignores if not rule.only or subject.source.name in rule.only]
     for rule, ignore in zip(rules, in_force, strict=True):
         if ignore_hits(ignore, subject.names, directory=directory):
             return rule
@@ -163,7 +176,8 @@ def _taken_whole(
 ) -> Explanation:
     """A source that one or more legs take as a whole by `from`."""
     plans = [
-        one for one in compilation.plan.legs
+        one
+        for one in compilation.plan.legs
         if any(feed.reads == subject.source.name for feed in one.feeds)
         and _holds(one.feeds, subject, directory=directory)
     ]
@@ -193,4 +207,3 @@ def _holds(feeds: tuple[Feed, ...], subject: Subject, *, directory: bool) -> boo
         if verdict in {Verdict.TAKEN, Verdict.ENTERED}:
             return True
     return False
-

@@ -17,6 +17,7 @@ from policy.diagnostics import Findings
 from policy.legs import Leg, SnapshotLeg
 from policy.model import Policy
 from policy.patterns import Component, PathPattern, literal_component
+from policy.routes import IgnoreRule
 from policy.sources import FilesSource, Source, TreeSource
 
 ROOT = PathPattern()
@@ -90,14 +91,14 @@ def _location(leg: Leg, source: str) -> Location | None:
 
 def _routed(leg: Leg, table: RoutingTable, policy: Policy) -> Selection:
     lines = tuple(Line(pattern=one.pattern, taken=one.leg == leg.name) for one in table.lines)
-    return Selection(lines=lines, ignores=ignores_for(table.source, policy))
+    return Selection(lines=lines, ignores=ignores_for(table.source, policy.ignores))
 
 
-def ignores_for(source: str, policy: Policy) -> tuple[Ignore, ...]:
+def ignores_for(source: str, rules: tuple[IgnoreRule, ...]) -> tuple[Ignore, ...]:
     """The ignores in force where this source is read, in order of their text."""
     return tuple(
         Ignore(pattern=rule.pattern, anchored=rule.anchored, directory=rule.directory)
-        for rule in policy.ignores
+        for rule in rules
         if not rule.only or source in rule.only
     )
 
@@ -107,7 +108,7 @@ def _whole(leg: Leg, policy: Policy) -> Selection | None:
     source = policy.source(leg.takes)
     if source is None or tree_root(source) is None:
         return None
-    return Selection(lines=_source_lines(source), ignores=ignores_for(source.name, policy))
+    return Selection(lines=_source_lines(source), ignores=ignores_for(source.name, policy.ignores))
 
 
 def _source_lines(source: Source) -> tuple[Line, ...]:
@@ -152,9 +153,11 @@ def _read_product(
     for one in inside:
         if policy.destination(reads) is not None or one.leg.name == reads:
             pairs.append((_relative(base, one.feed.writes, ()), True))
-    for location, pattern in stopped_before(draft.leg, owned, tables):
-        if base.contains(location):
-            pairs.append((_relative(base, location, pattern.components), False))
+    pairs.extend(
+        (_relative(base, location, pattern.components), False)
+        for location, pattern in stopped_before(draft.leg, owned, tables)
+        if base.contains(location)
+    )
     if (ROOT, True) in pairs and all(taken for _, taken in pairs[1:]):
         pairs = [(ROOT, True)]
     selection = Selection(lines=ordered_lines(pairs))

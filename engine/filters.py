@@ -33,6 +33,14 @@ class Rule:
         return (b"+ " if self.include else b"- ") + self.pattern
 
 
+def _include(pattern: bytes) -> Rule:
+    return Rule(include=True, pattern=pattern)
+
+
+def _exclude(pattern: bytes) -> Rule:
+    return Rule(include=False, pattern=pattern)
+
+
 def rules_for(selection: Selection) -> tuple[Rule, ...]:
     """All rules of a selection, in the order in which rsync must ask them."""
     return (*_directory_rules(selection), *_other_rules(selection))
@@ -60,27 +68,27 @@ def _checked(text: bytes) -> bytes:
 
 
 def _directory_rules(selection: Selection) -> Iterator[Rule]:
-    yield Rule(False, _text((RESERVED,), tail=b"/", anchored=False))
-    yield Rule(False, _text((RECOVERED,), tail=b"/"))
+    yield _exclude(_text((RESERVED,), tail=b"/", anchored=False))
+    yield _exclude(_text((RECOVERED,), tail=b"/"))
     for ignore in selection.ignores:
         if ignore.directory:
-            yield Rule(False, _ignore_text(ignore, tail=b"/"))
+            yield _exclude(_ignore_text(ignore, tail=b"/"))
     for owner in selection.blocked:
-        yield Rule(False, _literal_text(owner, tail=b"/"))
+        yield _exclude(_literal_text(owner, tail=b"/"))
     for components in _entered(selection):
-        yield Rule(True, _text(components, tail=b"/"))
+        yield _include(_text(components, tail=b"/"))
     yield from _line_rules(selection, tail=b"/")
-    yield Rule(True, b"*/")
+    yield _include(b"*/")
 
 
 def _other_rules(selection: Selection) -> Iterator[Rule]:
-    yield Rule(False, _text((RESERVED,), anchored=False))
+    yield _exclude(_text((RESERVED,), anchored=False))
     for ignore in selection.ignores:
         if not ignore.directory:
-            yield Rule(False, _ignore_text(ignore))
+            yield _exclude(_ignore_text(ignore))
     for owner in selection.blocked:
         for depth in range(len(owner), 0, -1):
-            yield Rule(False, _literal_text(owner[:depth]))
+            yield _exclude(_literal_text(owner[:depth]))
     yield from _line_rules(selection, tail=b"")
 
 
@@ -95,7 +103,7 @@ def _line_rules(selection: Selection, *, tail: bytes) -> Iterator[Rule]:
         yield Rule(line.taken, _text(components, tail=tail))
         if line.taken or opened.inside(line.pattern):
             yield Rule(line.taken, _text(components, tail=b"/**" + tail))
-    yield Rule(False, b"*" + tail)
+    yield _exclude(b"*" + tail)
 
 
 def _entered(selection: Selection) -> Iterator[tuple[Component, ...]]:

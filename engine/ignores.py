@@ -13,9 +13,7 @@ from policy.sources import LvmThinSource, TreeSource
 _SIDECARS = tuple(parse_component(name) for name in (b"*-wal", b"*-shm", b"*-journal"))
 
 
-def check_ignores(
-    policy: Policy, tables: tuple[RoutingTable, ...], findings: Findings
-) -> None:
+def check_ignores(policy: Policy, tables: tuple[RoutingTable, ...], findings: Findings) -> None:
     """Report ignores that lose committed rows, and ignores that swallow a route."""
     for rule in policy.ignores:
         _check_sidecar(rule, policy, findings)

@@ -65,9 +65,7 @@ def check_objectives(
             )
 
 
-def regions(
-    policy: Policy, tables: tuple[RoutingTable, ...], chains: Chains
-) -> Iterator[Region]:
+def regions(policy: Policy, tables: tuple[RoutingTable, ...], chains: Chains) -> Iterator[Region]:
     """Everything that is kept, in pieces that share their copies."""
     for table in tables:
         source = policy.source(table.source)
@@ -206,13 +204,20 @@ def _shortfall(region: Region, wanted: Objective) -> tuple[str, str] | None:
         ("objective-copies", wanted.copies, lambda c: len(_places(region, c)), "copies"),
         ("objective-media", wanted.media, lambda c: len(_media(region, c)), "media"),
         ("objective-offsite", wanted.offsite, lambda c: _offsite(region, c), "off-site copies"),
-        ("objective-beyond-host", wanted.beyond_host, _beyond_host,
-         "copies that this host cannot delete"),
+        (
+            "objective-beyond-host",
+            wanted.beyond_host,
+            _beyond_host,
+            "copies that this host cannot delete",
+        ),
     )
     for code, least, count, what in tests:
         if least is not None and count(fresh) < least:
             late = count(real) >= least
-            return ("objective-rpo" if late else code, _say(what, count(fresh), least, real, wanted))
+            return (
+                "objective-rpo" if late else code,
+                _say(what, count(fresh), least, real, wanted),
+            )
     back = max((copy.history for copy in real), default=0)
     if wanted.history is not None and back < wanted.history.seconds:
         return "objective-history", (
@@ -246,9 +251,10 @@ def _beyond_host(copies: list[Copy]) -> int:
 
 def _say(what: str, found: int, least: int, real: list[Copy], wanted: Objective) -> str:
     within = f" within {wanted.rpo}" if wanted.rpo is not None else ""
-    ages = ", ".join(
-        f"{place} {age}" for place, age in sorted(_ages(real).items())
-    ) or "no copy at all"
+    ages = (
+        ", ".join(f"{place} {age}" for place, age in sorted(_ages(real).items()))
+        or "no copy at all"
+    )
     return f"{found} of {least} {what}{within} ({ages})"
 
 
@@ -273,4 +279,3 @@ def hours(seconds: int) -> str:
         return f"{days} d {whole} h" if whole else f"{days} d"
     whole += days * 24
     return f"{whole} h {minutes} m" if minutes else f"{whole} h"
-

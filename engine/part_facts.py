@@ -32,8 +32,8 @@ _KEYS = {
     "account": "ssh",
 }
 """Keys whose names in the manifest differ from those of the fields."""
-_SELF_SAID = frozenset({"name", "text", "was"})
-"""Fields that name the part rather than say something of it."""
+_SELF_SAID = frozenset({"name", "text", "was", "key", "pattern", "anchored", "directory"})
+"""Fields that name the part, or that its name says already."""
 _TEXTS = (AbsolutePath, Duration, Percentage, Place, PathPattern)
 
 
@@ -61,7 +61,8 @@ def stated(facts: Facts) -> tuple[str, ...]:
 
 
 def _members(part: object, prefix: str) -> Iterator[tuple[str, object]]:
-    assert is_dataclass(part)
+    if not is_dataclass(part):
+        raise TypeError(f"{part!r} has no facts")
     for one in fields(part):
         if one.compare:
             yield f"{prefix} {one.name}".strip(), getattr(part, one.name)

@@ -200,6 +200,9 @@ def _route_change(source: str, old: _Line, new: _Line) -> RouteChange | None:
     if line is None or before == after:
         return None
     action = Action.UPDATE if before and after else Action.CREATE if after else Action.DELETE
+    words = differences(_line_facts(before), _line_facts(after)) if before and after else ()
+    if action is Action.UPDATE and not words and _carrier(before) == _carrier(after):
+        return None  # only spelled another way
     return RouteChange(
         source=source,
         text=line.text,
@@ -207,7 +210,7 @@ def _route_change(source: str, old: _Line, new: _Line) -> RouteChange | None:
         action=action,
         before=_carrier(old[1]),
         after=_carrier(new[1]),
-        words=differences(_line_facts(before), _line_facts(after)) if before and after else (),
+        words=words,
     )
 
 

@@ -48,7 +48,9 @@ class Runs:
     @property
     def longest_wait(self) -> int:
         """Seconds between being due and starting, at most."""
-        return max((start - due for start, due in zip(self.start, self.due, strict=True)), default=0)
+        return max(
+            (start - due for start, due in zip(self.start, self.due, strict=True)), default=0
+        )
 
     @property
     def allowed_age(self) -> int | None:

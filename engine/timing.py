@@ -1,5 +1,7 @@
-"""Findings about time: hours that do not exist, limits that reach into the next leg, consumers
-that start before their producers can have ended.
+"""Findings about time.
+
+Hours that do not exist, limits that reach into the next leg, consumers that start before their
+producers can have ended.
 """
 
 from __future__ import annotations

@@ -74,6 +74,4 @@ def parse_ssh(fields: Fields) -> SshTarget | None:
 def _snapshots(fields: Fields | None) -> NativeSnapshots | None:
     if fields is None:
         return None
-    return NativeSnapshots(
-        kind=fields.need("kind"), share=fields.need("share"), keep=fields.keep()
-    )
+    return NativeSnapshots(kind=fields.need("kind"), share=fields.need("share"), keep=fields.keep())

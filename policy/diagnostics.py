@@ -73,7 +73,6 @@ class Findings:
             Diagnostic(code=code, message=message, origin=origin, hint=hint, severity=Severity.NOTE)
         )
 
-    @property
     def failed(self) -> bool:
         """Whether an error is among them."""
         return any(item.severity is Severity.ERROR for item in self.items)
@@ -83,7 +82,7 @@ class Findings:
         return tuple(sorted(dict.fromkeys(self.items), key=lambda item: item.sort_key))
 
 
-class PolicyInvalid(Exception):  # noqa: N818 - the name says what the policy is
+class PolicyInvalid(Exception):
     """The manifest does not give a policy; carries every problem found."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:

@@ -81,13 +81,21 @@ def find(root: Node, path: list[str | int]) -> Node:
     """Follow a path of keys and indexes as far as it leads."""
     node = root
     for step in path:
-        if isinstance(node, Mapping) and isinstance(step, str) and step in node.items:
-            node = node.items[step]
-        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-        else:
+        following = _child(node, step)
+        if following is None:
             break
+        node = following
     return node
+
+
+def _child(node: Node, step: str | int) -> Node | None:
+    match node, step:
+        case Mapping(), str():
+            return node.items.get(step)
+        case Sequence(), int() if step < len(node.items):
+            return node.items[step]
+        case _:
+            return None
 
 
 def read(data: bytes, file: str) -> Document:
@@ -106,7 +114,7 @@ def read(data: bytes, file: str) -> Document:
     lines = tuple(re.split(r"\r\n|\n|\r", text))
     findings = Findings()
     root = _Builder(file, findings).build(text)
-    if findings.failed or root is None:
+    if findings.failed() or root is None:
         raise PolicyInvalid(findings.sorted())
     return Document(file=file, root=root, lines=lines)
 
@@ -183,6 +191,8 @@ class _Builder:
 
     def _origin(self, event: yaml.Event, pointer: str) -> Origin:
         start, end = event.start_mark, event.end_mark
+        assert start is not None, "events that come from text have positions"
+        assert end is not None
         width = end.column - start.column if end.line == start.line else 1
         return Origin(
             file=self.file,
@@ -216,6 +226,8 @@ class _Builder:
                 self._open(Sequence(origin=origin))
             case yaml.CollectionEndEvent():
                 self._place(self.stack.pop().node)
+            case _:
+                pass  # begin and end of the stream and of the document say nothing more
 
     def _guard(self, event: yaml.Event, origin: Origin) -> None:
         """Stop at constructs that a manifest never needs and that can be abused."""

@@ -29,10 +29,10 @@ def load(data: bytes, file: str) -> tuple[Document, Policy]:
     document = read(data, file)
     findings = Findings()
     check_shape(document, findings)
-    if findings.failed:
+    if findings.failed():
         raise PolicyInvalid(findings.sorted())
     policy = parse(document, findings)
-    if findings.failed:
+    if findings.failed():
         raise PolicyInvalid(findings.sorted())
     return document, policy
 
@@ -59,9 +59,7 @@ def parse(document: Document, findings: Findings) -> Policy:
     return policy
 
 
-def _named(
-    top: Fields, section: str, parser: Callable[[str, Fields, Origin], T]
-) -> tuple[T, ...]:
+def _named(top: Fields, section: str, parser: Callable[[str, Fields, Origin], T]) -> tuple[T, ...]:
     """Parse the entries of a section, sorted by name."""
     found = []
     for name, origin, node in sorted(top.entries(section), key=lambda entry: entry[0]):
@@ -103,7 +101,9 @@ def _monitoring(fields: Fields | None) -> Monitoring:
         pushgateway=fields.text("pushgateway"),
         textfile=fields.path("textfile"),
         rules=fields.path("rules"),
-        receivers=tuple((name, receivers.need(name)) for name in sorted(named)) if receivers else (),
+        receivers=tuple((name, receivers.need(name)) for name in sorted(named))
+        if receivers
+        else (),
     )
 
 

@@ -220,8 +220,7 @@ class PathPattern:
     def matches_prefix(self, names: tuple[bytes, ...]) -> bool:
         """Whether the path is this one or lies below it."""
         return len(names) >= len(self.components) and all(
-            component.matches(name)
-            for component, name in zip(self.components, names, strict=False)
+            component.matches(name) for component, name in zip(self.components, names, strict=False)
         )
 
     @property

@@ -8,7 +8,7 @@ from policy.diagnostics import Findings, Origin
 from policy.document import Mapping, Node, Scalar
 from policy.fields import Fields
 from policy.parts import NOWHERE
-from policy.patterns import PatternError, PathPattern, parse_path_pattern
+from policy.patterns import PathPattern, PatternError, parse_path_pattern
 from policy.values import Duration, ItemKey, parse_item_key
 
 
@@ -100,10 +100,11 @@ def parse_ignore(text: str, node: Node, origin: Origin, findings: Findings) -> I
     """Read one ignore; None where its key is no pattern (a finding stands by then)."""
     directory = text.endswith("/")
     core = text.removesuffix("/").removeprefix("/")
+    if not core:
+        findings.error("bad-pattern", f"{text!r} names nothing", origin)
+        return None
     try:
         pattern = parse_path_pattern(core.encode())
-        if not pattern.components:
-            raise PatternError("it names nothing")
     except PatternError as error:
         findings.error("bad-pattern", f"{text!r}: {error}", origin)
         return None

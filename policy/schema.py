@@ -10,6 +10,7 @@ import importlib.resources
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Any
 
 import jsonschema
 from jsonschema.exceptions import ValidationError
@@ -76,7 +77,7 @@ def _report(document: Document, error: ValidationError, findings: Findings) -> N
     if error.validator == "additionalProperties" and isinstance(node, Mapping):
         for key in _unknown_keys(error):
             origin = node.keys.get(key, node.origin)
-            known = list(error.schema.get("properties", {}))
+            known = list(_schema_of(error).get("properties", {}))
             findings.error(
                 "unknown-key", f"{key!r} is not known here", origin, hint=_did_you_mean(key, known)
             )
@@ -93,16 +94,30 @@ def _origin(document: Document, path: list[str | int], error: ValidationError) -
         parent = find(document.root, path[:-1])
         if isinstance(parent, Mapping) and isinstance(path[-1], str):
             return parent.keys.get(path[-1], node.origin)
-    if error.parent is not None and error.parent.validator == "propertyNames":
-        error = error.parent
     if isinstance(node, Mapping) and isinstance(error.instance, str):
         return node.keys.get(error.instance, node.origin)
     return node.origin
 
 
 def _unknown_keys(error: ValidationError) -> list[str]:
-    known = error.schema.get("properties", {})
-    return [key for key in error.instance if key not in known]
+    known = _schema_of(error).get("properties", {})
+    return [key for key in _instance_keys(error) if key not in known]
+
+
+def _schema_of(error: ValidationError) -> dict[str, Any]:
+    """The part of the schema that was not met."""
+    return error.schema if isinstance(error.schema, dict) else {}
+
+
+def _instance_keys(error: ValidationError) -> list[str]:
+    """The keys of the mapping at hand."""
+    return list(error.instance) if isinstance(error.instance, dict) else []
+
+
+def _wanted(error: ValidationError) -> list[str]:
+    """The values or keys that the schema's keyword lists."""
+    value = error.validator_value
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def _did_you_mean(given: str, known: Iterable[str]) -> str:
@@ -130,30 +145,34 @@ _TYPES = {
 def _sentence(error: ValidationError) -> tuple[str, str, str]:
     """Say in words what the validator found: code, message, hint."""
     value = _show(error.instance)
-    title = error.schema.get("title", "") if isinstance(error.schema, dict) else ""
-    about = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+    title = str(_schema_of(error).get("title", ""))
+    about = str(_schema_of(error).get("description", ""))
+    known = _wanted(error)
     match error.validator:
         case "required":
-            missing = [key for key in error.validator_value if key not in error.instance]
+            missing = [key for key in known if key not in _instance_keys(error)]
             return "missing-key", f"{missing[0]!r} is missing here", ""
-        case "enum":
-            known = [str(one) for one in error.validator_value]
-            return "bad-value", f"{value} is none of: {', '.join(known)}", _near(error, known)
-        case "const":
-            return "bad-value", f"{value} must be {_show(error.validator_value)}", about
-        case "type":
-            wanted = _TYPES.get(str(error.validator_value), str(error.validator_value))
-            return "bad-type", f"{value} must be {title or wanted}", _type_hint(error)
-        case "pattern":
-            return "bad-value", f"{value} is no {title or 'value that fits'}", about
-        case "oneOf":
-            return "bad-value", f"{value} is no {title or 'value that fits'}", about
-        case "minProperties" | "minItems" | "minLength":
-            return "bad-value", f"{title or 'this'} must not be empty", about
         case "dependentRequired":
             return "missing-key", error.message, ""
+        case "enum":
+            return "bad-value", f"{value} is none of: {', '.join(known)}", _near(error, known)
+        case "type":
+            wanted = _TYPES.get(known[0], known[0])
+            return "bad-type", f"{value} must be {title or wanted}", _type_hint(error)
         case _:
-            return "bad-value", error.message, about
+            return "bad-value", _misfit_sentence(error, value, title), about
+
+
+def _misfit_sentence(error: ValidationError, value: str, title: str) -> str:
+    match error.validator:
+        case "const":
+            return f"{value} must be {_show(error.validator_value)}"
+        case "pattern" | "oneOf":
+            return f"{value} is no {title or 'value that fits'}"
+        case "minProperties" | "minItems" | "minLength":
+            return f"{title or 'this'} must not be empty"
+        case _:
+            return error.message
 
 
 def _near(error: ValidationError, known: list[str]) -> str:

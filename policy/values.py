@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from policy.patterns import PatternError, PathPattern, parse_path_pattern
+from policy.patterns import PathPattern, PatternError, parse_path_pattern
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST_DURATION = 100 * 366 * 86400
@@ -214,9 +214,7 @@ class Chmod:
     @property
     def tightens(self) -> bool:
         """Whether everything arrives closed to group and others."""
-        return not (
-            (self.apply(0o777, directory=True) | self.apply(0o777, directory=False)) & 0o77
-        )
+        return not ((self.apply(0o777, directory=True) | self.apply(0o777, directory=False)) & 0o77)
 
 
 _CLAUSE = re.compile(r"([DF]?)(?:([ugoa]*)([-+=])([rwxXst]*)|([0-7]{3,4}))")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from policyctl.exit_codes import ExitCode
 from policyctl.views.console import tell
+
+if TYPE_CHECKING:
+    from policy.diagnostics import PolicyInvalid
 
 
 def guarded(run: Callable[[], None]) -> int:
@@ -40,7 +44,7 @@ def _explain(error: Exception) -> int:
         tell(f"policyctl: {error}")
         return ExitCode.FAILED
     traceback.print_exception(error)
-    tell("policyctl: this is a bug; nothing after this point was done. Please report the lines above.")
+    tell("policyctl: this is a bug; nothing after this point was done. Please report these lines.")
     return ExitCode.BUG
 
 
@@ -48,11 +52,9 @@ class Refused(Exception):
     """Something was asked for that will not be done; the message says why and what to type."""
 
 
-def _tell_invalid(error: object) -> None:
-    from policy.diagnostics import PolicyInvalid
+def _tell_invalid(error: PolicyInvalid) -> None:
     from policyctl.views.diagnostics import count_findings, tell_findings
 
-    assert isinstance(error, PolicyInvalid)
     tell_findings(error.diagnostics, _lines_of(error.diagnostics[0].origin.file))
     tell(f"policyctl: the manifest is not valid: {count_findings(error.diagnostics)}")
 

@@ -29,7 +29,7 @@ def load_manifest(named: Path | None, root: Path) -> Loaded:
     document, policy = load(read_manifest(path), str(path))
     findings = Findings()
     compilation = compile_with(policy, findings)
-    if compilation is None or findings.failed:
+    if compilation is None or findings.failed():
         raise PolicyInvalid(findings.sorted())
     return Loaded(
         document=document, policy=policy, compilation=compilation, findings=findings.sorted()

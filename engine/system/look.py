@@ -14,7 +14,7 @@ def absolute_subject(path: bytes) -> bytes:
     head, colon, _ = path.partition(b":")
     if colon and b"/" not in head:
         return path
-    return _tidy(os.getcwdb() + b"/" + path)
+    return _tidy(bytes(Path.cwd()) + b"/" + path)
 
 
 def _tidy(path: bytes) -> bytes:

@@ -31,8 +31,9 @@ def explain(
     for text in paths:
         path = absolute_subject(os.fsencode(text))
         directory = is_directory(path, root)
-        answers.append(explain_path(model, compilation, path.rstrip(b"/") or b"/",
-                                    directory=directory))
+        answers.append(
+            explain_path(model, compilation, path.rstrip(b"/") or b"/", directory=directory)
+        )
     if json:
         shown = [explanation_json(compilation.plan, one) for one in answers]
         result_json(shown[0] if len(shown) == 1 else shown)

@@ -17,7 +17,9 @@ def explanation_json(plan: Plan, one: Explanation) -> dict[str, Json]:
     decided: Json = None
     if one.decided_by is not None:
         decided = {
-            "file": one.decided_by.file, "line": one.decided_by.line, "text": one.line,
+            "file": one.decided_by.file,
+            "line": one.decided_by.line,
+            "text": one.line,
         }
     return {
         **path_json(one.path),

@@ -31,7 +31,7 @@ def other_than(text: bytes) -> ByteSet:
         (b"[!ab]", (other_than(b"ab"),)),
         (b"[^ab]", (other_than(b"ab"),)),
         (b"[a-c]", (one_of(b"abc"),)),
-        (b"[c-a]x[ab]", None),
+        (b"[c-a]x", (b"cx",)),
         (b"[]a]", (one_of(b"]a"),)),
         (b"[!]a]", (other_than(b"]a"),)),
         (b"[a-]", (one_of(b"a-"),)),

@@ -1,0 +1,201 @@
+"""`mirror`: the steps of a full pass that copies, counts, and only then deletes.
+
+A leg deletes what it owns and nothing else (law 1). At the top of its copies it owns what a
+completed pass has seen in the source, and what it is about to create itself; anything else there
+is foreign: protected by a rule of its own, and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from engine.filters import protect_rule
+from engine.legs import Run
+from engine.plan import LegPlan
+from engine.preflight import FeedSeen, Observation, Waiver
+from engine.rsync_command import (
+    SET_ASIDE,
+    connection_options,
+    delete_command,
+    expire_command,
+    merge_rules,
+    mirror_options,
+    transfer_command,
+)
+from engine.selection import Selection, Verdict
+from engine.steps import (
+    ClaimEntries,
+    DeletePass,
+    DeletionLimit,
+    EnsureDirectory,
+    ExpireDeleted,
+    GuardDeletions,
+    HookStep,
+    RecordProvenance,
+    Step,
+    Transfer,
+    WriteRules,
+)
+from policy.legs import MirrorLeg
+from policy.parts import Hook
+from policy.values import Duration, Percentage
+
+RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+DEFAULT_MOST = 1000
+DEFAULT_SHARE = Percentage(5_000)
+
+
+def mirror_steps(
+    leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]
+) -> tuple[Step, ...]:
+    """Copy all feeds, judge the deletions of all together, then delete feed by feed."""
+    leg = leg_plan.leg
+    assert isinstance(leg, MirrorLeg)
+    seen = [one for one in observation.feeds if one.feed in feeds]
+    passes = [_Pass(leg, leg_plan, one, run) for one in seen]
+    return (
+        *(_hook(hook, always=False) for hook in leg.before),
+        *(step for one in passes for step in one.copy()),
+        _guard(leg, seen, observation.waived),
+        *(step for one in passes for step in one.finish()),
+        *(_hook(hook, always=True) for hook in leg.finally_),
+    )
+
+
+class _Pass:
+    """The full pass of one feed."""
+
+    def __init__(self, leg: MirrorLeg, leg_plan: LegPlan, seen: FeedSeen, run: Run) -> None:
+        self.leg = leg
+        self.seen = seen
+        self.run = run
+        self.target = seen.target.target
+        selection = next(one.selection for one in leg_plan.feeds if one.reads == seen.feed)
+        assert selection is not None
+        self.protected = strangers(seen, selection)
+        self.connection = connection_options(
+            self.target, run.control, commands=seen.target.commands
+        )
+        self.options = self.connection + mirror_options(
+            leg, cannot_keep=seen.target.cannot_keep, run_id=run.run_id
+        )
+        self.rules_path = run.directory + b"/protect-" + seen.feed.encode()
+
+    def copy(self) -> Iterator[Step]:
+        """Everything up to the count of the deletions that are wanted."""
+        feed, seen = self.seen.feed, self.seen
+        if seen.target.commands:
+            yield EnsureDirectory(feed=feed, target=self.target, control=self.run.control)
+        if self.protected:
+            text = b"".join(protect_rule((name,)) + b"\n" for name in self.protected)
+            yield WriteRules(feed=feed, path=self.rules_path, text=text)
+        new = set(seen.source.taken) - set(seen.target.entries) - seen.source.owned
+        if new:
+            yield ClaimEntries(feed=feed, names=tuple(sorted(new)))
+        argv = transfer_command(self.options, self._rules(), seen.source.path, self.target)
+        yield Transfer(feed=feed, argv=argv)
+
+    def finish(self) -> Iterator[Step]:
+        """Everything from the deletions on."""
+        feed, source = self.seen.feed, self.seen.source
+        argv = delete_command(self.options, self._rules(), source.path, self.target)
+        yield DeletePass(feed=feed, argv=argv, source=source.identity)
+        yield RecordProvenance(
+            feed=feed,
+            names=source.taken,
+            file_system=source.file_system,
+            mounts=source.mounts,
+        )
+        if self.leg.deleted_keep is not None:
+            yield from self._expire(self.leg.deleted_keep)
+
+    def _rules(self) -> tuple[bytes, ...]:
+        """Protection first: rsync obeys the first rule that matches."""
+        own = (merge_rules(self.rules_path),) if self.protected else ()
+        return (*own, merge_rules(self.seen.filter_path))
+
+    def _expire(self, keep: Duration) -> Iterator[Step]:
+        old = expired_runs(self.seen.target.set_aside, keep, self.run.now)
+        if old:
+            place = replace(self.target, names=(*self.target.names, SET_ASIDE))
+            empty = self.run.directory + b"/empty"
+            argv = expire_command(empty, place, old, self.connection)
+            yield ExpireDeleted(feed=self.seen.feed, argv=argv, run_ids=old)
+
+
+def strangers(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
+    """Entries at the top of the copies that this leg neither wrote nor is about to write.
+
+    Reserved names and other owners' subtrees have their rules in the filter file already.
+    """
+    known = seen.source.owned | set(seen.source.taken)
+    inner = {owner[0] for owner in selection.blocked if owner}
+    return tuple(
+        name
+        for name in sorted(set(seen.target.entries) - known)
+        if name not in inner
+        and selection.decide((name,), directory=True) is not Verdict.RESERVED
+    )
+
+
+def unowned(seen: FeedSeen) -> tuple[bytes, ...]:
+    """Entries in both trees that no completed pass has seen and this leg did not create."""
+    both = set(seen.source.taken) & set(seen.target.entries)
+    return tuple(sorted(both - seen.source.owned))
+
+
+def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
+    """How many deletions one run may make."""
+    before = previous_entries or 0
+    match leg.max_delete:
+        case int() as number:
+            return number
+        case Percentage() as share:
+            return int(before * share.fraction)
+        case None:
+            return max(DEFAULT_MOST, int(before * DEFAULT_SHARE.fraction))
+
+
+def expired_runs(
+    run_ids: tuple[bytes, ...], keep: Duration, now: datetime
+) -> tuple[bytes, ...]:
+    """Runs older than the time that deletions are kept, by their own names (law 17)."""
+    limit = now - timedelta(seconds=keep.seconds)
+    return tuple(sorted(one for one in run_ids if (began := run_start(one)) and began < limit))
+
+
+def run_start(run_id: bytes) -> datetime | None:
+    """When a run began, by its id; None for a name that is no run id."""
+    try:
+        stamp = datetime.strptime(run_id[:16].decode("ascii"), RUN_ID_FORMAT)
+    except ValueError:
+        return None
+    tail = run_id[16:]
+    if tail and (tail[:1] != b"-" or not tail[1:].isalnum()):
+        return None
+    return stamp.replace(tzinfo=UTC)
+
+
+def _guard(
+    leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]
+) -> GuardDeletions:
+    before = [one.source.previous_entries or 0 for one in seen]
+    return GuardDeletions(
+        most=most_deletions(leg, sum(before)),
+        smaller_source_allowed=Waiver.SMALLER_SOURCE in waived,
+        deletions_allowed=Waiver.DELETIONS in waived,
+        feeds=tuple(
+            DeletionLimit(
+                feed=one.feed,
+                previous_entries=one.source.previous_entries,
+                unowned=unowned(one),
+            )
+            for one in seen
+        ),
+    )
+
+
+def _hook(hook: Hook, *, always: bool) -> HookStep:
+    return HookStep(run=hook.run, timeout=hook.timeout.seconds, always=always)

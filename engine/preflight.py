@@ -1,0 +1,305 @@
+"""Preflight: a pure judgement over an observation, made before anything is touched.
+
+Each guard is one row of a table: what was looked at, and what was found. A row that refuses stops
+its feed; a row about the whole leg stops all of them. Nothing is waived below `--root`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from engine.kinds import RUNNABLE_KINDS
+from engine.plan import LegPlan
+from engine.reports import Finding, Verdict
+from engine.steps import Identity, Target
+from policy.parts import Attribute
+from policy.values import Percentage, display
+
+RSYNC_NEEDED = (3, 2, 0)
+LEAST_FREE = 64 * 2**20
+"""Bytes that must be free at a destination for a run to begin."""
+
+
+class Waiver(enum.Enum):
+    """A guard that a person may waive for one run, as `run --allow` names it."""
+
+    SMALLER_SOURCE = "smaller-source"
+    OTHER_FILE_SYSTEM = "other-file-system"
+    DELETIONS = "deletions"
+
+
+class Presence(enum.Enum):
+    """What lies at a path."""
+
+    DIRECTORY = "a directory"
+    OTHER = "not a directory"
+    MISSING = "nothing"
+    UNREADABLE = "something that cannot be read"
+    UNKNOWN = "unknown: the other side runs no commands but rsync"
+
+
+class FilterState(enum.Enum):
+    """The applied filter file of a feed, compared with what its plan renders to."""
+
+    SAME = "as applied"
+    MISSING = "missing"
+    CHANGED = "changed by hand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSeen:
+    """What a feed reads, as it is now, and what was known of it before."""
+
+    path: bytes
+    presence: Presence
+    identity: Identity
+    file_system: str
+    taken: tuple[bytes, ...] = ()
+    """Top-level entries that the leg takes something of."""
+    entries: int = 0
+    counted_all: bool = True
+    """False: counting stopped once there were surely enough."""
+    mounts: tuple[bytes, ...] = ()
+    """Mount points below it."""
+    previous_entries: int | None = None
+    previous_file_system: str | None = None
+    previous_mounts: tuple[bytes, ...] = ()
+    owned: frozenset[bytes] = frozenset()
+    """Top-level entries that this leg has written or seen in a completed pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSeen:
+    """Where a feed writes, as it is now."""
+
+    target: Target
+    unreachable: str = ""
+    """Why the other side does not answer; empty where it does."""
+    root: Presence = Presence.DIRECTORY
+    recorded: str | None = None
+    """Identity recorded at apply."""
+    found: str | None = None
+    """Identity found now."""
+    identity_needed: bool = True
+    free: int | None = None
+    total: int | None = None
+    max_used: Percentage | None = None
+    cannot_keep: tuple[Attribute, ...] = ()
+    rsync: tuple[int, int, int] | None = None
+    """Of the other side; None on this machine, or where it does not say."""
+    commands: bool = True
+    """Whether the other side runs other commands than rsync."""
+    entries: tuple[bytes, ...] = ()
+    """Top-level entries of the directory of copies."""
+    set_aside: tuple[bytes, ...] = ()
+    """Runs whose deletions are still kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSeen:
+    """One feed's two ends and its rules."""
+
+    feed: str
+    source: SourceSeen
+    target: TargetSeen
+    filter_path: bytes
+    filter_state: FilterState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Everything that preflight and the steps know of the machine."""
+
+    plan_host: str
+    host: str | None
+    """This machine's name; None below another root, where any machine will do."""
+    rsync: tuple[int, int, int] | None
+    feeds: tuple[FeedSeen, ...]
+    waived: frozenset[Waiver] = field(default_factory=frozenset)
+
+
+def preflight_kind(leg_plan: LegPlan) -> tuple[Finding, ...]:
+    """Say whether this version runs such a leg on this host at all, before looking any further."""
+    if leg_plan.leg.runner is not None:
+        where = leg_plan.leg.runner.namespace
+        found = f"{leg_plan.name} runs in the cluster ({where}), never on this host"
+        return (_refuse(None, "runner", found),)
+    if leg_plan.kind not in RUNNABLE_KINDS:
+        found = f"this version does not run legs of the kind {leg_plan.kind}"
+        return (_refuse(None, "kind", found),)
+    return ()
+
+
+def preflight(leg_plan: LegPlan, observation: Observation) -> tuple[Finding, ...]:
+    """Judge an observation: the whole table, refusals included."""
+    return (
+        *preflight_kind(leg_plan),
+        *_host(observation),
+        _rsync("rsync here", None, observation.rsync),
+        *(row for seen in observation.feeds for row in _feed(seen, observation.waived)),
+    )
+
+
+def refusals(findings: tuple[Finding, ...], feed: str | None) -> tuple[Finding, ...]:
+    """The rows that stop this feed, or with None the whole leg."""
+    return tuple(
+        row for row in findings if row.verdict is Verdict.REFUSED and row.feed in {feed, None}
+    )
+
+
+def _host(observation: Observation) -> Iterator[Finding]:
+    if observation.host is None:
+        return
+    here = observation.host
+    same = observation.plan_host in {here, here.partition(".")[0]}
+    if same or observation.plan_host.partition(".")[0] == here:
+        yield _fine(None, "host", here)
+    else:
+        yield _refuse(None, "host", f"this is {here}, and the policy is for {observation.plan_host}")
+
+
+def _rsync(what: str, feed: str | None, version: tuple[int, int, int] | None) -> Finding:
+    if version is None:
+        return _refuse(feed, what, "no rsync that tells its version: install rsync 3.2 or later")
+    text = ".".join(str(number) for number in version)
+    if version < RSYNC_NEEDED:
+        return _refuse(feed, what, f"version {text}: 3.2 or later is needed")
+    return _fine(feed, what, f"version {text}")
+
+
+def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
+    yield from _source(seen.feed, seen.source, waived)
+    yield from _filter(seen)
+    yield from _target(seen.feed, seen.target)
+
+
+# ── The source ───────────────────────────────────────────────────────────────────────────────
+
+
+def _source(feed: str, source: SourceSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
+    what = f"source {display(source.path)}"
+    if source.presence is not Presence.DIRECTORY:
+        yield _refuse(feed, what, f"there is {source.presence.value}")
+        return
+    if not source.entries:
+        yield _refuse(feed, what, "nothing that this leg takes is in it: is it mounted?")
+        return
+    count = f"{source.entries:,}" if source.counted_all else f"more than {source.entries:,}"
+    yield _size(feed, what, source, count, waived)
+    yield _source_file_system(feed, what, source, waived)
+    missing = sorted(set(source.previous_mounts) - set(source.mounts))
+    if missing and Waiver.OTHER_FILE_SYSTEM not in waived:
+        names = ", ".join(display(name) for name in missing)
+        yield _refuse(feed, f"mounts below {display(source.path)}", _missing_sentence(names))
+
+
+def _missing_sentence(names: str) -> str:
+    return (
+        f"{names} was mounted at the last success and is not now; if that is right, run it once "
+        f"with --allow {Waiver.OTHER_FILE_SYSTEM.value}"
+    )
+
+
+def _size(
+    feed: str, what: str, source: SourceSeen, count: str, waived: frozenset[Waiver]
+) -> Finding:
+    before = source.previous_entries
+    shrunken = before is not None and source.counted_all and source.entries * 2 < before
+    if not shrunken:
+        return _fine(feed, what, f"{count} entries")
+    found = f"{count} entries, and {before:,} at the last success"
+    if Waiver.SMALLER_SOURCE in waived:
+        return _note(feed, what, found + ": allowed for this run")
+    hint = f"if that is right, run it once with --allow {Waiver.SMALLER_SOURCE.value}"
+    return _refuse(feed, what, f"{found}; {hint}")
+
+
+def _source_file_system(
+    feed: str, what: str, source: SourceSeen, waived: frozenset[Waiver]
+) -> Finding:
+    what += ": file system"
+    if source.previous_file_system in {None, source.file_system}:
+        return _fine(feed, what, source.file_system)
+    found = f"{source.file_system}, and {source.previous_file_system} at the last success"
+    if Waiver.OTHER_FILE_SYSTEM in waived:
+        return _note(feed, what, found + ": allowed for this run")
+    hint = f"if that is right, run it once with --allow {Waiver.OTHER_FILE_SYSTEM.value}"
+    return _refuse(feed, what, f"{found}; {hint}")
+
+
+def _filter(seen: FeedSeen) -> Iterator[Finding]:
+    what = f"filter file {display(seen.filter_path)}"
+    match seen.filter_state:
+        case FilterState.SAME:
+            yield _fine(seen.feed, what, "as applied")
+        case FilterState.MISSING:
+            yield _refuse(seen.feed, what, "it is missing: run `policyctl apply`")
+        case FilterState.CHANGED:
+            found = "the filter file was changed by hand: run `policyctl apply`"
+            yield _refuse(seen.feed, what, found)
+
+
+# ── The destination ──────────────────────────────────────────────────────────────────────────
+
+
+def _target(feed: str, seen: TargetSeen) -> Iterator[Finding]:
+    what = f"destination {seen.target.holder}"
+    if seen.unreachable:
+        yield _refuse(feed, what, f"it does not answer: {seen.unreachable}")
+        return
+    if seen.root is Presence.UNKNOWN:
+        yield _note(feed, what, f"its root {display(seen.target.root)} is {seen.root.value}")
+    elif seen.root is not Presence.DIRECTORY:
+        yield _refuse(feed, what, f"at {display(seen.target.root)} there is {seen.root.value}")
+        return
+    yield _identity(feed, what, seen)
+    yield _room(feed, what, seen)
+    if seen.target.ssh is not None:
+        yield _remote_rsync(feed, what, seen)
+
+
+def _identity(feed: str, what: str, seen: TargetSeen) -> Finding:
+    what += ": identity"
+    if not seen.identity_needed:
+        return _note(feed, what, "none is recorded for this kind of place")
+    if seen.recorded is None:
+        found = "none was recorded: run `policyctl apply` while the right file system is mounted"
+        return _refuse(feed, what, found)
+    if seen.found != seen.recorded:
+        found = f"{seen.found or 'none'}, and {seen.recorded} was recorded: is it mounted?"
+        return _refuse(feed, what, found)
+    return _fine(feed, what, seen.recorded)
+
+
+def _room(feed: str, what: str, seen: TargetSeen) -> Finding:
+    what += ": room"
+    if seen.free is None or not seen.total:
+        return _note(feed, what, "unknown")
+    used = 1 - seen.free / seen.total
+    found = f"{seen.free / 2**30:,.1f} GiB free, {used:.0%} used"
+    if seen.free < min(LEAST_FREE, seen.total // 100):
+        return _refuse(feed, what, f"{found}: too full to begin")
+    if seen.max_used is not None and used > seen.max_used.fraction:
+        return _note(feed, what, f"{found}, above its limit of {seen.max_used}")
+    return _fine(feed, what, found)
+
+
+def _remote_rsync(feed: str, what: str, seen: TargetSeen) -> Finding:
+    what += ": rsync there"
+    if seen.rsync is None and not seen.commands:
+        return _note(feed, what, "its version is unknown: the other side runs nothing but rsync")
+    return _rsync(what, feed, seen.rsync)
+
+
+def _fine(feed: str | None, looked_at: str, found: str) -> Finding:
+    return Finding(feed=feed, looked_at=looked_at, found=found)
+
+
+def _note(feed: str | None, looked_at: str, found: str) -> Finding:
+    return Finding(feed=feed, looked_at=looked_at, found=found, verdict=Verdict.NOTED)
+
+
+def _refuse(feed: str | None, looked_at: str, found: str) -> Finding:
+    return Finding(feed=feed, looked_at=looked_at, found=found, verdict=Verdict.REFUSED)

@@ -1,0 +1,116 @@
+"""rsync's command line for a mirror: every option in use, and why it is there."""
+
+from __future__ import annotations
+
+from engine.ssh_command import remote_shell
+from engine.steps import Target
+from policy.legs import MirrorLeg
+from policy.parts import Attribute
+
+PARTIAL = b".policyctl-partial"
+"""Where an interrupted file waits to be resumed, beside its place."""
+SET_ASIDE = b".policyctl-deleted"
+"""Where runs move what they delete or overwrite, one directory a run."""
+SILENCE = 600
+"""Seconds without any traffic after which rsync gives up."""
+
+_PRESERVE: dict[Attribute, tuple[bytes, ...]] = {
+    Attribute.TIMES: (b"--times",),
+    Attribute.PERMS: (b"--perms",),
+    Attribute.OWNER: (b"--owner", b"--group", b"--numeric-ids"),
+    Attribute.HARDLINKS: (b"--hard-links",),
+    Attribute.ACLS: (b"--acls",),
+    Attribute.XATTRS: (b"--xattrs",),
+    Attribute.DEVICES: (b"--devices", b"--specials"),
+    Attribute.SYMLINKS: (),
+}
+
+
+def mirror_options(
+    leg: MirrorLeg, *, cannot_keep: tuple[Attribute, ...], run_id: str
+) -> tuple[bytes, ...]:
+    """Options that both passes of a mirror share."""
+    options = [b"--recursive"]
+    if Attribute.SYMLINKS not in cannot_keep:
+        options.append(b"--links")
+    for attribute in Attribute:
+        if attribute in leg.preserve and attribute not in cannot_keep:
+            options += _PRESERVE[attribute]
+    if leg.chmod is not None:
+        # Without --perms rsync would tighten new files only, and leave the old ones open.
+        options += [b"--perms", b"--chmod=" + leg.chmod.text.encode()]
+    if leg.bandwidth is not None:
+        options.append(b"--bwlimit=%dB" % leg.bandwidth)
+    if leg.deleted_keep is not None:
+        aside = SET_ASIDE + b"/" + run_id.encode()
+        options += [b"--backup", b"--backup-dir=" + aside]
+    return (
+        *options,
+        b"--partial-dir=" + PARTIAL,
+        b"--timeout=%d" % SILENCE,
+        b"--info=stats2",
+        b"--no-human-readable",
+    )
+
+
+def connection_options(target: Target, control: bytes, *, commands: bool) -> tuple[bytes, ...]:
+    """Options that reach the other machine; none on this one."""
+    if target.ssh is None:
+        return ()
+    shell = b"--rsh=" + remote_shell(target.ssh, control)
+    # A forced rrsync takes no commands and no protected arguments: rsync makes the directory.
+    return (shell, b"--secluded-args") if commands else (shell, b"--mkpath")
+
+
+def merge_rules(path: bytes) -> bytes:
+    """Read filter rules from a file of this machine."""
+    return b"--filter=merge " + path
+
+
+def transfer_command(
+    options: tuple[bytes, ...], rules: tuple[bytes, ...], source: bytes, target: Target
+) -> tuple[bytes, ...]:
+    """Copy everything and delete nothing; rsync tells how many deletions it skipped."""
+    return (b"rsync", *options, b"--delete", b"--max-delete=0", *rules, *_ends(source, target))
+
+
+def delete_command(
+    options: tuple[bytes, ...], rules: tuple[bytes, ...], source: bytes, target: Target
+) -> tuple[bytes, ...]:
+    """Delete after all else went well: --delete-after does nothing once a read has failed."""
+    return (b"rsync", *options, b"--delete-after", *rules, *_ends(source, target))
+
+
+def expire_command(
+    empty: bytes, target: Target, run_ids: tuple[bytes, ...], connection: tuple[bytes, ...]
+) -> tuple[bytes, ...]:
+    """Remove some runs' folders by mirroring an empty directory over them."""
+    rules = tuple(b"--filter=R /" + run_id + b"/***" for run_id in run_ids)
+    return (
+        b"rsync",
+        b"--recursive",
+        b"--timeout=%d" % SILENCE,
+        *connection,
+        b"--delete",
+        *rules,
+        b"--filter=P *",
+        *_ends(empty, target),
+    )
+
+
+def list_command(target: Target, connection: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """List the entries of one directory through rsync itself."""
+    return (
+        b"rsync",
+        b"--list-only",
+        b"--8-bit-output",
+        b"--no-human-readable",
+        b"--timeout=%d" % SILENCE,
+        *connection,
+        b"--",
+        target.argument,
+    )
+
+
+def _ends(source: bytes, target: Target) -> tuple[bytes, ...]:
+    return (b"--", source.rstrip(b"/") + b"/", target.argument)

@@ -1,0 +1,281 @@
+"""Steps: what a run will do, as data. A dry run explains the same steps that a run carries out.
+
+Every decision is in them before the first one is carried out, save one: how much may be deleted
+depends on what the transfer counts, so `GuardDeletions` holds the limits, and `judge_deletions`
+is the pure function that the executor asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from policy.parts import SshTarget
+from policy.values import display
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A directory of copies: the holder's root, and the names below it."""
+
+    holder: str
+    root: bytes
+    names: tuple[bytes, ...]
+    ssh: SshTarget | None = None
+    """None: on this machine."""
+
+    @property
+    def path(self) -> bytes:
+        """The directory's path on its machine."""
+        return b"/".join((self.root.rstrip(b"/"), *self.names)) or b"/"
+
+    @property
+    def argument(self) -> bytes:
+        """The directory as rsync is told it, with the slash that means its content."""
+        path = self.path.rstrip(b"/") + b"/"
+        return path if self.ssh is None else self.ssh.account.encode() + b":" + path
+
+    def __str__(self) -> str:
+        return display(self.argument)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A directory that must still be the same one: device and inode."""
+
+    path: bytes
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookStep:
+    """Run a command of the manifest, before or (`always`) after everything else."""
+
+    run: tuple[str, ...]
+    timeout: int
+    always: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureDirectory:
+    """Make the directory of copies, below a root that must be there already."""
+
+    feed: str
+    target: Target
+    control: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRules:
+    """Write rules for this run alone, such as those that protect foreign entries."""
+
+    feed: str
+    path: bytes
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimEntries:
+    """Note what this leg is about to create, before it does: a killed first pass owns its work."""
+
+    feed: str
+    names: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Copy everything, delete nothing, and count the deletions that are wanted."""
+
+    feed: str
+    argv: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionLimit:
+    """How much one feed may lose in a run, and what it had before."""
+
+    feed: str
+    previous_entries: int | None
+    """Entries seen by the last successful pass; None: there was none."""
+    unowned: tuple[bytes, ...]
+    """Entries that lie at the destination and in the source, but that no completed pass has seen:
+    what is below them may be somebody else's, so this pass deletes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardDeletions:
+    """Let the deletions of all feeds pass, or none."""
+
+    most: int
+    """Deletions allowed in one run."""
+    smaller_source_allowed: bool
+    deletions_allowed: bool
+    feeds: tuple[DeletionLimit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletePass:
+    """Delete what was counted, and no more; the source must still be the one that was counted."""
+
+    feed: str
+    argv: tuple[bytes, ...]
+    """Everything but the limit, which is the number counted."""
+    source: Identity
+
+    def limited(self, count: int) -> tuple[bytes, ...]:
+        """The command with its limit."""
+        return (self.argv[0], b"--max-delete=%d" % count, *self.argv[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordProvenance:
+    """Remember what a completed pass has seen in its source: what the leg owns from now on."""
+
+    feed: str
+    names: tuple[bytes, ...]
+    file_system: str
+    mounts: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireDeleted:
+    """Drop what earlier runs set aside, where it is older than its time."""
+
+    feed: str
+    argv: tuple[bytes, ...]
+    run_ids: tuple[bytes, ...]
+
+
+Step = (
+    HookStep
+    | EnsureDirectory
+    | WriteRules
+    | ClaimEntries
+    | Transfer
+    | GuardDeletions
+    | DeletePass
+    | RecordProvenance
+    | ExpireDeleted
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a feed's transfer learned."""
+
+    entries: int | None
+    wanted: int | None
+    """Deletions wanted; None: rsync said too much to count it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionVerdict:
+    """Which feeds may delete, and why others may not."""
+
+    allowed: Mapping[str, int]
+    """Feeds that delete, with the number counted."""
+    stopped: Mapping[str, str]
+    """Feeds that the guard stopped, with the reason."""
+    noted: Mapping[str, str]
+    """Feeds that delete nothing this time, without anything being wrong."""
+
+
+def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> DeletionVerdict:
+    """Decide what may be deleted, from what the transfers counted (laws 1 and 11)."""
+    allowed: dict[str, int] = {}
+    stopped: dict[str, str] = {}
+    noted: dict[str, str] = {}
+    for limit in step.feeds:
+        if limit.feed not in counted:
+            continue
+        found = counted[limit.feed]
+        reason = _shrunken(limit, found, step)
+        if reason:
+            stopped[limit.feed] = reason
+        elif found.wanted is None:
+            stopped[limit.feed] = "so many deletions are wanted that they were not counted"
+        elif found.wanted and limit.unowned:
+            noted[limit.feed] = _unowned_sentence(limit, found.wanted)
+        elif found.wanted:
+            allowed[limit.feed] = found.wanted
+    total = sum(allowed.values())
+    if total > step.most and not step.deletions_allowed:
+        reason = _too_many_sentence(total, step.most)
+        stopped.update(dict.fromkeys(allowed, reason))
+        allowed = {}
+    return DeletionVerdict(allowed=allowed, stopped=stopped, noted=noted)
+
+
+def _shrunken(limit: DeletionLimit, found: Counted, step: GuardDeletions) -> str:
+    before, now = limit.previous_entries, found.entries
+    if before is None or now is None or step.smaller_source_allowed or now * 2 >= before:
+        return ""
+    return (
+        f"the source held {before:,} entries at the last success and {now:,} now: nothing was "
+        "deleted; if that is right, run it once with --allow smaller-source"
+    )
+
+
+def _too_many_sentence(wanted: int, most: int) -> str:
+    return (
+        f"{wanted:,} deletions are wanted and {most:,} allowed: nothing was deleted; if they are "
+        "right, run it once with --allow deletions, or raise max_delete"
+    )
+
+
+def _unowned_sentence(limit: DeletionLimit, wanted: int) -> str:
+    names = ", ".join(display(name) for name in limit.unowned[:3])
+    more = f" and {len(limit.unowned) - 3} more" if len(limit.unowned) > 3 else ""
+    return (
+        f"{wanted:,} deletions wait for the next pass: {names}{more} lay at the destination "
+        "before this leg first took them"
+    )
+
+
+def explain_steps(steps: Iterable[Step]) -> tuple[str, ...]:
+    """Say what each step does, one line each."""
+    return tuple(_explain(step) for step in steps)
+
+
+def _explain(step: Step) -> str:
+    match step:
+        case HookStep():
+            when = "afterwards, whatever happens" if step.always else "first"
+            return f"{when}: {show_command(tuple(word.encode() for word in step.run))}"
+        case EnsureDirectory():
+            return f"{step.feed}: make the directory {step.target} where it is missing"
+        case WriteRules():
+            rules = step.text.count(b"\n")
+            return f"{step.feed}: protect {rules} {'entry' if rules == 1 else 'entries'} there"
+        case ClaimEntries():
+            return f"{step.feed}: note {len(step.names)} top-level entries as this leg's own"
+        case Transfer():
+            return f"{step.feed}: copy, and count deletions: {show_command(step.argv)}"
+        case GuardDeletions():
+            return f"stop here if more than {step.most:,} deletions are wanted"
+        case DeletePass():
+            command = show_command(step.argv)
+            return f"{step.feed}: delete what was counted, no more: {command}"
+        case RecordProvenance():
+            return f"{step.feed}: remember {len(step.names)} top-level entries as seen"
+        case ExpireDeleted():
+            gone = ", ".join(display(run_id) for run_id in step.run_ids)
+            return f"{step.feed}: drop what was set aside by {gone}"
+
+
+def show_command(argv: tuple[bytes, ...]) -> str:
+    """A command as one line for people; what a shell would interpret is quoted."""
+    return " ".join(_show_word(word) for word in argv)
+
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+
+
+def _show_word(word: bytes) -> str:
+    if word and set(word) <= _PLAIN:
+        return word.decode("ascii")
+    text = display(word)
+    if text.encode() != word:
+        return "$'" + text.replace("'", "\\'") + "'"
+    return "'" + text.replace("'", "'\\''") + "'"
