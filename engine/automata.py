@@ -1,9 +1,7 @@
 """Many patterns over bytes as one automaton, made deterministic only where it is walked.
 
-Patterns go into a `PatternSet`, a tree that shares common beginnings. Each carries *marks*: a
-channel (one question about a path) and a rank (the lowest rank that matches answers it). An
-`Automaton` walks the tree with all patterns at once; its states are small integers, and each
-state has edges for the bytes that matter to it and one default edge for all others.
+An `Automaton` walks a `PatternSet` with all patterns at once; its states are small integers, and
+each state has edges for the bytes that matter to it and one default edge for all others.
 
 What keeps it small: a pattern that has begun to match everything from here on (`/K/**`) silences
 all patterns that it outranks, and of two such patterns with the same answer nobody asks which.
@@ -11,98 +9,16 @@ all patterns that it outranks, and of two such patterns with the same answer nob
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.wildmatch import CROSS, Part, Parts
-from policy.patterns import ANY, STAR, members
+from engine.pattern_set import NEVER, PatternSet, Ranks, bounds
+from engine.wildmatch import CROSS
+from policy.patterns import ANY, STAR, ByteSet, members
 
 SLASH = 0x2F
-NEVER = 1 << 60
-"""The rank of a channel that nothing answers."""
-
-_PIECE = re.compile(rb"[^/]*/|[^/]+")
 _WIDE = 128
 """A set with more members than this is walked by the bytes that it lacks."""
-
-Ranks = tuple[int, ...]
-"""One rank a channel."""
-
-
-class PatternSet:
-    """A tree of patterns; node 0 is where a path (or a name) begins."""
-
-    def __init__(self, channels: int) -> None:
-        self.channels = channels
-        self.literal: list[dict[int, int]] = [{}]
-        self.sets: list[tuple[tuple[int, int], ...]] = [()]
-        """Edges by a set of bytes, as its mask and the node that follows."""
-        self.runs: list[tuple[int, ...]] = [()]
-        """Nodes entered without a byte: the `STAR` and the `CROSS` that may follow here."""
-        self.loop: list[Part | None] = [None]
-        """`STAR` or `CROSS` where the node returns to itself, else None."""
-        self.marks: list[dict[int, int] | None] = [None]
-        self._placed: dict[tuple[int, Part], int] = {}
-
-    def place(self, parts: Parts, start: int = 0) -> int:
-        """Give the node where a pattern that goes on from `start` ends, growing the tree."""
-        node = start
-        for part in parts:
-            if isinstance(part, bytes):
-                # Piece by piece, because sibling paths share all directories above them.
-                for piece in _PIECE.findall(part):
-                    node = self._follow(node, piece)
-            else:
-                node = self._follow(node, part)
-        return node
-
-    def mark(self, node: int, channel: int, rank: int) -> None:
-        """Let a match that ends at the node answer a channel."""
-        marks = self.marks[node]
-        if marks is None:
-            self.marks[node] = {channel: rank}
-        else:
-            marks[channel] = min(rank, marks.get(channel, NEVER))
-
-    def _follow(self, node: int, part: Part) -> int:
-        found = self._placed.get((node, part))
-        if found is None:
-            found = self._grow(node, part)
-            self._placed[node, part] = found
-        return found
-
-    def _grow(self, node: int, part: Part) -> int:
-        if isinstance(part, bytes):
-            for value in part:
-                following = self.literal[node].get(value)
-                if following is None:
-                    following = self._new()
-                    self.literal[node][value] = following
-                node = following
-            return node
-        loops = part in (STAR, CROSS)
-        fresh = self._new(part if loops else None)
-        if loops:
-            self.runs[node] += (fresh,)
-        else:
-            self.sets[node] += ((int(part), fresh),)
-        return fresh
-
-    def _new(self, loop: Part | None = None) -> int:
-        self.literal.append({})
-        self.sets.append(())
-        self.runs.append(())
-        self.loop.append(loop)
-        self.marks.append(None)
-        return len(self.loop) - 1
-
-    def children(self, node: int) -> list[int]:
-        """Give the nodes that follow; each has a higher number than its parent."""
-        found = [*self.literal[node].values(), *self.runs[node]]
-        if self.sets[node]:
-            found.extend(target for _, target in self.sets[node])
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +41,7 @@ class Automaton:
         self._answers = [scale.answers for scale in scales]
         self._alike = [scale.last_alike() for scale in scales]
         self._closures: dict[int, tuple[int, ...]] = {}
-        self._bounds, self._bound_of = _bounds(patterns)
+        self._bounds, self._bound_of = bounds(patterns)
         self._forever: list[Ranks] = []
         """Ranks that hold from here on, whatever follows; a state names one of these."""
         self._forever_ids: dict[Ranks, int] = {}
@@ -205,7 +121,7 @@ class Automaton:
             found.update(self._patterns.literal[node])
             for mask, _ in self._patterns.sets[node]:
                 wide = mask.bit_count() > _WIDE
-                found.update(members(ANY & ~mask if wide else mask))  # type: ignore[arg-type]
+                found.update(members(ByteSet(ANY & ~mask if wide else mask)))
         return found
 
     def _union(self, nodes: tuple[int, ...], value: int, forever: int) -> int:
@@ -329,35 +245,3 @@ def _better(ranks: Ranks, marks: dict[int, int]) -> Ranks:
     if all(ranks[channel] <= rank for channel, rank in marks.items()):
         return ranks
     return tuple(min(rank, marks.get(channel, NEVER)) for channel, rank in enumerate(ranks))
-
-
-def _bounds(patterns: PatternSet) -> tuple[list[tuple[Ranks, Ranks]], list[int]]:
-    """Find for each node the best and the worst rank that lie in the tree below it.
-
-    Nodes with the same bounds share one entry: along a literal path they all do.
-    """
-    entries: list[tuple[Ranks, Ranks]] = []
-    ids: dict[tuple[Ranks, Ranks], int] = {}
-    of_node = [0] * len(patterns.loop)
-    for node in range(len(of_node) - 1, -1, -1):
-        children = patterns.children(node)
-        if len(children) == 1 and patterns.marks[node] is None:
-            of_node[node] = of_node[children[0]]
-            continue
-        below = [entries[entry] for entry in {of_node[child] for child in children}]
-        bounds = _merged(patterns.channels, patterns.marks[node] or {}, below)
-        of_node[node] = ids.setdefault(bounds, len(entries))
-        if of_node[node] == len(entries):
-            entries.append(bounds)
-    return entries, of_node
-
-
-def _merged(
-    channels: int, marks: dict[int, int], below: Iterable[tuple[Ranks, Ranks]]
-) -> tuple[Ranks, Ranks]:
-    best = [marks.get(channel, NEVER) for channel in range(channels)]
-    worst = [marks.get(channel, -1) for channel in range(channels)]
-    for low, high in below:
-        best = list(map(min, best, low))
-        worst = list(map(max, worst, high))
-    return tuple(best), tuple(worst)

@@ -108,7 +108,7 @@ class Refusal:
     """Something that `apply` does not do without being told to."""
 
     code: str
-    """drifted, foreign, not-a-file, no-legs or mass-removal"""
+    """drifted, foreign, not-a-file, no-legs, mass-removal, changed-meanwhile or busy"""
     message: str
     hint: str
 
@@ -124,14 +124,16 @@ class ChangeSet:
     others: tuple[PartChange, ...]
     """Sources, destinations, ignores, objectives, checks and the policy's own values."""
     refused: tuple[Refusal, ...]
+    plan_changed: bool = True
+    """Whether the plan differs from the applied one, be it only in what nobody is shown."""
     completes: bool = False
     """Whether an apply was interrupted, which this one completes."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to apply."""
-        files = all(one.action is Action.KEEP for one in self.files)
-        return files and not (self.routes or self.legs or self.others or self.completes)
+        kept = all(one.action is Action.KEEP for one in self.files)
+        return kept and not (self.plan_changed or self.completes)
 
     @property
     def drift(self) -> tuple[FileChange, ...]:
@@ -174,6 +176,7 @@ def change_set(
         legs=changes.legs,
         others=changes.others,
         refused=refused,
+        plan_changed=applied != plan,
         completes=record is not None and not record.complete,
     )
 
@@ -292,3 +295,22 @@ def _removal_refusals(applied: Plan | None, plan: Plan, changes: PlanChanges) ->
 
 def _gone(changes: tuple[PartChange, ...], section: str) -> int:
     return sum(one.section == section and one.action is Action.DELETE for one in changes)
+
+
+__all__ = [
+    "Action",
+    "AppliedRecord",
+    "ChangeSet",
+    "FileChange",
+    "LegChange",
+    "ObservedFile",
+    "OwnedFile",
+    "PartChange",
+    "Reason",
+    "Refusal",
+    "RenderedFile",
+    "RouteChange",
+    "change_set",
+    "digest",
+    "paths_to_observe",
+]

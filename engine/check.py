@@ -10,7 +10,7 @@ from engine.filters import render_rules
 from engine.proof import Difference, prove
 from engine.selection import Verdict
 from policy.diagnostics import Diagnostic, Findings, PolicyInvalid, Severity
-from policy.document import Document
+from policy.document import Document, split_lines
 from policy.parse import load
 from policy.values import display
 
@@ -75,7 +75,7 @@ def _report(
 
 
 def _lines(data: bytes) -> tuple[str, ...]:
-    return tuple(data.decode("utf-8-sig", "replace").splitlines())
+    return split_lines(data.decode("utf-8-sig", "replace"))
 
 
 def _prove_all(compilation: Compilation, findings: Findings) -> tuple[bool, int]:

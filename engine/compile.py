@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from engine.calendars import longest_gap
 from engine.chains import Chains
+from engine.circles import find_circle
 from engine.feeds import Draft, build_feeds
-from engine.filters import FilterError, render_rules
+from engine.filters import FilterError, check_writable
 from engine.ignores import check_ignores
 from engine.objectives import check_objectives
 from engine.ownership import check_ownership
@@ -21,7 +22,7 @@ from engine.references import check_references
 from engine.secrets import check_secrets
 from engine.tables import routing_tables
 from engine.timeline import Timeline
-from engine.timing import check_schedules, check_timing
+from engine.timing import check_schedules, check_timing, product_edges
 from policy.diagnostics import Findings, PolicyInvalid
 from policy.legs import Leg, MirrorLeg, SnapshotLeg
 from policy.model import Policy
@@ -56,6 +57,7 @@ def compile_with(policy: Policy, findings: Findings) -> Compilation | None:
         return None
     drafts = build_feeds(policy, tables, findings)
     check_ownership(policy, drafts, findings)
+    _check_chain_circle(policy, drafts, findings)
     check_ignores(policy, tables, findings)
     _check_attributes(policy, findings)
     _check_runners(policy, findings)
@@ -116,6 +118,22 @@ def _leg_plan(
     return LegPlan(leg=leg, feeds=feeds, longest_gap=gap.seconds, allowed_age=runs.allowed_age)
 
 
+def _check_chain_circle(policy: Policy, drafts: tuple[Draft, ...], findings: Findings) -> None:
+    """A product that feeds its own leg again would be copied into itself, night after night."""
+    edges: dict[str, list[str]] = {}
+    for producer, consumer in product_edges(policy, drafts):
+        edges.setdefault(producer, []).append(consumer)
+    circle = find_circle(edges)
+    leg = policy.leg(circle[0]) if circle else None
+    if leg is not None:
+        findings.error(
+            "chain-circle",
+            f"each feeds the next: {' → '.join((*circle, circle[0]))}",
+            leg.at("from"),
+            hint="copies of copies would grow for ever; take one of these hops out",
+        )
+
+
 def _check_attributes(policy: Policy, findings: Findings) -> None:
     """Law 27: what a destination cannot keep is not promised."""
     for leg in policy.legs:
@@ -153,6 +171,6 @@ def _check_rules(drafts: tuple[Draft, ...], findings: Findings) -> None:
         if draft.feed.selection is None:
             continue
         try:
-            render_rules(draft.feed.selection)
+            check_writable(draft.feed.selection)
         except FilterError as error:
             findings.error("filter-impossible", str(error), draft.leg.origin)

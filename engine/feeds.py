@@ -149,10 +149,13 @@ def _read_product(
     if base is None:
         return draft
     inside = [one for one in owned if one.feed.writes and base.contains(one.feed.writes)]
+    whole = policy.destination(reads) is not None
     pairs: list[tuple[PathPattern, bool]] = [(ROOT, False)]
-    for one in inside:
-        if policy.destination(reads) is not None or one.leg.name == reads:
-            pairs.append((_relative(base, one.feed.writes, ()), True))
+    pairs.extend(
+        (_relative(base, one.feed.writes, ()), True)
+        for one in inside
+        if whole or one.leg.name == reads
+    )
     pairs.extend(
         (_relative(base, location, pattern.components), False)
         for location, pattern in stopped_before(draft.leg, owned, tables)

@@ -51,6 +51,18 @@ def render_rules(selection: Selection) -> bytes:
     return b"".join(_checked(rule.text()) + b"\n" for rule in rules_for(selection))
 
 
+def check_writable(selection: Selection) -> None:
+    """Raise `FilterError` where a pattern cannot be a rule; much quicker than writing them all."""
+    patterns = [
+        *(ignore.pattern for ignore in selection.ignores),
+        *(line.pattern for line in selection.lines),
+    ]
+    for pattern in patterns:
+        tokens = sum(len(component.tokens) + 1 for component in pattern.components)
+        if tokens > RULE_MAX // 2 or not all(_plain(one) for one in pattern.components):
+            _checked(b"+ " + _text(pattern.components, tail=b"/**/"))
+
+
 def protect_rule(names: tuple[bytes, ...]) -> bytes:
     """One line that keeps a path at the receiver, whatever it is, from being deleted.
 
@@ -173,6 +185,9 @@ def _plain(component: Component) -> bool:
 
 
 def _component_text(component: Component, *, wild: bool) -> bytes:
+    literal = component.literal
+    if literal is not None and not (_WILD | _LINE_ENDS) & set(literal):
+        return literal.replace(b"\\", b"\\\\") if wild else literal
     return b"".join(_token_text(token, wild=wild) for token in component.tokens)
 
 

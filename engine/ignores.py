@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from engine.plan import RouteLine, RoutingTable
 from policy.diagnostics import Findings
 from policy.legs import SqliteLeg
 from policy.model import Policy
-from policy.patterns import lies_inside, parse_component
+from policy.patterns import Component, lies_inside, parse_component
 from policy.routes import IgnoreRule
 from policy.sources import LvmThinSource, TreeSource
 
@@ -15,11 +17,39 @@ _SIDECARS = tuple(parse_component(name) for name in (b"*-wal", b"*-shm", b"*-jou
 
 def check_ignores(policy: Policy, tables: tuple[RoutingTable, ...], findings: Findings) -> None:
     """Report ignores that lose committed rows, and ignores that swallow a route."""
+    indexes = [_Index(table) for table in tables]
     for rule in policy.ignores:
         _check_sidecar(rule, policy, findings)
-        for table in tables:
-            if not rule.only or table.source in rule.only:
-                _check_swallowed(rule, table, findings)
+        for index in indexes:
+            if not rule.only or index.source in rule.only:
+                _check_swallowed(rule, index, findings)
+
+
+class _Index:
+    """The lines of a table by the components that they hold, each component once."""
+
+    def __init__(self, table: RoutingTable) -> None:
+        self.source = table.source
+        self.literals: dict[bytes, list[RouteLine]] = {}
+        self.wildcards: dict[Component, list[RouteLine]] = {}
+        for line in table.lines:
+            for component in set(line.pattern.components):
+                literal = component.literal
+                if literal is None:
+                    self.wildcards.setdefault(component, []).append(line)
+                else:
+                    self.literals.setdefault(literal, []).append(line)
+
+    def touching(self, component: Component) -> Iterator[RouteLine]:
+        """Lines with a component that lies inside this one."""
+        if component.literal is not None:
+            yield from self.literals.get(component.literal, ())
+            return
+        for name in component.matching(self.literals):
+            yield from self.literals[name]
+        for other, lines in self.wildcards.items():
+            if lies_inside(other, component):
+                yield from lines
 
 
 def _check_sidecar(rule: IgnoreRule, policy: Policy, findings: Findings) -> None:
@@ -51,8 +81,8 @@ def _taken_by_sqlite(policy: Policy) -> set[str]:
     return taken | feeding
 
 
-def _check_swallowed(rule: IgnoreRule, table: RoutingTable, findings: Findings) -> None:
-    for line in table.lines:
+def _check_swallowed(rule: IgnoreRule, index: _Index, findings: Findings) -> None:
+    for line in index.touching(rule.pattern.components[-1]):
         if _swallows(rule, line):
             findings.error(
                 "ignore-swallows-route",

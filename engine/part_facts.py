@@ -29,7 +29,6 @@ _KEYS = {
     "deleted_keep": "deleted keep",
     "tolerate_unreadable": "tolerate unreadable",
     "sometimes": "presence sometimes",
-    "account": "ssh",
 }
 """Keys whose names in the manifest differ from those of the fields."""
 _SELF_SAID = frozenset({"name", "text", "was", "key", "pattern", "anchored", "directory"})
@@ -89,11 +88,24 @@ def text_of(value: object) -> str | None:
         case enum.Enum():
             return str(value.value)
         case tuple():
-            return ", ".join(text_of(one) or "…" for one in value)
+            return ", ".join(_item_text(one) for one in value)
         case Calendar():
             return calendar_text(value)
         case _:
             return _written(value)
+
+
+def _item_text(item: object) -> str:
+    """One of several values; a pair is a key and what it is set to."""
+    if isinstance(item, tuple):
+        return " = ".join(_item_text(one) for one in item)
+    return text_of(item) or "…"
+
+
+def age_text(seconds: int) -> str:
+    """A length of time that follows from others: hours and minutes, as alerts count."""
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}h {rest // 60}m" if rest else f"{hours}h"
 
 
 def _written(value: object) -> str | None:

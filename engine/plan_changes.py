@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.kinds import SOURCE_KIND_NAMES
-from engine.part_facts import Facts, differences, facts_of, stated, text_of
+from engine.part_facts import Facts, age_text, differences, facts_of, stated, text_of
 from engine.plan import LegPlan, Plan, RouteLine, RoutingTable
 from engine.renames import Renames, plan_renamed, renames_between
 from policy.patterns import PathPattern, lies_inside
-from policy.values import Duration
 
 NOBODY = "none"
 """Stands for a leg where nothing carries a path by decision."""
@@ -124,7 +123,7 @@ def _policy_facts(plan: Plan) -> Facts:
 def _leg_facts(leg: LegPlan) -> Facts:
     """The leg's own values and what its alerts follow from."""
     ages = {"longest gap": leg.longest_gap, "stale after": leg.allowed_age}
-    derived = {key: str(Duration(age)) for key, age in ages.items() if age is not None}
+    derived = {key: age_text(age) for key, age in ages.items() if age is not None}
     return {"kind": leg.kind, **facts_of(leg.leg), **derived}
 
 

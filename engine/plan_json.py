@@ -101,12 +101,23 @@ def _token_text(token: ByteSet) -> bytes:
         return b"[%c]" % values[0] if values[0] in b"*?[" else bytes(values)
     others = list(members(ByteSet(ANY & ~token)))
     if len(others) < len(values):
-        return b"[!" + _ranges(others) + b"]"
-    return b"[" + _ranges(values) + b"]"
+        return b"[!" + _class_text(others) + b"]"
+    return b"[" + _class_text(values) + b"]"
+
+
+def _class_text(values: list[int]) -> bytes:
+    """What stands inside brackets; whether the whole reads back is asked afterwards.
+
+    A `]` is a member where it comes first, a `-` where it comes last; runs become ranges.
+    """
+    first = [one for one in values if one in b"]"]
+    last = [one for one in values if one in b"!-"]
+    between = [one for one in values if one not in b"]!-"]
+    return bytes(first) + _ranges(between) + bytes(last)
 
 
 def _ranges(values: list[int]) -> bytes:
-    """Runs of four and more as a range; whether the whole reads back is asked afterwards."""
+    """Runs of four and more as a range."""
     parts: list[bytes] = []
     start = 0
     for end in range(1, len(values) + 1):
@@ -139,11 +150,16 @@ def _decode_byte_set(value: object) -> object:
 
 # ── The registry ─────────────────────────────────────────────────────────────────────────────
 
+PATHS_AS_TEXT: dict[type, TextForm] = {
+    AbsolutePath: TextForm(
+        lambda value: cast(AbsolutePath, value).text.decode(), parse_absolute_path
+    ),
+}
+"""For other stored forms that hold paths."""
+
 _REGISTRY = Registry(
     texts={
-        AbsolutePath: TextForm(
-            lambda value: cast(AbsolutePath, value).text.decode(), parse_absolute_path
-        ),
+        **PATHS_AS_TEXT,
         ByteSize: TextForm(str, parse_size),
         Calendar: TextForm(lambda value: cast(Calendar, value).canonical(), parse_calendar),
         Chmod: TextForm(lambda value: cast(Chmod, value).text, parse_chmod),

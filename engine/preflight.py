@@ -93,6 +93,8 @@ class TargetSeen:
     """Whether the other side runs other commands than rsync."""
     entries: tuple[bytes, ...] = ()
     """Top-level entries of the directory of copies."""
+    directories: frozenset[bytes] = frozenset()
+    """Those of them that are directories."""
     set_aside: tuple[bytes, ...] = ()
     """Runs whose deletions are still kept."""
 
@@ -157,7 +159,8 @@ def _host(observation: Observation) -> Iterator[Finding]:
     if same or observation.plan_host.partition(".")[0] == here:
         yield _fine(None, "host", here)
     else:
-        yield _refuse(None, "host", f"this is {here}, and the policy is for {observation.plan_host}")
+        found = f"this is {here}, and the policy is for {observation.plan_host}"
+        yield _refuse(None, "host", found)
 
 
 def _rsync(what: str, feed: str | None, version: tuple[int, int, int] | None) -> Finding:

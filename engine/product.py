@@ -10,22 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.automata import SLASH, Ranks
+from engine.automata import SLASH
 from engine.nearest import READABLE, Nearest, byte_beside
+from engine.pattern_set import Ranks
 from engine.questions import Questions
 from policy.patterns import NAME_MAX, PATH_MAX
 
-_MODE_BITS = 4
-_NAME_BITS = 8
-_STATE_BITS = 28
-_NAME_SHIFT = _MODE_BITS
-_NAMES_SHIFT = _NAME_SHIFT + _NAME_BITS
-_PATHS_SHIFT = _NAMES_SHIFT + _STATE_BITS
+# A state is one integer: path state, name state, length of the name, and whether a leap ends here.
+_LANDED = 1
+_NAME_SHIFT = 1
+_NAMES_SHIFT = _NAME_SHIFT + 8
+_PATHS_SHIFT = _NAMES_SHIFT + 28
+_NAMES_MASK = (1 << _PATHS_SHIFT) - (1 << _NAMES_SHIFT)
 _OTHER = -1
 """Stands for every byte that neither automaton tells apart."""
-
-_LANDED = 1 << 3
-"""A bit of the mode: judged already as a leap's end, nothing to follow but the slash."""
 _MOST_NAME_STATES = 50_000
 
 
@@ -35,15 +33,17 @@ class Judgement:
 
     fault: int
     """0 where all is well, else a number that the caller knows."""
-    below: int | None
-    """The mode in which the walk goes on below it as a directory; None: it does not."""
+    below: bool
+    """Whether the walk goes on below it as a directory."""
 
 
-_NOTHING = Judgement(0, None)
+NOTHING = Judgement(0, below=False)
+"""Nothing to object to, and nothing below: no path ends here."""
+
 _BYTES = [bytes([value]) for value in range(256)]
 
-Judge = Callable[[Ranks, int], Judgement]
-"""Judges the answers of all channels in a mode."""
+Judge = Callable[[Ranks], Judgement]
+"""Judges the answers of all channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Walk:
         """For each value of a name any state with it: it stands for all where a leap ends."""
         for state, value in enumerate(questions.names.value):
             self._landing.setdefault(value, state)
-        self._judged: dict[tuple[int, int, int], Judgement] = {}
+        self._judged: dict[tuple[int, int], Judgement] = {}
         self._parents: dict[int, tuple[int, bytes]] = {}
         self._pending: dict[int, list[int]] = {}
         self._levels: dict[int, list[int]] = {}
@@ -87,12 +87,12 @@ class Walk:
         self._due: dict[int, int] = {}
         """For each landing the length at which it is to be visited."""
         self._length = 0
-        self.samples: dict[tuple[int, int, int], int] = {}
+        self.samples: dict[tuple[int, int], int] = {}
         """For each judgement ever asked for the first state that asked."""
 
-    def run(self, mode: int = 0) -> Found:
+    def run(self) -> Found:
         """Walk until a fault, the limit, or the end."""
-        start = self._key(self._paths.start, self._names.start, mode)
+        start = self._key(self._paths.start, self._names.start)
         self._parents[start] = (_OTHER, b"")
         self._levels[0] = [start]
         while self._levels and self._length <= PATH_MAX:
@@ -116,36 +116,34 @@ class Walk:
             pieces.append(piece)
         return b"".join(reversed(pieces))
 
-    def _key(self, path: int, name: int, mode: int) -> int:
-        return path << _PATHS_SHIFT | name << _NAMES_SHIFT | mode
+    def _key(self, path: int, name: int) -> int:
+        return path << _PATHS_SHIFT | name << _NAMES_SHIFT
 
     def _visit(self, key: int) -> Judgement:
         path = key >> _PATHS_SHIFT
-        name = key >> _NAMES_SHIFT & ((1 << _STATE_BITS) - 1)
+        name = (key & _NAMES_MASK) >> _NAMES_SHIFT
         landed = key & _LANDED
         if self._leaps and not landed and self._is_still(path):
             self._leap(key, path, name)
-            return _NOTHING
+            return NOTHING
         if landed and self._due[key] != self._length:
-            return _NOTHING
+            return NOTHING
         judgement = self._judgement(key, path, name)
         if judgement.fault:
             return judgement
-        if judgement.below is not None:
-            below = self._key(self._paths.step(path, SLASH), self._names.start, judgement.below)
-            self._reach(below, key, b"/")
+        if judgement.below:
+            self._reach(self._key(self._paths.step(path, SLASH), self._names.start), key, b"/")
         low = key & ((1 << _NAMES_SHIFT) - 1)
         if not landed and low >> _NAME_SHIFT < NAME_MAX:
             self._extend(key, path, name, low + self._grow)
         return judgement
 
     def _judgement(self, key: int, path: int, name: int) -> Judgement:
-        mode = key & (_LANDED - 1)
-        question = (self._paths.value[path], self._names.value[name], mode)
+        question = (self._paths.value[path], self._names.value[name])
         judgement = self._judged.get(question)
         if judgement is None:
             ranks = map(min, self._paths.values[question[0]], self._names.values[question[1]])
-            judgement = self._judged[question] = self._judge(tuple(ranks), mode)
+            judgement = self._judged[question] = self._judge(tuple(ranks))
             self.samples[question] = key
         return judgement
 
@@ -157,9 +155,8 @@ class Walk:
 
     def _leap(self, key: int, path: int, name: int) -> None:
         """Go to the nearest state of each kind at once: only the name's kind can still change."""
-        mode = key & (_LANDED - 1)
         for value, distance in self._nearest.ways(name):
-            landing = self._key(path, self._landing[value], mode | _LANDED)
+            landing = self._key(path, self._landing[value]) | _LANDED
             length = self._length + distance
             if self._due.get(landing, PATH_MAX + 1) > length:
                 self._due[landing] = length
@@ -191,9 +188,9 @@ class Walk:
         self, key: int, place: int, pending: list[int], by_path: dict[int, int]
     ) -> list[int]:
         """Follow the bytes that are not the path's own; give those that remain to be followed."""
-        name = place >> _NAMES_SHIFT & ((1 << _STATE_BITS) - 1)
+        name = (place & _NAMES_MASK) >> _NAMES_SHIFT
         by_name = self._names.expand(name)
-        base = place & ~(((1 << _STATE_BITS) - 1) << _NAMES_SHIFT)
+        base = place & ~_NAMES_MASK
         left = []
         for value in pending:
             if value == _OTHER:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.automata import NEVER, Ranks
-from engine.product import Found, Judge, Judgement, Walk
+from engine.pattern_set import NEVER, Ranks
+from engine.product import NOTHING, Found, Judge, Judgement, Walk
 from engine.questions import (
     RULE_CHANNELS,
     Channel,
@@ -29,8 +29,6 @@ from policy.patterns import NAME_MAX, PATH_MAX
 
 _OTHER_FAULT, _DIRECTORY_FAULT = 1, 2
 """What the judges object to: the path as a non-directory, the path as a directory."""
-_SENT, _OPEN, _REFUSED = 1, 2, 4
-"""Modes of the walk through what may be deleted; see `_judge_deletion`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +67,13 @@ def prove(selection: Selection, filter_text: bytes, *, limit: int = 1_000_000) -
     """Compare a selection with the text of its filter. Raises `RuleError`."""
     rules = parse_rules(filter_text)
     questions = pose(selection, rules)
-    found = _walk(questions, _judge_sending, mode=0, limit=limit)
+    found = _walk(questions, _judge_sending, limit=limit)
     side: Side = "send"
     states = found.states
     if found.complete and not found.fault and not rules.two_sided:
         # With two-sided rules only, what is not sent is protected: the same function.
         side = "delete"
-        found = _walk(questions, _judge_deletion, mode=_SENT | _OPEN, limit=limit)
+        found = _walk(questions, _judge_deletion, limit=limit)
         states += found.states
     difference = _difference(selection, rules, found, side) if found.fault else None
     return Proof(
@@ -83,10 +81,10 @@ def prove(selection: Selection, filter_text: bytes, *, limit: int = 1_000_000) -
     )
 
 
-def _walk(questions: Questions, judge: Judge, *, mode: int, limit: int) -> Found:
-    found = Walk(questions, judge, limit=limit).run(mode)
+def _walk(questions: Questions, judge: Judge, *, limit: int) -> Found:
+    found = Walk(questions, judge, limit=limit).run()
     if any(len(name) > NAME_MAX for name in found.path.split(b"/")):
-        return Walk(questions, judge, limit=limit, measured=True).run(mode)
+        return Walk(questions, judge, limit=limit, measured=True).run()
     return found
 
 
@@ -120,38 +118,32 @@ def _expected(ranks: Ranks) -> tuple[bool, bool]:
     )
 
 
-def _judge_sending(ranks: Ranks, mode: int) -> Judgement:
+def _judge_sending(ranks: Ranks) -> Judgement:
     if ranks[Channel.NO_NAME] != NEVER:
-        return Judgement(0, None)
+        return NOTHING
     other, directory = _expected(ranks)
     if takes(ranks[Channel.SEND_OTHER]) != other:
-        return Judgement(_OTHER_FAULT, None)
+        return Judgement(_OTHER_FAULT, below=False)
     if takes(ranks[Channel.SEND_DIRECTORY]) != directory:
-        return Judgement(_DIRECTORY_FAULT, None)
-    return Judgement(0, mode if directory else None)
+        return Judgement(_DIRECTORY_FAULT, below=False)
+    return Judgement(0, below=directory)
 
 
-def _judge_deletion(ranks: Ranks, mode: int) -> Judgement:
-    """Judge what a receiver may delete.
+def _judge_deletion(ranks: Ranks) -> Judgement:
+    """Judge what a receiver may delete, where sending is proven already.
 
-    It scans a directory that the sender has sent (`_SENT`: this one and all above), and one that
-    it deletes itself (`_OPEN`: not protected, in one that it scans). So a protect rule on a
-    directory alone does not keep its contents. Below what the selection refuses (`_REFUSED`)
-    nothing may go.
+    It scans each directory that was sent, protected or not: a protect rule on a directory alone
+    does not keep what is in it. A directory that was not sent it scans only to delete it, and
+    that is a fault already.
     """
     if ranks[Channel.NO_NAME] != NEVER:
-        return Judgement(0, None)
-    other, directory = (False, False) if mode & _REFUSED else _expected(ranks)
+        return NOTHING
+    other, directory = _expected(ranks)
     if takes(ranks[Channel.DELETE_OTHER]) and not other:
-        return Judgement(_OTHER_FAULT, None)
-    opened = takes(ranks[Channel.DELETE_DIRECTORY])
-    if opened and not directory:
-        return Judgement(_DIRECTORY_FAULT, None)
-    sent = mode & _SENT and takes(ranks[Channel.SEND_DIRECTORY])
-    if not sent and not opened:
-        return Judgement(0, None)
-    refused = 0 if directory else _REFUSED
-    return Judgement(0, (_SENT if sent else 0) | (_OPEN if opened else 0) | refused)
+        return Judgement(_OTHER_FAULT, below=False)
+    if takes(ranks[Channel.DELETE_DIRECTORY]) and not directory:
+        return Judgement(_DIRECTORY_FAULT, below=False)
+    return Judgement(0, below=directory)
 
 
 # ── One member of each class ─────────────────────────────────────────────────────────────────

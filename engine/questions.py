@@ -12,10 +12,11 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.automata import NEVER, Automaton, PatternSet, Ranks, Scale
+from engine.automata import Automaton, Scale
+from engine.pattern_set import NEVER, PatternSet, Ranks
 from engine.rsync_rules import Rule, RuleText, Side
 from engine.selection import RECOVERED, RESERVED, Line, Selection
-from engine.wildmatch import CROSS, Parts, merge_parts
+from engine.wildmatch import CROSS, Part, Parts, merge_parts
 from policy.patterns import STAR, Component, PathPattern
 
 
@@ -161,12 +162,12 @@ def component_parts(component: Component) -> Parts:
 
 def pattern_parts(pattern: PathPattern) -> Parts:
     """Turn a pattern for a path into parts."""
-    parts: list[bytes | int] = []
+    parts: list[Part] = []
     for component in pattern.components:
         if parts:
             parts.append(b"/")
         parts.extend(component_parts(component))
-    return merge_parts(parts)  # type: ignore[arg-type]
+    return merge_parts(parts)
 
 
 def _unbounded(parts: Parts) -> Parts:

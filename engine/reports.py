@@ -69,7 +69,7 @@ class FeedReport:
     """Files, directories and all else that the pass saw in its source; None: not known."""
     files: int = 0
     """Files whose content was sent."""
-    bytes: int = 0
+    bytes_sent: int = 0
     deleted: int = 0
     deletions_wanted: int = 0
     foreign: tuple[bytes, ...] = ()

@@ -8,15 +8,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_FIGURE = re.compile(rb"^(Number of [a-z ]*files(?: transferred)?|Total [a-z ]*size): ([0-9,]+)", re.M)
-_SKIPPED = re.compile(rb"^Deletions stopped due to --max-delete limit \(([0-9]+) skipped\)$", re.M)
-_NOT_EMPTY = re.compile(rb"^cannot delete non-empty directory: (.*)$", re.M)
-_NO_WAY = re.compile(rb"^could not make way for new [^:]*: ", re.M)
+_FIGURE = re.compile(
+    rb"^(Number of [a-z ]*files(?: transferred)?|Total [a-z ]*size): ([0-9,]+)", re.MULTILINE
+)
+_SKIPPED = re.compile(
+    rb"^Deletions stopped due to --max-delete limit \(([0-9]+) skipped\)$", re.MULTILINE
+)
+_NOT_EMPTY = re.compile(rb"^cannot delete non-empty directory: (.*)$", re.MULTILINE)
+_NO_WAY = re.compile(rb"^could not make way for new [^:]*: ", re.MULTILINE)
 _HARMLESS = re.compile(
     rb"could not make way for new |cannot delete non-empty directory: |"
     rb"Deletions stopped due to --max-delete |rsync error: |rsync warning: |$"
 )
-_VERSION = re.compile(rb"^rsync +version v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.M)
+_UNREADABLE = re.compile(
+    rb"rsync: \[sender\] .*: Permission denied \(13\)$|"
+    rb"IO error encountered -- skipping file deletion$|rsync error: |rsync warning: |$"
+)
+_VERSION = re.compile(rb"^rsync +version v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.MULTILINE)
 _LISTED = re.compile(rb"^([-a-z]\S{9,10}) +[0-9,.]+ [0-9/]{10} [0-9:]{8} (.*)$", re.DOTALL)
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
 
@@ -27,7 +35,7 @@ class Figures:
 
     entries: int | None = None
     files: int | None = None
-    bytes: int | None = None
+    bytes_sent: int | None = None
     deleted: int | None = None
 
 
@@ -37,7 +45,7 @@ def parse_figures(output: bytes) -> Figures:
     return Figures(
         entries=found.get(b"Number of files"),
         files=found.get(b"Number of regular files transferred"),
-        bytes=found.get(b"Total transferred file size"),
+        bytes_sent=found.get(b"Total transferred file size"),
         deleted=found.get(b"Number of deleted files"),
     )
 
@@ -78,17 +86,23 @@ def only_lacks_room_for_types(errors: bytes) -> bool:
     )
 
 
+def only_unreadable(errors: bytes) -> bool:
+    """Whether every complaint is that this side may not read something."""
+    return all(_UNREADABLE.match(line) for line in errors.split(b"\n"))
+
+
 def parse_version(output: bytes) -> tuple[int, int, int] | None:
     """The version that `rsync --version` prints; None where it is not rsync's."""
     found = _VERSION.search(output)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
-def parse_listing(output: bytes) -> tuple[bytes, ...]:
-    """The names in a listing of one directory by --list-only with -8 and --no-human-readable."""
-    names = []
+def parse_listing(output: bytes) -> tuple[tuple[bytes, bool], ...]:
+    """Read a listing by --list-only with -8 and --no-human-readable: names, and if directories."""
+    entries = []
     for line in output.split(b"\n"):
         found = _LISTED.match(line)
         if found and found[2] != b".":
-            names.append(_ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), found[2]))
-    return tuple(names)
+            name = _ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), found[2])
+            entries.append((name, found[1].startswith(b"d")))
+    return tuple(entries)

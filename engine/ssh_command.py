@@ -70,4 +70,6 @@ def _rsync_word(word: bytes) -> bytes:
 def _value(path: bytes) -> bytes:
     """A path in an ssh setting: `%` begins a token there, and spaces end a value."""
     text = path.replace(b"%", b"%%")
-    return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"' if b" " in text else text
+    if b" " not in text:
+        return text
+    return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

@@ -243,25 +243,38 @@ def _explain(step: Step) -> str:
         case HookStep():
             when = "afterwards, whatever happens" if step.always else "first"
             return f"{when}: {show_command(tuple(word.encode() for word in step.run))}"
-        case EnsureDirectory():
-            return f"{step.feed}: make the directory {step.target} where it is missing"
-        case WriteRules():
-            rules = step.text.count(b"\n")
-            return f"{step.feed}: protect {rules} {'entry' if rules == 1 else 'entries'} there"
-        case ClaimEntries():
-            return f"{step.feed}: note {len(step.names)} top-level entries as this leg's own"
-        case Transfer():
-            return f"{step.feed}: copy, and count deletions: {show_command(step.argv)}"
         case GuardDeletions():
             return f"stop here if more than {step.most:,} deletions are wanted"
+        case Transfer() | DeletePass() | ExpireDeleted():
+            return f"{step.feed}: {_explain_command(step)}: {show_command(step.argv)}"
+        case EnsureDirectory() | WriteRules() | ClaimEntries() | RecordProvenance():
+            return f"{step.feed}: {_explain_note(step)}"
+
+
+def _explain_command(step: Transfer | DeletePass | ExpireDeleted) -> str:
+    match step:
+        case Transfer():
+            return "copy, and count deletions"
         case DeletePass():
-            command = show_command(step.argv)
-            return f"{step.feed}: delete what was counted, no more: {command}"
-        case RecordProvenance():
-            return f"{step.feed}: remember {len(step.names)} top-level entries as seen"
+            return "delete what was counted, no more"
         case ExpireDeleted():
-            gone = ", ".join(display(run_id) for run_id in step.run_ids)
-            return f"{step.feed}: drop what was set aside by {gone}"
+            return f"drop what was set aside by {', '.join(map(display, step.run_ids))}"
+
+
+def _explain_note(step: EnsureDirectory | WriteRules | ClaimEntries | RecordProvenance) -> str:
+    match step:
+        case EnsureDirectory():
+            return f"make the directory {step.target} where it is missing"
+        case WriteRules():
+            return f"protect {_entries(len(step.text.splitlines()))} that this leg never wrote"
+        case ClaimEntries():
+            return f"note {_entries(len(step.names))} at the top as this leg's own"
+        case RecordProvenance():
+            return f"remember {_entries(len(step.names))} at the top as seen"
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
 
 
 def show_command(argv: tuple[bytes, ...]) -> str:

@@ -26,6 +26,8 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]+\Z")
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None}
 _LONGEST_INTEGER = 18
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""Where libyaml ends a line; every position counts these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,11 @@ def _child(node: Node, step: str | int) -> Node | None:
             return None
 
 
+def split_lines(text: str) -> tuple[str, ...]:
+    """Give the lines of a text as positions count them."""
+    return tuple(_LINE_END.split(text))
+
+
 def read(data: bytes, file: str) -> Document:
     """Parse a manifest. Raises `PolicyInvalid` with positions for anything that is not one."""
     start = Origin(file=file, line=1, column=1)
@@ -110,13 +117,19 @@ def read(data: bytes, file: str) -> Document:
         )
     text = _decode(data, file)
     if not text.strip("\ufeff \t\r\n"):
-        raise _invalid("yaml-empty", "the manifest is empty", start, hint="see examples/minimal")
-    lines = tuple(re.split(r"\r\n|\n|\r", text))
+        raise _empty(start)
     findings = Findings()
     root = _Builder(file, findings).build(text)
-    if findings.failed() or root is None:
+    if findings.failed():
         raise PolicyInvalid(findings.sorted())
-    return Document(file=file, root=root, lines=lines)
+    if root is None:
+        # Comments alone, or a bare document end.
+        raise _empty(start)
+    return Document(file=file, root=root, lines=split_lines(text))
+
+
+def _empty(start: Origin) -> PolicyInvalid:
+    return _invalid("yaml-empty", "the manifest is empty", start, hint="see examples/minimal")
 
 
 def _invalid(code: str, message: str, origin: Origin, *, hint: str = "") -> PolicyInvalid:
@@ -127,15 +140,19 @@ def _decode(data: bytes, file: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
+        line, column = _position_after(data[: error.start].decode("utf-8-sig", "replace"))
         raise _invalid(
             "yaml-encoding",
             f"byte 0x{data[error.start]:02x} is not UTF-8",
             Origin(file=file, line=line, column=column),
             hint="save the file as UTF-8; a name that is not UTF-8 is matched by a `?` a byte",
         ) from None
+
+
+def _position_after(before: str) -> tuple[int, int]:
+    """Line and column of what follows this beginning of the text."""
+    lines = split_lines(before)
+    return len(lines), len(lines[-1]) + 1
 
 
 def _scalar_value(text: str) -> Plain:
@@ -317,15 +334,11 @@ class _Builder:
         character = getattr(error, "character", 0)
         code = character if isinstance(character, int) else ord(character[:1] or "\0")
         position = _character_position(text, position, code)
-        before = text[:position]
+        line, column = _position_after(text[:position])
         self.findings.error(
             "yaml-character",
             f"the character U+{code:04X} is not allowed in YAML",
-            Origin(
-                file=self.file,
-                line=before.count("\n") + 1,
-                column=len(before.rpartition("\n")[2]) + 1,
-            ),
+            Origin(file=self.file, line=line, column=column),
             hint='write it as an escape inside double quotes, such as "\\x07"',
         )
 

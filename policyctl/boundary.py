@@ -53,15 +53,19 @@ class Refused(Exception):
 
 
 def _tell_invalid(error: PolicyInvalid) -> None:
+    from policy.diagnostics import Severity
     from policyctl.views.diagnostics import count_findings, tell_findings
 
-    tell_findings(error.diagnostics, _lines_of(error.diagnostics[0].origin.file))
+    worth = [one for one in error.diagnostics if one.severity is not Severity.NOTE]
+    tell_findings(worth, _lines_of(error.diagnostics[0].origin.file))
     tell(f"policyctl: the manifest is not valid: {count_findings(error.diagnostics)}")
 
 
 def _lines_of(file: str) -> tuple[str, ...]:
     """The manifest's lines for the snippets; none where it cannot be read as text."""
+    from policy.document import split_lines
+
     try:
-        return tuple(Path(file).read_bytes().decode("utf-8-sig", "replace").splitlines())
+        return split_lines(Path(file).read_bytes().decode("utf-8-sig", "replace"))
     except OSError:
         return ()

@@ -1,1 +1,29 @@
-"""Plan to files: rsync filters, systemd, Prometheus, docs; pure, templates only loop."""
+"""Renderers: a plan to files. Pure; templates only loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from engine.changes import RenderedFile
+from engine.plan import Plan
+from renderers import rsync_filters, systemd_units
+from renderers.environment import RenderRefused
+
+RENDERERS: tuple[Callable[[Plan], Iterable[RenderedFile]], ...] = (
+    rsync_filters.render,
+    systemd_units.render,
+)
+"""Everything that a plan is turned into."""
+
+
+def render(plan: Plan) -> tuple[RenderedFile, ...]:
+    """All files of a plan, sorted by path. Raises `RenderRefused`."""
+    files: dict[tuple[bytes, ...], RenderedFile] = {}
+    for renderer in RENDERERS:
+        for one in renderer(plan):
+            if files.setdefault(one.path.names, one) is not one:
+                raise RenderRefused(f"two things of the policy would both write {one.path}")
+    return tuple(files[names] for names in sorted(files))
+
+
+__all__ = ["RENDERERS", "RenderRefused", "render"]

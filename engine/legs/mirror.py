@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.filters import protect_rule
-from engine.legs import Run
+from engine.legs.kind import Run
 from engine.plan import LegPlan
 from engine.preflight import FeedSeen, Observation, Waiver
 from engine.rsync_command import (
@@ -47,21 +47,24 @@ DEFAULT_MOST = 1000
 DEFAULT_SHARE = Percentage(5_000)
 
 
-def mirror_steps(
-    leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]
-) -> tuple[Step, ...]:
-    """Copy all feeds, judge the deletions of all together, then delete feed by feed."""
-    leg = leg_plan.leg
-    assert isinstance(leg, MirrorLeg)
-    seen = [one for one in observation.feeds if one.feed in feeds]
-    passes = [_Pass(leg, leg_plan, one, run) for one in seen]
-    return (
-        *(_hook(hook, always=False) for hook in leg.before),
-        *(step for one in passes for step in one.copy()),
-        _guard(leg, seen, observation.waived),
-        *(step for one in passes for step in one.finish()),
-        *(_hook(hook, always=True) for hook in leg.finally_),
-    )
+class MirrorKind:
+    """The kind `mirror` as `engine.legs.LEG_KINDS` lists it."""
+
+    def steps(
+        self, leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]
+    ) -> tuple[Step, ...]:
+        """Copy all feeds, judge the deletions of all together, then delete feed by feed."""
+        leg = leg_plan.leg
+        assert isinstance(leg, MirrorLeg)
+        seen = [one for one in observation.feeds if one.feed in feeds]
+        passes = [_Pass(leg, leg_plan, one, run) for one in seen]
+        return (
+            *(_hook(hook, always=False) for hook in leg.before),
+            *(step for one in passes for step in one.copy()),
+            _guard(leg, seen, observation.waived),
+            *(step for one in passes for step in one.finish()),
+            *(_hook(hook, always=True) for hook in leg.finally_),
+        )
 
 
 class _Pass:
@@ -104,7 +107,7 @@ class _Pass:
         yield DeletePass(feed=feed, argv=argv, source=source.identity)
         yield RecordProvenance(
             feed=feed,
-            names=source.taken,
+            names=remembered(self.seen),
             file_system=source.file_system,
             mounts=source.mounts,
         )
@@ -120,8 +123,7 @@ class _Pass:
         old = expired_runs(self.seen.target.set_aside, keep, self.run.now)
         if old:
             place = replace(self.target, names=(*self.target.names, SET_ASIDE))
-            empty = self.run.directory + b"/empty"
-            argv = expire_command(empty, place, old, self.connection)
+            argv = expire_command(self.run.empty, place, old, self.connection)
             yield ExpireDeleted(feed=self.seen.feed, argv=argv, run_ids=old)
 
 
@@ -135,15 +137,20 @@ def strangers(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
     return tuple(
         name
         for name in sorted(set(seen.target.entries) - known)
-        if name not in inner
-        and selection.decide((name,), directory=True) is not Verdict.RESERVED
+        if name not in inner and selection.decide((name,), directory=True) is not Verdict.RESERVED
     )
 
 
 def unowned(seen: FeedSeen) -> tuple[bytes, ...]:
-    """Entries in both trees that no completed pass has seen and this leg did not create."""
-    both = set(seen.source.taken) & set(seen.target.entries)
+    """Directories of both trees that no completed pass has seen and this leg did not create."""
+    both = seen.target.directories & set(seen.source.taken)
     return tuple(sorted(both - seen.source.owned))
+
+
+def remembered(seen: FeedSeen) -> tuple[bytes, ...]:
+    """What the leg owns after a completed pass; what is gone from both trees is forgotten."""
+    left_over = seen.source.owned & set(seen.target.entries)
+    return tuple(sorted(left_over | set(seen.source.taken)))
 
 
 def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
@@ -158,9 +165,7 @@ def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
             return max(DEFAULT_MOST, int(before * DEFAULT_SHARE.fraction))
 
 
-def expired_runs(
-    run_ids: tuple[bytes, ...], keep: Duration, now: datetime
-) -> tuple[bytes, ...]:
+def expired_runs(run_ids: tuple[bytes, ...], keep: Duration, now: datetime) -> tuple[bytes, ...]:
     """Runs older than the time that deletions are kept, by their own names (law 17)."""
     limit = now - timedelta(seconds=keep.seconds)
     return tuple(sorted(one for one in run_ids if (began := run_start(one)) and began < limit))
@@ -169,18 +174,17 @@ def expired_runs(
 def run_start(run_id: bytes) -> datetime | None:
     """When a run began, by its id; None for a name that is no run id."""
     try:
-        stamp = datetime.strptime(run_id[:16].decode("ascii"), RUN_ID_FORMAT)
+        text = run_id[:16].decode("ascii")
+        stamp = datetime.strptime(text, RUN_ID_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
     tail = run_id[16:]
     if tail and (tail[:1] != b"-" or not tail[1:].isalnum()):
         return None
-    return stamp.replace(tzinfo=UTC)
+    return stamp
 
 
-def _guard(
-    leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]
-) -> GuardDeletions:
+def _guard(leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]) -> GuardDeletions:
     before = [one.source.previous_entries or 0 for one in seen]
     return GuardDeletions(
         most=most_deletions(leg, sum(before)),

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import typer
 
+from policyctl.commands.apply import apply
 from policyctl.commands.check import check
+from policyctl.commands.completions import completions
 from policyctl.commands.explain import explain
+from policyctl.commands.plan import plan
+from policyctl.commands.run import run
 from policyctl.commands.schema import schema
+from policyctl.commands.show import show
+from policyctl.commands.status import status
 
 
 def register(app: typer.Typer) -> None:
     """Give the program its commands, in the order in which a new user needs them."""
-    for command in (check, explain, schema):
+    for command in (check, plan, apply, run, explain, status, show, schema, completions):
         app.command()(command)

@@ -6,8 +6,9 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.automata import NEVER, Automaton, PatternSet, Scale
+from engine.automata import Automaton, Scale
 from engine.nearest import Nearest, byte_beside
+from engine.pattern_set import NEVER, PatternSet
 from engine.wildmatch import CROSS, Parts, merge_parts, parts_regex
 from policy.patterns import ANY, STAR, ByteSet, byte_set
 

@@ -1,0 +1,312 @@
+"""Carrying out a change set, so that an interruption at any instant is completed by the next.
+
+Owns the applied plan and the record of what was written. The record goes first, with what each
+file holds before and will hold after; then the files, the plan, and the record as it is from then
+on. Whatever instant a run dies at, the next one knows every file of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine import layout
+from engine.changes import (
+    RECORD_FORMAT,
+    Action,
+    AppliedRecord,
+    ChangeSet,
+    FileChange,
+    OwnedFile,
+    Refusal,
+    RenderedFile,
+    change_set,
+    digest,
+    paths_to_observe,
+)
+from engine.plan import Plan
+from engine.plan_json import PATHS_AS_TEXT, PlanUnreadable, plan_from_json, plan_to_json
+from engine.system.files import (
+    make_directories,
+    observe_files,
+    remove_file,
+    remove_leftover,
+    write_atomically,
+)
+from engine.system.lock import Locked, hold
+from engine.system.places import Places
+from engine.typed_json import Registry, Unreadable
+from policy.values import AbsolutePath, display
+
+_STATE_MODE = 0o700
+_STATE_FILE_MODE = 0o600
+_REGISTRY = Registry(texts=PATHS_AS_TEXT)
+
+
+class RecordUnreadable(ValueError):
+    """The record of what was applied cannot be read; the message says why."""
+
+
+class ApplyRefused(Exception):
+    """The change set holds what is not done without being told to. Nothing was touched."""
+
+    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
+        self.refusals = refusals
+        super().__init__("\n".join(f"{one.message} ({one.hint})" for one in refusals))
+
+
+class ApplyFailed(Exception):
+    """The machine refused something; what was begun is completed by the next apply."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyReport:
+    """What an apply did."""
+
+    written: tuple[AbsolutePath, ...]
+    removed: tuple[AbsolutePath, ...]
+    kept: int
+    """Files that already held what they should."""
+    plan_digest: str
+    changed: bool
+    """Whether anything was written at all, the plan and the record included."""
+    completed: bool = False
+    """Whether an interrupted apply was completed."""
+
+
+# ── What was applied ─────────────────────────────────────────────────────────────────────────
+
+
+def load_plan(root: Path) -> Plan | None:
+    """The applied plan; None where none is. Raises `PlanUnreadable` and `OSError`."""
+    text = _read(root, layout.PLAN_FILE)
+    return None if text is None else plan_from_json(_decoded(text, PlanUnreadable))
+
+
+def load_record(root: Path) -> AppliedRecord | None:
+    """The record; None where none is. Raises `RecordUnreadable` and `OSError`."""
+    data = _read(root, layout.RECORD_FILE)
+    if data is None:
+        return None
+    try:
+        record = _REGISTRY.loads(AppliedRecord, _decoded(data, RecordUnreadable))
+    except Unreadable as error:
+        raise RecordUnreadable(f"{layout.RECORD_FILE} cannot be read: {error}") from None
+    if record.format != RECORD_FORMAT:
+        raise RecordUnreadable(
+            f"{layout.RECORD_FILE} has format {record.format}; this version reads {RECORD_FORMAT}"
+        )
+    return record
+
+
+def load_applied(root: Path) -> tuple[Plan, AppliedRecord] | None:
+    """What a run executes; None where nothing was ever applied to the end.
+
+    Raises `PlanUnreadable`, also where somebody changed the plan since, `RecordUnreadable` and
+    `OSError`. An apply that is under way leaves the whole plan of before or of after.
+    """
+    record = load_record(root)
+    data = _read(root, layout.PLAN_FILE)
+    if record is None or data is None:
+        return None
+    if record.complete and digest(data) != record.plan_digest:
+        raise PlanUnreadable(
+            f"{layout.PLAN_FILE} is not the plan that was applied: run `policyctl apply`"
+        )
+    return plan_from_json(_decoded(data, PlanUnreadable)), record
+
+
+def _read(root: Path, path: AbsolutePath) -> bytes | None:
+    found = observe_files(root, (path,))[path]
+    return None if found is None else found.content
+
+
+def _decoded(data: bytes, problem: type[ValueError]) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise problem(f"it is no text ({error})") from None
+
+
+# ── Applying ─────────────────────────────────────────────────────────────────────────────────
+
+
+def compare_with_disk(
+    plan: Plan,
+    rendered: tuple[RenderedFile, ...],
+    root: Path,
+    *,
+    overwrite: frozenset[AbsolutePath] = frozenset(),
+    accept_removals: bool = False,
+) -> ChangeSet:
+    """What applying the plan would change.
+
+    Raises `ApplyFailed` where this user cannot look, `PlanUnreadable` and `RecordUnreadable`.
+    """
+    try:
+        applied, record = load_plan(root), load_record(root)
+        observed = observe_files(root, paths_to_observe(record, rendered))
+    except OSError as error:
+        raise ApplyFailed(_sentence(error, root)) from error
+    return change_set(
+        applied,
+        record,
+        plan,
+        rendered,
+        observed,
+        overwrite=overwrite,
+        accept_removals=accept_removals,
+    )
+
+
+def apply_changes(
+    change_set: ChangeSet,
+    rendered: tuple[RenderedFile, ...],
+    plan: Plan,
+    root: Path,
+    now: datetime,
+) -> ApplyReport:
+    """Carry out a change set. Raises `ApplyRefused` and `ApplyFailed`.
+
+    Where everything is as it should be already, nothing at all is written.
+    """
+    if change_set.refused:
+        raise ApplyRefused(change_set.refused)
+    try:
+        _prepare_state(root)
+        with hold(Places(root=root).lock_dir / "apply.lock"):
+            return _Apply(change_set, rendered, plan, root, now).run()
+    except Locked as locked:
+        raise ApplyRefused((_busy(locked),)) from None
+    except OSError as error:
+        hint = "once that is mended, run `policyctl apply` again: it completes what was begun"
+        raise ApplyFailed(f"{_sentence(error, root)}; {hint}") from error
+
+
+def _sentence(error: OSError, root: Path) -> str:
+    where = os.fsencode(error.filename) if error.filename else os.fsencode(root)
+    return f"{display(where)}: {error.strerror or error}"
+
+
+def _busy(locked: Locked) -> Refusal:
+    return Refusal(code="busy", message=f"another apply is running: {locked}", hint="wait for it")
+
+
+def _prepare_state(root: Path) -> None:
+    """Make the state directory, closed to everybody else whoever made it."""
+    state = os.fsencode(Places(root=root).state_dir)
+    make_directories(state, _STATE_MODE)
+    if os.stat(state).st_mode & 0o777 != _STATE_MODE:  # noqa: PTH116 - bytes
+        os.chmod(state, _STATE_MODE)  # noqa: PTH101 - bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Apply:
+    """One apply, under its lock."""
+
+    change_set: ChangeSet
+    rendered: tuple[RenderedFile, ...]
+    plan: Plan
+    root: Path
+    now: datetime
+
+    def run(self) -> ApplyReport:
+        self._check_unchanged()
+        before = load_record(self.root)
+        self._remove_leftovers(before)
+        text = plan_to_json(self.plan).encode()
+        after = self._final_record(digest(text))
+        if self._is_done(before, after, text):
+            return self._report(after, changed=False, completed=False)
+        self._store(layout.RECORD_FILE, _record_text(_intent(before, after)))
+        self._change_files()
+        self._store(layout.PLAN_FILE, text)
+        self._store(layout.RECORD_FILE, _record_text(after))
+        interrupted = before is not None and not before.complete
+        return self._report(after, changed=True, completed=interrupted)
+
+    def _check_unchanged(self) -> None:
+        """What was shown to the user is what is done, or nothing is."""
+        seen = observe_files(self.root, (one.path for one in self.change_set.files))
+        changed = [one for one in self.change_set.files if seen[one.path] != one.before]
+        if changed:
+            raise ApplyRefused(tuple(_moved(one) for one in changed))
+
+    def _remove_leftovers(self, record: AppliedRecord | None) -> None:
+        ours = {one.path for one in record.files} if record else set()
+        ours |= {one.path for one in self.rendered} | {layout.PLAN_FILE, layout.RECORD_FILE}
+        for path in ours:
+            remove_leftover(self._path(path), root=self.root)
+
+    def _final_record(self, plan_digest: str) -> AppliedRecord:
+        return AppliedRecord(
+            applied_at=self.now.astimezone(UTC).isoformat(timespec="seconds"),
+            complete=True,
+            plan_digest=plan_digest,
+            files=tuple(
+                OwnedFile(path=one.path, sha256=(digest(one.content),)) for one in self.rendered
+            ),
+        )
+
+    def _is_done(self, before: AppliedRecord | None, after: AppliedRecord, text: bytes) -> bool:
+        same_record = before == replace(after, applied_at=before.applied_at) if before else False
+        untouched = all(one.action is Action.KEEP for one in self.change_set.files)
+        return same_record and untouched and _read(self.root, layout.PLAN_FILE) == text
+
+    def _change_files(self) -> None:
+        """Files that are added and changed first: what is removed is needed until then."""
+        for change in self.change_set.files:
+            if change.action in {Action.CREATE, Action.UPDATE} and change.after is not None:
+                self._write(change.path, change.after.content, change.after.mode)
+        for change in self.change_set.files:
+            if change.action is Action.DELETE:
+                remove_file(self._path(change.path), root=self.root)
+
+    def _store(self, path: AbsolutePath, content: bytes) -> None:
+        self._write(path, content, _STATE_FILE_MODE)
+
+    def _write(self, path: AbsolutePath, content: bytes, mode: int) -> None:
+        write_atomically(self._path(path), content, mode, root=self.root)
+
+    def _path(self, path: AbsolutePath) -> Path:
+        return Path(os.fsdecode(Places(root=self.root).below_root(path)))
+
+    def _report(self, record: AppliedRecord, *, changed: bool, completed: bool) -> ApplyReport:
+        files = self.change_set.files
+        return ApplyReport(
+            written=_paths(files, {Action.CREATE, Action.UPDATE}),
+            removed=_paths(files, {Action.DELETE}),
+            kept=sum(one.action is Action.KEEP for one in files),
+            plan_digest=record.plan_digest,
+            changed=changed,
+            completed=completed,
+        )
+
+
+def _paths(files: tuple[FileChange, ...], actions: set[Action]) -> tuple[AbsolutePath, ...]:
+    return tuple(one.path for one in files if one.action in actions)
+
+
+def _moved(change: FileChange) -> Refusal:
+    return Refusal(
+        code="changed-meanwhile",
+        message=f"{change.path} has changed since it was compared",
+        hint="run `policyctl apply` again",
+    )
+
+
+def _intent(before: AppliedRecord | None, after: AppliedRecord) -> AppliedRecord:
+    """The record while files change: each of ours may hold what it held, or what it will hold."""
+    held = {one.path: one.sha256 for one in before.files} if before else {}
+    for one in after.files:
+        held[one.path] = tuple(dict.fromkeys((*held.get(one.path, ()), *one.sha256)))
+    files = (OwnedFile(path=path, sha256=digests) for path, digests in held.items())
+    return replace(
+        after, complete=False, files=tuple(sorted(files, key=lambda one: one.path.names))
+    )
+
+
+def _record_text(record: AppliedRecord) -> bytes:
+    return _REGISTRY.dumps(AppliedRecord, record).encode()

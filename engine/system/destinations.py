@@ -1,0 +1,112 @@
+"""Who a destination is: its identity, recorded at `apply` and compared at each run.
+
+Below a root other than `/` a marker file stands for the mounted file system: it holds the
+destination's name and an id, and goes when the directory is emptied or another one lies there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.plan import Plan
+from engine.system.file_systems import identity_of, mount_of, read_mounts
+from engine.system.places import MARKER, Places
+from engine.system.state import State, open_state
+from policy.destinations import Destination
+from policy.values import display
+
+_MARKER_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of one destination at `apply`."""
+
+    destination: str
+    recorded: bool
+    """Whether its identity is on record now."""
+    sentence: str
+
+
+def record_destinations(
+    plan: Plan, places: Places, *, now: datetime, replace: frozenset[str] = frozenset()
+) -> tuple[Recorded, ...]:
+    """Record the identity of each destination that has none yet, or is named in `replace`.
+
+    An identity once recorded stays: a disk that is not mounted today must not be taken for new.
+    """
+    with open_state(places.state_file) as state:
+        return tuple(
+            _record(one, places, state, now, renew=one.name in replace) for one in plan.destinations
+        )
+
+
+def _record(
+    destination: Destination, places: Places, state: State, now: datetime, *, renew: bool
+) -> Recorded:
+    name = destination.name
+    if places.reaches_over_ssh(destination):
+        return _told(name, "it is reached over SSH, so no file system is recorded", recorded=False)
+    root = places.destination_root(destination)
+    known = state.destination_identity(name)
+    found = find_identity(destination, places)
+    if known is not None and not renew:
+        if found == known:
+            return _told(name, f"it is {known}, as recorded", recorded=True)
+        return _told(name, f"it is {found or 'not there'}; {known} stays on record", recorded=True)
+    if not os.path.isdir(root):  # noqa: PTH112 - the path is bytes
+        missing = f"nothing was recorded: there is no directory {display(root)}"
+        return _told(name, missing, recorded=False)
+    if not places.staged and destination.mount_required and _on_root(root):
+        return _told(name, f"nothing was recorded: {display(root)} is not mounted", recorded=False)
+    if places.staged and found is None:
+        found = _place_marker(root, name)
+    assert found is not None, "a directory has an identity"
+    state.record_destination(name, found, now)
+    return _told(name, f"recorded as {found}", recorded=True)
+
+
+def _told(name: str, sentence: str, *, recorded: bool) -> Recorded:
+    return Recorded(destination=name, recorded=recorded, sentence=sentence)
+
+
+def find_identity(destination: Destination, places: Places) -> str | None:
+    """The identity of what lies there now; None where there is nothing to tell it by."""
+    root = places.destination_root(destination)
+    if places.staged:
+        return _read_marker(root, destination.name)
+    try:
+        return identity_of(root, read_mounts()) if os.path.lexists(root) else None
+    except OSError:
+        return None
+
+
+def _on_root(path: bytes) -> bool:
+    mount = mount_of(path, read_mounts())
+    return mount is None or mount.point == b"/"
+
+
+def _place_marker(root: bytes, name: str) -> str:
+    identity = f"marker:{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(root.rstrip(b"/") + b"/" + MARKER, flags, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(f"{name}\n{identity}\n".encode())
+        file.flush()
+        os.fsync(descriptor)
+    return identity
+
+
+def _read_marker(root: bytes, name: str) -> str | None:
+    """The id in the marker; None where there is none, or another destination's."""
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        descriptor = os.open(root.rstrip(b"/") + b"/" + MARKER, flags)
+        with os.fdopen(descriptor, "rb") as file:
+            lines = file.read(_MARKER_MOST).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    return lines[1] if len(lines) == 2 and lines[0] == name else None

@@ -1,0 +1,69 @@
+"""Locks that die with their process: flock on descriptors, files that are never unlinked.
+
+Unlinking such a file would let a second process lock a new inode under the old name (law 7).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_POLL = 0.2
+
+
+class Locked(Exception):
+    """Somebody else holds the lock."""
+
+    def __init__(self, path: Path, holder: str) -> None:
+        super().__init__(f"{path.name} is held{f' by process {holder}' if holder else ''}")
+        self.holder = holder
+
+
+@contextmanager
+def hold(
+    path: Path,
+    *,
+    wait: float = 0.0,
+    on_wait: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Hold a lock for the length of the block. Raises `Locked` after waiting that many seconds.
+
+    `on_wait` is called once, should there be any waiting.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _take(descriptor, path, wait, on_wait)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, wait: float, on_wait: Callable[[], None] | None) -> None:
+    deadline = time.monotonic() + wait
+    told = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise Locked(path, _holder(descriptor)) from None
+        else:
+            return
+        if on_wait is not None and not told:
+            on_wait()
+        told = True
+        time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
+
+
+def _holder(descriptor: int) -> str:
+    """Who wrote itself into the file last: a hint for people, nothing to act on."""
+    text = os.pread(descriptor, 32, 0).strip()
+    return text.decode() if text.isdigit() else ""

@@ -1,0 +1,314 @@
+"""Looking at everything that a run depends on, before it touches anything."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+
+from engine.filters import render_rules
+from engine.legs.kind import Run
+from engine.plan import Feed, LegPlan, Location, Plan, tree_root
+from engine.preflight import (
+    FeedSeen,
+    FilterState,
+    Observation,
+    Presence,
+    SourceSeen,
+    TargetSeen,
+    Waiver,
+)
+from engine.rsync_command import SET_ASIDE
+from engine.rsync_output import parse_version
+from engine.selection import Selection, Verdict
+from engine.steps import Identity, Target
+from engine.system.destinations import find_identity
+from engine.system.file_systems import identity_of, mounts_below, read_mounts, room_of
+from engine.system.places import Places
+from engine.system.process import Command, CommandNotStarted, run
+from engine.system.remote import Remote, Unreachable
+from engine.system.state import State
+from policy.destinations import Destination
+
+COUNT_MOST = 20_000
+"""Entries counted before a run; a source that holds more is judged by rsync's own count."""
+_CARRIED = frozenset({Verdict.TAKEN, Verdict.ENTERED})
+
+
+class NothingToRead(Exception):
+    """The plan names no directory of this machine for a feed."""
+
+
+def observe(
+    plan: Plan,
+    leg_plan: LegPlan,
+    *,
+    places: Places,
+    state: State,
+    this_run: Run,
+    waived: frozenset[Waiver],
+) -> Observation:
+    """Look at both ends of each feed. Raises `NothingToRead`."""
+    look = _Look(plan, leg_plan, places, state, this_run)
+    return Observation(
+        plan_host=plan.host,
+        host=None if places.staged else socket.gethostname(),
+        rsync=_rsync_here(),
+        feeds=tuple(look.feed(feed) for feed in leg_plan.feeds),
+        waived=waived,
+    )
+
+
+def rules_digest(selection: Selection) -> str:
+    """Names the rules of a feed: numbers of passes under other rules compare with nothing."""
+    return hashlib.sha256(render_rules(selection)).hexdigest()
+
+
+def _rsync_here() -> tuple[int, int, int] | None:
+    try:
+        return parse_version(run(Command(argv=(b"rsync", b"--version"), timeout=30)).stdout)
+    except CommandNotStarted:
+        return None
+
+
+def holder_of(leg_plan: LegPlan) -> str | None:
+    """The one destination or source that a leg writes to."""
+    return next((feed.writes.holder for feed in leg_plan.feeds if feed.writes), None)
+
+
+def _located(plan: Plan, reads: str) -> Location | None:
+    """Where the product of a leg, or a whole destination, lies."""
+    if plan.destination(reads) is not None:
+        return Location(holder=reads)
+    leg_plan = plan.leg(reads)
+    places = [feed.writes for feed in leg_plan.feeds if feed.writes] if leg_plan else []
+    return places[0] if len(places) == 1 else None
+
+
+class _Look:
+    """One look at one leg."""
+
+    def __init__(
+        self, plan: Plan, leg_plan: LegPlan, places: Places, state: State, this_run: Run
+    ) -> None:
+        self.plan = plan
+        self.leg_plan = leg_plan
+        self.places = places
+        self.state = state
+        self.run = this_run
+        self.mounts = read_mounts()
+
+    def feed(self, feed: Feed) -> FeedSeen:
+        """Both ends of a feed, and its rules."""
+        assert feed.selection is not None
+        assert feed.writes is not None
+        path = self.places.filter_file(self.leg_plan.name, feed.reads)
+        return FeedSeen(
+            feed=feed.reads,
+            source=self._source(feed, feed.selection),
+            target=self._target(feed.writes),
+            filter_path=os.fsencode(path),
+            filter_state=_filter_state(os.fsencode(path), feed.selection),
+        )
+
+    # ── Source ───────────────────────────────────────────────────────────────────────────────
+
+    def _source(self, feed: Feed, selection: Selection) -> SourceSeen:
+        path = self._read_path(feed)
+        presence, identity = _look_at(path)
+        if presence is not Presence.DIRECTORY:
+            return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
+        before = self.state.last_seen(self.leg_plan.name, feed.reads)
+        same_rules = before is not None and before.rules == rules_digest(selection)
+        previous = before.entries if before and same_rules else None
+        enough = min(COUNT_MOST, (previous + 1) // 2 if previous else COUNT_MOST)
+        count = 0
+        for _ in _carried(path, selection):
+            count += 1
+            if count > enough:
+                break
+        return SourceSeen(
+            path=path,
+            presence=presence,
+            identity=identity,
+            file_system=identity_of(path, self.mounts),
+            taken=_taken(path, selection),
+            entries=count,
+            counted_all=count <= enough,
+            mounts=self._mounts(path, selection),
+            previous_entries=previous,
+            previous_file_system=before.file_system if before else None,
+            previous_mounts=before.mounts if before and same_rules else (),
+            owned=self.state.owned(self.leg_plan.name, feed.reads),
+        )
+
+    def _read_path(self, feed: Feed) -> bytes:
+        source = self.plan.source(feed.reads)
+        if source is not None:
+            root = tree_root(source)
+            if root is None:
+                raise NothingToRead(f"{feed.reads} is no directory of this machine")
+            return self.places.below_root(root)
+        location = _located(self.plan, feed.reads)
+        if location is None:
+            raise NothingToRead(f"{feed.reads} has no single place to read")
+        root_path, destination = self._root_of(location.holder)
+        if destination is not None and self.places.reaches_over_ssh(destination):
+            raise NothingToRead(f"{feed.reads} lies on another machine, and is only written to")
+        return b"/".join((root_path.rstrip(b"/"), *location.names)) or b"/"
+
+    def _mounts(self, path: bytes, selection: Selection) -> tuple[bytes, ...]:
+        """Mount points below the source that the leg carries something of."""
+        prefix = os.path.realpath(path).rstrip(b"/") + b"/"
+        return tuple(
+            point
+            for point in mounts_below(path, self.mounts)
+            if selection.decide(tuple(point[len(prefix) :].split(b"/")), directory=True) in _CARRIED
+        )
+
+    # ── Target ───────────────────────────────────────────────────────────────────────────────
+
+    def _root_of(self, holder: str) -> tuple[bytes, Destination | None]:
+        destination = self.plan.destination(holder)
+        if destination is not None:
+            return self.places.destination_root(destination), destination
+        source = self.plan.source(holder)
+        root = tree_root(source) if source is not None else None
+        if root is None:
+            raise NothingToRead(f"{holder} is no place to write to")
+        return self.places.below_root(root), None
+
+    def _target(self, writes: Location) -> TargetSeen:
+        root, destination = self._root_of(writes.holder)
+        remote = destination is not None and self.places.reaches_over_ssh(destination)
+        ssh = destination.ssh if destination is not None and remote else None
+        seen = TargetSeen(
+            target=Target(holder=writes.holder, root=root, names=writes.names, ssh=ssh),
+            identity_needed=destination is not None and not remote,
+            recorded=self.state.destination_identity(writes.holder),
+            found=find_identity(destination, self.places) if destination and not remote else None,
+            max_used=destination.max_used if destination else None,
+            cannot_keep=destination.cannot_keep if destination else (),
+        )
+        return self._there(seen) if ssh is not None else _here(seen)
+
+    def _there(self, seen: TargetSeen) -> TargetSeen:
+        assert seen.target.ssh is not None
+        remote = Remote(seen.target.ssh, self.run)
+        try:
+            version, commands = remote.rsync_version()
+            seen = replace(seen, rsync=version, commands=commands)
+            presence = remote.presence(seen.target.root) if commands else Presence.UNKNOWN
+            if presence not in {Presence.DIRECTORY, Presence.UNKNOWN}:
+                return replace(seen, root=presence)
+            room = remote.room(seen.target.root) if commands else None
+            entries = remote.entries(seen.target, commands=commands)
+            aside = replace(seen.target, names=(*seen.target.names, SET_ASIDE))
+            kept = remote.entries(aside, commands=commands) if _has_aside(entries) else ()
+        except (Unreachable, CommandNotStarted) as error:
+            return replace(seen, unreachable=str(error))
+        return replace(_with_entries(seen, entries, kept, room), root=presence)
+
+
+def _here(seen: TargetSeen) -> TargetSeen:
+    presence, _ = _look_at(seen.target.root)
+    if presence is not Presence.DIRECTORY:
+        return replace(seen, root=presence)
+    path = seen.target.path
+    entries = _list(path)
+    kept = _list(path + b"/" + SET_ASIDE) if _has_aside(entries) else ()
+    return _with_entries(seen, entries, kept, room_of(seen.target.root))
+
+
+def _with_entries(
+    seen: TargetSeen,
+    entries: tuple[tuple[bytes, bool], ...],
+    kept: tuple[tuple[bytes, bool], ...],
+    room: tuple[int, int] | None,
+) -> TargetSeen:
+    return replace(
+        seen,
+        entries=tuple(sorted(name for name, _ in entries)),
+        directories=frozenset(name for name, directory in entries if directory),
+        set_aside=tuple(sorted(name for name, directory in kept if directory)),
+        free=room[0] if room else None,
+        total=room[1] if room else None,
+    )
+
+
+def _has_aside(entries: tuple[tuple[bytes, bool], ...]) -> bool:
+    return (SET_ASIDE, True) in entries
+
+
+# ── Single looks ─────────────────────────────────────────────────────────────────────────────
+
+
+def _look_at(path: bytes) -> tuple[Presence, Identity]:
+    nothing = Identity(path=path, device=0, inode=0)
+    try:
+        status = os.stat(path)  # noqa: PTH116 - the path is bytes
+    except FileNotFoundError:
+        return Presence.MISSING, nothing
+    except OSError:
+        return Presence.UNREADABLE, nothing
+    if not stat.S_ISDIR(status.st_mode):
+        return Presence.OTHER, nothing
+    identity = Identity(path=path, device=status.st_dev, inode=status.st_ino)
+    try:
+        os.listdir(path)  # noqa: PTH208 - the path is bytes
+    except OSError:
+        return Presence.UNREADABLE, identity
+    return Presence.DIRECTORY, identity
+
+
+def _list(path: bytes) -> tuple[tuple[bytes, bool], ...]:
+    try:
+        with os.scandir(path) as entries:
+            return tuple((one.name, one.is_dir(follow_symlinks=False)) for one in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+
+
+def _taken(path: bytes, selection: Selection) -> tuple[bytes, ...]:
+    """Top-level entries that the leg takes something of."""
+    return tuple(
+        sorted(
+            name
+            for name, directory in _list(path)
+            if selection.decide((name,), directory=directory) in _CARRIED
+        )
+    )
+
+
+def _carried(path: bytes, selection: Selection) -> Iterator[None]:
+    """One for each entry that the leg takes below a directory, directories on the way aside.
+
+    What cannot be read is passed over: rsync will say so, and then nothing is deleted.
+    """
+    waiting: list[tuple[bytes, ...]] = [()]
+    while waiting:
+        names = waiting.pop()
+        try:
+            with os.scandir(b"/".join((path.rstrip(b"/") or b"/", *names))) as entries:
+                found = [(one.name, one.is_dir(follow_symlinks=False)) for one in entries]
+        except OSError:
+            continue
+        for name, directory in found:
+            here = (*names, name)
+            verdict = selection.decide(here, directory=directory)
+            if verdict is Verdict.TAKEN:
+                yield None
+            if directory and verdict in _CARRIED:
+                waiting.append(here)
+
+
+def _filter_state(path: bytes, selection: Selection) -> FilterState:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - the path is bytes
+            text = file.read()
+    except OSError:
+        return FilterState.MISSING
+    return FilterState.SAME if text == render_rules(selection) else FilterState.CHANGED

@@ -1,0 +1,54 @@
+"""The private directory of one run: rules, an empty directory, and the shared ssh's socket."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_SOCKET_MOST = 80
+"""A socket's path has 107 bytes, and ssh adds a suffix while it makes one."""
+
+
+class NotPrivate(Exception):
+    """Somebody else owns, or may enter, a directory that must be ours alone."""
+
+
+@contextmanager
+def run_directory(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Give a fresh directory and a path for the socket; both are gone afterwards.
+
+    What a killed run left there goes first: the caller holds the lock that makes this ours.
+    """
+    shutil.rmtree(path, ignore_errors=True)
+    (path / "empty").mkdir(mode=0o700, parents=True)
+    path.chmod(0o700)
+    short = _short(path)
+    if short != path:
+        _make_private(short)
+    try:
+        yield os.fsencode(path), os.fsencode(short / "ssh")
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        if short != path:
+            shutil.rmtree(short, ignore_errors=True)
+
+
+def _short(path: Path) -> Path:
+    """The directory itself, or one whose path is short enough and follows from it."""
+    if len(os.fsencode(path)) <= _SOCKET_MOST:
+        return path
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path("/tmp") / f"policyctl-{os.geteuid()}-{digest}"  # noqa: S108 - checked below
+
+
+def _make_private(path: Path) -> None:
+    path.mkdir(mode=0o700, exist_ok=True)
+    status = path.lstat()
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+    if not ours or status.st_mode & 0o077:
+        raise NotPrivate(f"{path} is not this user's alone: remove it")

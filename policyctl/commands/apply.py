@@ -1,0 +1,67 @@
+"""`policyctl apply`: make it true."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
+
+
+def apply(
+    policy: PolicyOption = None,
+    root: RootOption = DEFAULT_ROOT,
+    json: JsonOption = False,
+    overwrite: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--overwrite",
+            metavar="PATH",
+            help="Replace this file although it is foreign or was changed by hand. Repeatable.",
+        ),
+    ] = None,
+    accept_removals: Annotated[
+        bool,
+        typer.Option(
+            "--accept-removals", help="Go on although many legs, sources or lines vanish at once."
+        ),
+    ] = False,
+    new_disk: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--new-disk",
+            metavar="DESTINATION",
+            help="Record the file system that is there now as this destination's. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Write filters, timers and the plan, and record which disks are meant."""
+    from datetime import UTC, datetime
+
+    from engine.system.apply import apply_changes
+    from engine.system.destinations import record_destinations
+    from engine.system.places import Places
+    from policyctl.host import refuse_elsewhere
+    from policyctl.planning import prepare, tell_warnings
+    from policyctl.views.apply import applied_json, tell_applied
+    from policyctl.views.console import result_json
+    from policyctl.views.plan import show_plan
+
+    prepared = prepare(
+        policy, root, overwrite=tuple(overwrite or ()), accept_removals=accept_removals
+    )
+    refuse_elsewhere(prepared.plan, root, "apply")
+    tell_warnings(prepared.report)
+    if not json:
+        show_plan(prepared.changes, prepared.volumes, prepared.orphans)
+    now = datetime.now(UTC)
+    report = apply_changes(prepared.changes, prepared.rendered, prepared.plan, root, now)
+    places = Places(root=root)
+    recorded = record_destinations(
+        prepared.plan, places, now=now, replace=frozenset(new_disk or ())
+    )
+    if json:
+        result_json(applied_json(report, recorded))
+    else:
+        tell_applied(report, recorded, staged=places.staged)

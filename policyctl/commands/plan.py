@@ -1,0 +1,37 @@
+"""`policyctl plan`: what an edit means, before anything is touched."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from policyctl.exit_codes import ExitCode
+from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
+
+
+def plan(
+    policy: PolicyOption = None,
+    root: RootOption = DEFAULT_ROOT,
+    json: JsonOption = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 4 where there is something to apply.")
+    ] = False,
+    measure: Annotated[
+        bool, typer.Option(help="Walk the sources of changed routes to count their data.")
+    ] = True,
+) -> None:
+    """Show what `apply` would change: data first, then legs, then files. Touches nothing."""
+    from policyctl.planning import prepare, tell_warnings
+    from policyctl.views.console import result_json
+    from policyctl.views.plan import plan_json, show_plan
+
+    prepared = prepare(policy, root, measure=measure)
+    tell_warnings(prepared.report)
+    changes = prepared.changes
+    if json:
+        result_json(plan_json(changes, prepared.volumes, prepared.orphans))
+    else:
+        show_plan(changes, prepared.volumes, prepared.orphans)
+    if exit_code and not changes.empty:
+        raise typer.Exit(ExitCode.CHANGES)

@@ -1,0 +1,22 @@
+"""Which machine this is: a policy is applied and run on its own host only."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from engine.plan import Plan
+from engine.system.places import Places
+from policyctl.boundary import Refused
+
+
+def refuse_elsewhere(plan: Plan, root: Path, what: str) -> None:
+    """Refuse on another host than the manifest's; below a root no host is meant."""
+    here = socket.gethostname()
+    if Places(root=root).staged or plan.host in {here, here.partition(".")[0]}:
+        return
+    raise Refused(
+        f"this machine is {here!r}, and the manifest is for {plan.host!r}: {what} would make "
+        f"copies of the wrong data. Nothing was done. Run it on {plan.host}, or try it below a "
+        "folder with --root DIR"
+    )

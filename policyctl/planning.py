@@ -1,0 +1,98 @@
+"""What `plan` and `apply` share: the checked manifest against what is applied and on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.changes import ChangeSet, RenderedFile, change_set, paths_to_observe
+from engine.check import CheckReport, check_manifest
+from engine.plan import Plan
+from engine.system.apply import load_plan, load_record
+from engine.system.files import observe_files
+from engine.system.manifest import find_manifest, read_manifest
+from engine.system.measure import measure_source
+from engine.volumes import SourceVolumes
+from policy.diagnostics import PolicyInvalid, Severity
+from policy.sources import TreeSource
+from policy.values import AbsolutePath, parse_absolute_path
+from policyctl.boundary import Refused
+from policyctl.views.console import tell
+from policyctl.views.diagnostics import count_findings, tell_findings
+from policyctl.views.plan import orphans_of
+from renderers import render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A change set with everything that shows and applies it."""
+
+    report: CheckReport
+    plan: Plan
+    rendered: tuple[RenderedFile, ...]
+    changes: ChangeSet
+    volumes: Mapping[str, SourceVolumes]
+    orphans: Mapping[str, str]
+
+
+def prepare(
+    named: Path | None,
+    root: Path,
+    *,
+    overwrite: tuple[str, ...] = (),
+    accept_removals: bool = False,
+    measure: bool = True,
+) -> Prepared:
+    """Check the manifest and compare it. Raises `PolicyInvalid` where it is not proven right."""
+    path = find_manifest(named, root)
+    report = check_manifest(read_manifest(path), str(path))
+    if report.compilation is None or report.failed:
+        raise PolicyInvalid(report.findings)
+    plan = report.compilation.plan
+    applied, record = load_plan(root), load_record(root)
+    rendered = render(plan)
+    changes = change_set(
+        applied,
+        record,
+        plan,
+        rendered,
+        observe_files(root, paths_to_observe(record, rendered)),
+        overwrite=frozenset(_path(one) for one in overwrite),
+        accept_removals=accept_removals,
+    )
+    return Prepared(
+        report=report,
+        plan=plan,
+        rendered=rendered,
+        changes=changes,
+        volumes=_volumes(plan, changes, root) if measure else {},
+        orphans=orphans_of(applied, changes),
+    )
+
+
+def _path(text: str) -> AbsolutePath:
+    try:
+        return parse_absolute_path(text)
+    except ValueError as error:
+        raise Refused(f"--overwrite: {error}") from None
+
+
+def _volumes(plan: Plan, changes: ChangeSet, root: Path) -> dict[str, SourceVolumes]:
+    """Count the data of every source of which a route changes, where it is on this machine."""
+    found = {}
+    for name in sorted({one.source for one in changes.routes}):
+        source = plan.source(name)
+        if isinstance(source, TreeSource):
+            volumes = measure_source(plan, source, root)
+            if volumes is not None:
+                found[name] = volumes
+    return found
+
+
+def tell_warnings(report: CheckReport) -> None:
+    """Show what is not clean, so that nobody applies past it unknowingly."""
+    worth = tuple(one for one in report.findings if one.severity is not Severity.NOTE)
+    if worth:
+        tell_findings(worth, report.lines)
+        tell(f"policyctl: {count_findings(report.findings)}")

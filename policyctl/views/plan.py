@@ -1,0 +1,172 @@
+"""What `plan` and `apply` show: data first, then legs, then files."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterator, Mapping
+
+from engine.changes import ChangeSet, FileChange
+from engine.plan import Plan
+from engine.plan_changes import Action, PartChange, RouteChange
+from engine.volumes import SourceVolumes
+from policyctl.views.console import Json, paint, result
+
+_DIFF_LINES = 40
+_STYLES = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
+
+
+def show_plan(
+    changes: ChangeSet,
+    volumes: Mapping[str, SourceVolumes],
+    orphans: Mapping[str, str],
+) -> None:
+    """Print the change set for people."""
+    for line in plan_lines(changes, volumes, orphans):
+        result(line)
+
+
+def plan_lines(
+    changes: ChangeSet, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
+) -> Iterator[str]:
+    """Lines of the change set."""
+    if changes.empty:
+        yield "nothing to change: what is applied is what the manifest says"
+        return
+    if changes.completes:
+        yield "an earlier apply was interrupted; this one completes it"
+    yield from _section("routes", [_route(one, volumes, orphans) for one in changes.routes])
+    yield from _section("legs", [_part(one) for one in changes.legs])
+    yield from _section("other", [_part(one, with_section=True) for one in changes.others])
+    files = [one for one in changes.files if one.action is not Action.KEEP]
+    yield from _section("files", [text for one in files for text in _file(one)])
+    yield from _section(
+        "refused", [f"{one.message}\n    hint: {one.hint}" for one in changes.refused]
+    )
+
+
+def _section(title: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield paint(title, "bold", sys.stdout)
+        yield from (f"  {line}" for line in lines)
+
+
+def _sign(action: Action) -> str:
+    style = _STYLES.get(action)
+    return paint(action.sign, style, sys.stdout) if style else action.sign
+
+
+def _route(
+    one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
+) -> str:
+    way = (
+        one.after or "no line" if one.before is None else f"{one.before} → {one.after or 'no line'}"
+    )
+    known = volumes.get(one.source)
+    volume = known.by_line.get(one.text) if known else None
+    parts = [f"{_sign(one.action)} {one.text}: {way}"]
+    if volume is not None:
+        parts.append(f"  ({volume})")
+    parts.extend(f"\n      {word}" for word in one.words)
+    if one.text in orphans:
+        parts.append(f"\n      left behind, protected: {orphans[one.text]}")
+    return "".join(parts)
+
+
+_ABOUT_NEW = ("kind: ", "from: ", "to: ", "schedule: ", "path: ", "ssh account: ")
+"""Of something new only this is shown: the rest stands in the manifest."""
+
+
+def _part(one: PartChange, *, with_section: bool = False) -> str:
+    said = one.words
+    if one.action is Action.CREATE:
+        said = tuple(word for word in said if word.startswith(_ABOUT_NEW))
+    name = f"{one.section} {one.name}" if with_section and one.section != one.name else one.name
+    renamed = f" (was {one.was})" if one.was else ""
+    words = f": {'; '.join(said)}" if said else ""
+    return f"{_sign(one.action)} {name}{renamed}{words}"
+
+
+def _file(one: FileChange) -> Iterator[str]:
+    why = one.reason.value.replace("_", " ")
+    refused = ", refused" if one.refused else ""
+    yield f"{_sign(one.action)} {one.path}  ({why}{refused})"
+    if one.action is Action.UPDATE and one.after is not None and one.before is not None:
+        yield from _diff(one.before.content or b"", one.after.content)
+
+
+def _diff(before: bytes, after: bytes) -> Iterator[str]:
+    old, new = (text.decode("utf-8", "backslashreplace").split("\n") for text in (before, after))
+    lines = list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]
+    for line in lines[:_DIFF_LINES]:
+        style = {"+": "green", "-": "red"}.get(line[:1])
+        yield "    " + (paint(line, style, sys.stdout) if style else line)
+    if len(lines) > _DIFF_LINES:
+        yield f"    … and {len(lines) - _DIFF_LINES} more lines"
+
+
+def orphans_of(applied: Plan | None, changes: ChangeSet) -> dict[str, str]:
+    """Where copies stay behind when a path leaves a leg, by the route's text."""
+    found: dict[str, str] = {}
+    for one in changes.routes:
+        leg = applied.leg(one.before) if applied and one.moved else None
+        literal = one.pattern.literal
+        for feed in leg.feeds if leg else ():
+            if feed.reads == one.source and feed.writes is not None:
+                place = str(feed.writes).rstrip("/")
+                tail = f"/{one.pattern}".replace("//", "/") if literal != () else "/"
+                found[one.text] = place + tail
+    return found
+
+
+def plan_json(
+    changes: ChangeSet, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
+) -> dict[str, Json]:
+    """The same for programs."""
+    return {
+        "empty": changes.empty,
+        "completes_interrupted": changes.completes,
+        "routes": [_route_json(one, volumes, orphans) for one in changes.routes],
+        "legs": [_part_json(one) for one in changes.legs],
+        "other": [_part_json(one) for one in changes.others],
+        "files": [
+            {
+                "path": str(one.path),
+                "action": one.action.value,
+                "reason": one.reason.value,
+                "refused": one.refused,
+            }
+            for one in changes.files
+        ],
+        "refused": [
+            {"code": one.code, "message": one.message, "hint": one.hint} for one in changes.refused
+        ],
+    }
+
+
+def _route_json(
+    one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
+) -> dict[str, Json]:
+    known = volumes.get(one.source)
+    volume = known.by_line.get(one.text) if known else None
+    return {
+        "source": one.source,
+        "route": one.text,
+        "action": one.action.value,
+        "before": one.before,
+        "after": one.after,
+        "words": list(one.words),
+        "bytes": volume.bytes if volume else None,
+        "files": volume.files if volume else None,
+        "orphan": orphans.get(one.text),
+    }
+
+
+def _part_json(one: PartChange) -> dict[str, Json]:
+    return {
+        "section": one.section,
+        "name": one.name,
+        "action": one.action.value,
+        "was": one.was,
+        "words": list(one.words),
+    }

@@ -1,0 +1,99 @@
+"""How runs ended."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+
+from engine.reports import FeedReport, Finding, RunReport, RunStatus
+from engine.reports import Verdict as Looked
+from engine.volumes import human_bytes
+from policyctl.exit_codes import ExitCode
+from policyctl.views.console import Json, paint
+from policyctl.views.paths import path_json, show_path
+
+_MOST_FOREIGN = 20
+
+
+def exit_code_of(report: RunReport) -> ExitCode:
+    """The exit code of one run."""
+    match report.status:
+        case RunStatus.OK | RunStatus.NOTED:
+            return ExitCode.OK
+        case RunStatus.DEGRADED:
+            return ExitCode.DEGRADED
+        case RunStatus.LOCKED:
+            return ExitCode.LOCKED
+        case RunStatus.INTERRUPTED:
+            ended = report.signal == signal.SIGTERM
+            return ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED
+        case _:
+            return ExitCode.FAILED
+
+
+def report_lines(report: RunReport) -> Iterator[str]:
+    """Lines for people."""
+    good = report.status.succeeded
+    head = paint(report.status.value, "green" if good else "red", sys.stdout)
+    seconds = (report.ended - report.started).total_seconds()
+    yield f"{report.leg}: {head} after {seconds:.1f} s" + (
+        f": {report.reason}" if report.reason else ""
+    )
+    for row in report.findings:
+        if row.verdict is not Looked.FINE:
+            yield f"  looked at {_finding(row)}"
+    for feed in report.feeds:
+        yield from _feed_lines(feed)
+
+
+def _finding(row: Finding) -> str:
+    subject = f"{row.feed}: {row.looked_at}" if row.feed else row.looked_at
+    return f"{subject}: {row.found} ({row.verdict.value})"
+
+
+def _feed_lines(feed: FeedReport) -> Iterator[str]:
+    seen = f"{feed.entries:,} entries seen, " if feed.entries is not None else ""
+    yield (
+        f"  {feed.feed}: {seen}{feed.files:,} files sent ({human_bytes(feed.bytes_sent)}), "
+        f"{feed.deleted:,} deleted" + (f"; {feed.reason}" if feed.reason else "")
+    )
+    for name in feed.foreign[:_MOST_FOREIGN]:
+        yield f"  {feed.feed}: {show_path(name)} at the destination is not this leg's: left alone"
+    if len(feed.foreign) > _MOST_FOREIGN:
+        yield f"  {feed.feed}: … and {len(feed.foreign) - _MOST_FOREIGN} more that are not its own"
+
+
+def report_json(report: RunReport) -> dict[str, Json]:
+    """The same for programs."""
+    return {
+        "leg": report.leg,
+        "run_id": report.run_id,
+        "status": report.status.value,
+        "reason": report.reason,
+        "started": report.started.isoformat(),
+        "ended": report.ended.isoformat(),
+        "preflight": [
+            {
+                "feed": row.feed,
+                "looked_at": row.looked_at,
+                "found": row.found,
+                "verdict": row.verdict.value,
+            }
+            for row in report.findings
+        ],
+        "feeds": [
+            {
+                "reads": feed.feed,
+                "status": feed.status.value,
+                "reason": feed.reason,
+                "entries": feed.entries,
+                "files": feed.files,
+                "bytes": feed.bytes_sent,
+                "deleted": feed.deleted,
+                "deletions_wanted": feed.deletions_wanted,
+                "foreign": [path_json(name, "name") for name in feed.foreign],
+            }
+            for feed in report.feeds
+        ],
+    }
