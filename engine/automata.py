@@ -90,6 +90,8 @@ class Automaton:
         patterns = self._patterns
         if len(nodes) == 1 and not patterns.sets[nodes[0]] and patterns.loop[nodes[0]] is None:
             return self._within_literal(nodes[0], forever), self._state((), forever)
+        if not any(patterns.sets[node] for node in nodes):
+            return self._beside_runs(nodes, forever)
         interesting = self._interesting(nodes)
         edges = {value: self._union(nodes, value, forever) for value in interesting}
         # -1 stands for every byte that no literal and no short set names.
@@ -114,6 +116,27 @@ class Automaton:
             else:
                 edges[value] = self._state(self._closure(target), forever)
         return edges
+
+    def _beside_runs(self, nodes: tuple[int, ...], forever: int) -> tuple[dict[int, int], int]:
+        """Follow literal paths and runs at once; the runs go on with every byte but a slash."""
+        patterns = self._patterns
+        runs: set[int] = set()
+        across: set[int] = set()
+        for node in nodes:
+            if patterns.loop[node] is not None:
+                runs.update(self._closure(node))
+                if patterns.loop[node] == CROSS:
+                    across.update(self._closure(node))
+        targets = {SLASH: across} if runs != across else {}
+        for node in nodes:
+            for value, target in patterns.literal[node].items():
+                base = across if value == SLASH else runs
+                targets[value] = targets.get(value, base).union(self._closure(target))
+        edges = {
+            value: self._state(tuple(sorted(reached)), forever)
+            for value, reached in targets.items()
+        }
+        return edges, self._state(tuple(sorted(runs)), forever)
 
     def _interesting(self, nodes: tuple[int, ...]) -> set[int]:
         found: set[int] = {SLASH} if nodes else set()

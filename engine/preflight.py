@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from engine.kinds import RUNNABLE_KINDS
 from engine.plan import LegPlan
 from engine.reports import Finding, Verdict
-from engine.steps import Identity, Target
+from engine.steps import Identity, Target, much_smaller
 from policy.parts import Attribute
 from policy.values import Percentage, display
 
@@ -209,8 +209,7 @@ def _size(
     feed: str, what: str, source: SourceSeen, count: str, waived: frozenset[Waiver]
 ) -> Finding:
     before = source.previous_entries
-    shrunken = before is not None and source.counted_all and source.entries * 2 < before
-    if not shrunken:
+    if not (source.counted_all and much_smaller(before, source.entries)):
         return _fine(feed, what, f"{count} entries")
     found = f"{count} entries, and {before:,} at the last success"
     if Waiver.SMALLER_SOURCE in waived:

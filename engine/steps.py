@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from policy.parts import SshTarget
 from policy.values import display
 
+FEW_ENTRIES = 20
+"""A source that held fewer is never called much smaller: three files may well become one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -207,9 +210,16 @@ def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> Del
     return DeletionVerdict(allowed=allowed, stopped=stopped, noted=noted)
 
 
+def much_smaller(before: int | None, now: int | None) -> bool:
+    """Whether a source lost more than half of what it held; very few entries tell nothing."""
+    if before is None or now is None or before < FEW_ENTRIES:
+        return False
+    return now * 2 < before
+
+
 def _shrunken(limit: DeletionLimit, found: Counted, step: GuardDeletions) -> str:
     before, now = limit.previous_entries, found.entries
-    if before is None or now is None or step.smaller_source_allowed or now * 2 >= before:
+    if step.smaller_source_allowed or not much_smaller(before, now):
         return ""
     return (
         f"the source held {before:,} entries at the last success and {now:,} now: nothing was "

@@ -285,23 +285,29 @@ def _representatives(*components: Component) -> tuple[int, ...]:
     return tuple(chosen.values())
 
 
+_NO_NAMES = frozenset({b"", b".", b".."})
+
+
 def _search(a: Component, b: Component, *, want_b: bool) -> bytes | None:
     """Shortest name that `a` matches and `b` does (`want_b`) or does not."""
     machine_a, machine_b = _machine(a), _machine(b)
     start = (machine_a.start(), machine_b.start())
-    seen = {start}
+    # What is no name may lead to the same states as a name: the two must not be confused.
+    seen: set[tuple[int, int, bytes | None]] = {(*start, b"")}
     queue: deque[tuple[int, int, bytes]] = deque([(*start, b"")])
     values = _representatives(a, b)
     while queue:
         state_a, state_b, name = queue.popleft()
         ends_a, ends_b = bool(state_a & machine_a.final), bool(state_b & machine_b.final)
-        if name not in {b"", b".", b".."} and ends_a and ends_b == want_b:
+        if name not in _NO_NAMES and ends_a and ends_b == want_b:
             return name
         for value in values:
             following = (machine_a.step(state_a, value), machine_b.step(state_b, value))
-            if following[0] and (following[1] or not want_b) and following not in seen:
-                seen.add(following)
-                queue.append((*following, name + bytes([value])))
+            longer = name + bytes([value])
+            key = (*following, longer if longer in _NO_NAMES else None)
+            if following[0] and (following[1] or not want_b) and key not in seen:
+                seen.add(key)
+                queue.append((*following, longer))
     return None
 
 

@@ -70,11 +70,22 @@ def unit_argument(value: object) -> str:
 def _one_line(value: object) -> str:
     """Text without control characters: a line end in a value would begin a setting of its own."""
     text = str(value)
-    # systemd drops lines that are not UTF-8, so a lone surrogate must not reach one.
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
+    if not all(map(_holdable, text)):
         shown = display(text.encode("utf-8", "backslashreplace"))
-        raise RenderRefused(f"'{shown}' holds a control character, which no unit file can hold")
+        raise RenderRefused(
+            f"'{shown}' holds a control character, or is no text: a unit file cannot hold it"
+        )
     return text
+
+
+def _holdable(char: str) -> bool:
+    """Whether systemd reads a line with it: what is not UTF-8 to it makes it skip the line.
+
+    To it neither surrogates nor the noncharacters of Unicode (chapter 23.7) are.
+    """
+    code = ord(char)
+    noncharacter = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+    return not noncharacter and unicodedata.category(char) not in {"Cc", "Cs"}
 
 
 _FILTERS: dict[str, Callable[[object], str]] = {

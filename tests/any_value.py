@@ -51,6 +51,7 @@ def any_value(hint):
         return st.tuples(*(any_value(one) for one in arguments))
     if issubclass(hint, enum.Enum):
         return st.sampled_from(hint)
+    assert isinstance(hint, type), hint
     assert is_dataclass(hint), hint
     hints = get_type_hints(hint)
     return st.deferred(

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from engine import layout
 from engine.changes import (
-    RECORD_FORMAT,
     Action,
     AppliedRecord,
     ChangeSet,
@@ -22,13 +21,21 @@ from engine.changes import (
     OwnedFile,
     Refusal,
     RenderedFile,
-    change_set,
     digest,
-    paths_to_observe,
 )
 from engine.plan import Plan
-from engine.plan_json import PATHS_AS_TEXT, PlanUnreadable, plan_from_json, plan_to_json
+from engine.plan_json import plan_to_json
+from engine.system.applied import (
+    RecordUnreadable,
+    load_applied,
+    load_plan,
+    load_record,
+    read_state,
+    record_text,
+)
 from engine.system.files import (
+    Unobservable,
+    error_sentence,
     make_directories,
     observe_files,
     remove_file,
@@ -37,16 +44,10 @@ from engine.system.files import (
 )
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
-from engine.typed_json import Registry, Unreadable
-from policy.values import AbsolutePath, display
+from policy.values import AbsolutePath
 
 _STATE_MODE = 0o700
 _STATE_FILE_MODE = 0o600
-_REGISTRY = Registry(texts=PATHS_AS_TEXT)
-
-
-class RecordUnreadable(ValueError):
-    """The record of what was applied cannot be read; the message says why."""
 
 
 class ApplyRefused(Exception):
@@ -76,91 +77,6 @@ class ApplyReport:
     """Whether an interrupted apply was completed."""
 
 
-# ── What was applied ─────────────────────────────────────────────────────────────────────────
-
-
-def load_plan(root: Path) -> Plan | None:
-    """The applied plan; None where none is. Raises `PlanUnreadable` and `OSError`."""
-    text = _read(root, layout.PLAN_FILE)
-    return None if text is None else plan_from_json(_decoded(text, PlanUnreadable))
-
-
-def load_record(root: Path) -> AppliedRecord | None:
-    """The record; None where none is. Raises `RecordUnreadable` and `OSError`."""
-    data = _read(root, layout.RECORD_FILE)
-    if data is None:
-        return None
-    try:
-        record = _REGISTRY.loads(AppliedRecord, _decoded(data, RecordUnreadable))
-    except Unreadable as error:
-        raise RecordUnreadable(f"{layout.RECORD_FILE} cannot be read: {error}") from None
-    if record.format != RECORD_FORMAT:
-        raise RecordUnreadable(
-            f"{layout.RECORD_FILE} has format {record.format}; this version reads {RECORD_FORMAT}"
-        )
-    return record
-
-
-def load_applied(root: Path) -> tuple[Plan, AppliedRecord] | None:
-    """What a run executes; None where nothing was ever applied to the end.
-
-    Raises `PlanUnreadable`, also where somebody changed the plan since, `RecordUnreadable` and
-    `OSError`. An apply that is under way leaves the whole plan of before or of after.
-    """
-    record = load_record(root)
-    data = _read(root, layout.PLAN_FILE)
-    if record is None or data is None:
-        return None
-    if record.complete and digest(data) != record.plan_digest:
-        raise PlanUnreadable(
-            f"{layout.PLAN_FILE} is not the plan that was applied: run `policyctl apply`"
-        )
-    return plan_from_json(_decoded(data, PlanUnreadable)), record
-
-
-def _read(root: Path, path: AbsolutePath) -> bytes | None:
-    found = observe_files(root, (path,))[path]
-    return None if found is None else found.content
-
-
-def _decoded(data: bytes, problem: type[ValueError]) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise problem(f"it is no text ({error})") from None
-
-
-# ── Applying ─────────────────────────────────────────────────────────────────────────────────
-
-
-def compare_with_disk(
-    plan: Plan,
-    rendered: tuple[RenderedFile, ...],
-    root: Path,
-    *,
-    overwrite: frozenset[AbsolutePath] = frozenset(),
-    accept_removals: bool = False,
-) -> ChangeSet:
-    """What applying the plan would change.
-
-    Raises `ApplyFailed` where this user cannot look, `PlanUnreadable` and `RecordUnreadable`.
-    """
-    try:
-        applied, record = load_plan(root), load_record(root)
-        observed = observe_files(root, paths_to_observe(record, rendered))
-    except OSError as error:
-        raise ApplyFailed(_sentence(error, root)) from error
-    return change_set(
-        applied,
-        record,
-        plan,
-        rendered,
-        observed,
-        overwrite=overwrite,
-        accept_removals=accept_removals,
-    )
-
-
 def apply_changes(
     change_set: ChangeSet,
     rendered: tuple[RenderedFile, ...],
@@ -180,14 +96,13 @@ def apply_changes(
             return _Apply(change_set, rendered, plan, root, now).run()
     except Locked as locked:
         raise ApplyRefused((_busy(locked),)) from None
-    except OSError as error:
+    except (OSError, Unobservable) as error:
         hint = "once that is mended, run `policyctl apply` again: it completes what was begun"
-        raise ApplyFailed(f"{_sentence(error, root)}; {hint}") from error
+        raise ApplyFailed(f"{_sentence(error)}; {hint}") from error
 
 
-def _sentence(error: OSError, root: Path) -> str:
-    where = os.fsencode(error.filename) if error.filename else os.fsencode(root)
-    return f"{display(where)}: {error.strerror or error}"
+def _sentence(error: Exception) -> str:
+    return error_sentence(error) if isinstance(error, OSError) else str(error)
 
 
 def _busy(locked: Locked) -> Refusal:
@@ -220,10 +135,10 @@ class _Apply:
         after = self._final_record(digest(text))
         if self._is_done(before, after, text):
             return self._report(after, changed=False, completed=False)
-        self._store(layout.RECORD_FILE, _record_text(_intent(before, after)))
+        self._store(layout.RECORD_FILE, record_text(_intent(before, after)))
         self._change_files()
         self._store(layout.PLAN_FILE, text)
-        self._store(layout.RECORD_FILE, _record_text(after))
+        self._store(layout.RECORD_FILE, record_text(after))
         interrupted = before is not None and not before.complete
         return self._report(after, changed=True, completed=interrupted)
 
@@ -253,7 +168,7 @@ class _Apply:
     def _is_done(self, before: AppliedRecord | None, after: AppliedRecord, text: bytes) -> bool:
         same_record = before == replace(after, applied_at=before.applied_at) if before else False
         untouched = all(one.action is Action.KEEP for one in self.change_set.files)
-        return same_record and untouched and _read(self.root, layout.PLAN_FILE) == text
+        return same_record and untouched and read_state(self.root, layout.PLAN_FILE) == text
 
     def _change_files(self) -> None:
         """Files that are added and changed first: what is removed is needed until then."""
@@ -308,5 +223,13 @@ def _intent(before: AppliedRecord | None, after: AppliedRecord) -> AppliedRecord
     )
 
 
-def _record_text(record: AppliedRecord) -> bytes:
-    return _REGISTRY.dumps(AppliedRecord, record).encode()
+__all__ = [
+    "ApplyFailed",
+    "ApplyRefused",
+    "ApplyReport",
+    "RecordUnreadable",
+    "apply_changes",
+    "load_applied",
+    "load_plan",
+    "load_record",
+]

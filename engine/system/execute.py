@@ -16,6 +16,7 @@ from engine.exit_codes import Outcome, meaning_of, outcome_of
 from engine.legs.kind import Run
 from engine.reports import FeedReport, RunStatus
 from engine.rsync_output import (
+    Figures,
     deletions_wanted,
     only_lacks_room_for_types,
     only_unreadable,
@@ -201,13 +202,13 @@ class Executor:
         wanted = deletions_wanted(told.stdout, told.stderr) if told.whole else None
         self.feeds[step.feed] = replace(
             self._report(step.feed),
-            entries=figures.entries,
+            entries=_entries(figures),
             files=figures.files or 0,
             bytes_sent=figures.bytes_sent or 0,
             deletions_wanted=wanted or 0,
         )
         self._judge_transfer(step.feed, told)
-        self._counted[step.feed] = Counted(entries=figures.entries, wanted=wanted)
+        self._counted[step.feed] = Counted(entries=_entries(figures), wanted=wanted)
 
     def _judge_transfer(self, feed: str, told: Completed) -> None:
         outcome = outcome_of(told.code)
@@ -261,6 +262,11 @@ class Executor:
         if told.code != 0:
             reason = f"what older runs set aside could not be dropped: {_sentence(told)}"
             self._note(step.feed, RunStatus.NOTED, reason)
+
+
+def _entries(figures: Figures) -> int | None:
+    """What the pass saw below its source: rsync counts the source's root too."""
+    return None if figures.entries is None else max(0, figures.entries - 1)
 
 
 def _sentence(told: Completed) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.changes import ObservedFile
 from engine.system.places import Places
-from policy.values import AbsolutePath
+from policy.values import AbsolutePath, display
 
 _LOOKED_AT = 64 * 1024 * 1024
 """Nothing that is generated is longer; of a longer file the beginning tells that it is not ours."""
@@ -31,12 +31,25 @@ class LeadsOutOfRoot(OSError):
         super().__init__(errno.EXDEV, "a symlink leads out of the root directory", path)
 
 
+class Unobservable(Exception):
+    """This user cannot look at a file; the message says at which, and why."""
+
+
+def error_sentence(error: OSError) -> str:
+    """What went wrong with which file, on one line."""
+    where = display(os.fsencode(error.filename)) + ": " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
 def observe_files(
     root: Path, paths: Iterable[AbsolutePath]
 ) -> dict[AbsolutePath, ObservedFile | None]:
-    """Look at each path below the root; None where nothing is. Raises `OSError`."""
+    """Look at each path below the root; None where nothing is. Raises `Unobservable`."""
     places = Places(root=root)
-    return {path: _observe(places.below_root(path), root) for path in paths}
+    try:
+        return {path: _observe(places.below_root(path), root) for path in paths}
+    except OSError as error:
+        raise Unobservable(error_sentence(error)) from error
 
 
 def _observe(path: bytes, root: Path) -> ObservedFile | None:

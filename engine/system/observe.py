@@ -125,10 +125,11 @@ class _Look:
         same_rules = before is not None and before.rules == rules_digest(selection)
         previous = before.entries if before and same_rules else None
         enough = min(COUNT_MOST, (previous + 1) // 2 if previous else COUNT_MOST)
-        count = 0
-        for _ in _carried(path, selection):
+        count, anything = 0, False
+        for taken in _carried(path, selection):
             count += 1
-            if count > enough:
+            anything |= taken
+            if count > enough and anything:
                 break
         return SourceSeen(
             path=path,
@@ -136,7 +137,7 @@ class _Look:
             identity=identity,
             file_system=identity_of(path, self.mounts),
             taken=_taken(path, selection),
-            entries=count,
+            entries=count if anything else 0,
             counted_all=count <= enough,
             mounts=self._mounts(path, selection),
             previous_entries=previous,
@@ -283,8 +284,8 @@ def _taken(path: bytes, selection: Selection) -> tuple[bytes, ...]:
     )
 
 
-def _carried(path: bytes, selection: Selection) -> Iterator[None]:
-    """One for each entry that the leg takes below a directory, directories on the way aside.
+def _carried(path: bytes, selection: Selection) -> Iterator[bool]:
+    """One for each entry that rsync would list: whether the leg takes it, or only enters it.
 
     What cannot be read is passed over: rsync will say so, and then nothing is deleted.
     """
@@ -299,8 +300,8 @@ def _carried(path: bytes, selection: Selection) -> Iterator[None]:
         for name, directory in found:
             here = (*names, name)
             verdict = selection.decide(here, directory=directory)
-            if verdict is Verdict.TAKEN:
-                yield None
+            if verdict in _CARRIED:
+                yield verdict is Verdict.TAKEN
             if directory and verdict in _CARRIED:
                 waiting.append(here)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from engine.filters import render_rules
 from engine.plan import Plan
 from engine.preflight import Waiver
 from engine.reports import FeedReport, RunReport
-from engine.system.destinations import record_destinations
+from engine.system.destinations import Recorded, record_destinations
 from engine.system.places import Places
 from engine.system.runner import explain_leg, run_leg
 from engine.system.state import RunRecord, open_state
@@ -61,6 +62,15 @@ def manifest(options: str = "") -> str:
 def compiled(text: str) -> Plan:
     _, policy = load(text.encode(), "backup-policy.yaml")
     return compile_policy(policy)
+
+
+def install(plan: Plan, places: Places, now: datetime) -> tuple[Recorded, ...]:
+    """What `policyctl apply` does, as far as runs need it."""
+    for leg in plan.legs:
+        for feed in leg.feeds:
+            if feed.selection is not None and feed.writes is not None:
+                write(places.filter_file(leg.name, feed.reads), render_rules(feed.selection))
+    return record_destinations(plan, places, now=now)
 
 
 def tree(root: Path) -> dict[bytes, tuple[str, bytes]]:
@@ -113,13 +123,7 @@ class Lab:
     def apply(self) -> None:
         """What `policyctl apply` does, as far as runs need it."""
         self.plan = compiled(self.text)
-        for leg in self.plan.legs:
-            for feed in leg.feeds:
-                if feed.selection is not None and feed.writes is not None:
-                    write(
-                        self.places.filter_file(leg.name, feed.reads), render_rules(feed.selection)
-                    )
-        self.recorded = record_destinations(self.plan, self.places, now=self.now)
+        self.recorded = install(self.plan, self.places, self.now)
 
     def run(self, leg: str = "nightly", *allow: Waiver) -> RunReport:
         self.now += timedelta(days=1)
@@ -151,3 +155,16 @@ def only(report: RunReport) -> FeedReport:
     """The report of a leg's single feed."""
     (feed,) = report.feeds
     return feed
+
+
+def wrap_rsync(directory: Path, body: str) -> str:
+    """Put a program called rsync before the real one; gives the search path to use.
+
+    The body is shell text; `real` in it runs the true rsync with the same arguments.
+    """
+    true_rsync = shutil.which("rsync")
+    directory.mkdir()
+    program = directory / "rsync"
+    program.write_text(f'#!/bin/sh\nreal() {{ {true_rsync} "$@"; }}\n{body}\n')
+    program.chmod(0o755)
+    return f"{directory}{os.pathsep}{os.environ['PATH']}"

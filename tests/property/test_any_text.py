@@ -103,7 +103,7 @@ class TestAnyText:
 class TestMutations:
     """The reference manifest with something wrong in it."""
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(
         st.lists(
             st.tuples(
@@ -124,7 +124,7 @@ class TestMutations:
             }[what]
         judge("".join(tokens).encode("utf-8", "surrogatepass"))
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(st.data())
     def test_scalars(self, data: st.DataObject) -> None:
         content = yaml.load(REFERENCE_TEXT, Loader=yaml.BaseLoader)  # noqa: S506 - all text
@@ -146,7 +146,7 @@ class TestMutations:
         )
         judge(json.dumps(content).encode())
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(st.integers(0, len(REFERENCE_TEXT)), st.sampled_from(SPECIAL))
     def test_inserted_anywhere(self, at: int, what: str) -> None:
         text = REFERENCE_TEXT[:at] + what + REFERENCE_TEXT[at:]
@@ -247,19 +247,22 @@ def test_ignores_that_explode_end_in_time() -> None:
     judge(text_with("routes:\n  /srv/data: mirror\nignore:\n" + rows), seconds=8)
 
 
-def test_legs_in_a_long_row_end_in_time() -> None:
+@pytest.mark.parametrize(("count", "disks"), [(60, 1), (400, 400)])
+def test_legs_in_a_long_row_end_in_time(count: int, disks: int) -> None:
     legs = {
         f"leg{number:04}": {
-            "kind": "mirror", "to": f"disk:/{number}", "from": f"tree{number:04}",
+            "kind": "mirror", "to": f"disk{number % disks}:/{number}", "from": f"tree{number:04}",
             "schedule": "02:00", "timeout": "1m",
             **({"after": [f"leg{number - 1:04}"]} if number else {}),
         }
-        for number in range(500)
+        for number in range(count)
     }
-    sources = {f"tree{n:04}": {"kind": "tree", "path": f"/srv/{n}"} for n in range(500)}
-    content = manifest(legs=legs, sources=sources, routes={})
-    with at_most(120):
-        checked(content)
+    sources = {f"tree{n:04}": {"kind": "tree", "path": f"/srv/{n}"} for n in range(count)}
+    places = {
+        f"disk{n}": {"path": f"/mnt/{n}", "media": "hdd", "site": "home"} for n in range(disks)
+    }
+    with at_most(60):
+        checked(manifest(legs=legs, sources=sources, destinations=places, routes={}))
 
 
 def test_legs_that_feed_each_other_in_a_row_end_in_time() -> None:

@@ -1,3 +1,4 @@
+import functools
 import os
 import stat
 from datetime import UTC, datetime
@@ -7,30 +8,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import layout
-from engine.changes import Action, Reason
+from engine.changes import Action, Reason, change_set, paths_to_observe
 from engine.plan_json import PlanUnreadable, plan_digest
 from engine.system.apply import (
     ApplyFailed,
     ApplyRefused,
     RecordUnreadable,
     apply_changes,
-    compare_with_disk,
     load_applied,
     load_plan,
     load_record,
 )
-from engine.system.files import LeadsOutOfRoot, observe_files, remove_file, write_atomically
+from engine.system.files import (
+    LeadsOutOfRoot,
+    Unobservable,
+    observe_files,
+    remove_file,
+    write_atomically,
+)
 from engine.system.lock import hold
 from policy.values import parse_absolute_path
-from renderers import render
+from renderers import render as render_plan
 from tests.plans import mirror, plan, route
 
+render = functools.lru_cache(render_plan)
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 UNIT = parse_absolute_path("/etc/systemd/system/policyctl-sda-mirror.service")
 
 
 def changes_at(root, some, rendered, **consent):
-    return compare_with_disk(some, rendered, root, **consent)
+    record = load_record(root)
+    observed = observe_files(root, paths_to_observe(record, rendered))
+    return change_set(load_plan(root), record, some, rendered, observed, **consent)
 
 
 def apply(root, some, **consent):
@@ -236,7 +245,6 @@ def crash_at(monkeypatch, number):
 
     for name in ("replace", "unlink", "mkdir", "chmod", "fsync", "fchmod"):
         monkeypatch.setattr(os, name, fatal(getattr(os, name)))
-    return state
 
 
 STEPS = 90
@@ -245,6 +253,10 @@ STEPS = 90
 
 class TestInterruption:
     """An interrupted apply is completed by the next one, whatever instant it died at."""
+
+    @pytest.fixture(autouse=True)
+    def no_waiting_for_the_disk(self, monkeypatch):
+        monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
     def died(self, root, some, number):
         """Apply, and die at the n-th call; whether it came so far."""
@@ -320,7 +332,7 @@ class TestFiles:
             write_atomically(root / "etc/x/file", b"", 0o644, root=root)
         with pytest.raises(LeadsOutOfRoot):
             remove_file(root / "etc/file", root=root)
-        with pytest.raises(ApplyFailed, match="leads out of the root"):
+        with pytest.raises(Unobservable, match="leads out of the root"):
             apply(root, plan())
         assert list(outside.iterdir()) == []
 

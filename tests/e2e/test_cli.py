@@ -1,0 +1,1 @@
+"""The command line through a process of its own (in progress)."""

@@ -1,0 +1,107 @@
+"""A real sshd on loopback, with a host key, a user key and a known_hosts file of its own."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {directory}/host_key
+AuthorizedKeysFile {directory}/authorized_keys
+PidFile none
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+PermitRootLogin prohibit-password
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to reach the server."""
+
+    directory: Path
+    port: int
+
+    @property
+    def account(self) -> str:
+        return f"{getpass.getuser()}@127.0.0.1"
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+    @property
+    def connections(self) -> int:
+        """How many connections it has accepted."""
+        return self.log.count("Accepted publickey")
+
+    def yaml(self) -> str:
+        """The keys of a destination that lies there."""
+        return (
+            f"ssh: {self.account}, port: {self.port}, key: {self.directory}/key, "
+            f"known_hosts: {self.directory}/known_hosts"
+        )
+
+    def forget_host(self) -> None:
+        (self.directory / "known_hosts").write_text("")
+
+
+def _make_key(path: Path) -> str:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
+    subprocess.run(command, check=True)
+    return path.with_suffix(".pub").read_text()
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[Server]:
+    """Run a server for the length of the block; it is a child, and is ended by its id."""
+    directory.mkdir(mode=0o700, parents=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    host = _make_key(directory / "host_key")
+    (directory / "authorized_keys").write_text(_make_key(directory / "key"))
+    (directory / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}")
+    (directory / "config").write_text(CONFIG.format(port=port, directory=directory))
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd insists on it, and packages may not make it
+    sshd = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    assert sshd is not None
+    with (directory / "log").open("wb") as log:
+        child = subprocess.Popen(
+            [sshd, "-D", "-e", "-f", str(directory / "config")],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait_for(port, child, directory / "log")
+        yield Server(directory=directory, port=port)
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def _wait_for(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        assert child.poll() is None, log.read_text()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, "sshd does not listen"
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,1 @@
+"""The golden output of `check`; one manifest per diagnostic code (in progress)."""
