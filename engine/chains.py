@@ -45,7 +45,7 @@ class Copy:
     media: str | None
     site: str | None
     rpo: Rpo | None
-    """None where a leg on the way runs by hand only."""
+    """None where a leg on the way runs by hand only, or a rotated disk is passed."""
     partial: bool = False
     """It holds a part of the data only (the databases among the files)."""
     snapshot: bool = False
@@ -171,9 +171,21 @@ class Chains:
         )
 
     def rpo(self, via: tuple[str, ...]) -> Rpo | None:
-        """RPO of the place that the last of these hops writes."""
+        """RPO of the place that the last of these hops writes; None where none can be promised.
+
+        A rotated disk comes when somebody brings it: what passes one has no age that holds.
+        """
+        if any(self._passes_rotated(name) for name in via):
+            return None
         states = self._states(via)
         return _worst(states) if states else None
+
+    def _passes_rotated(self, leg: str) -> bool:
+        feeds = [draft.feed for draft in self.drafts if draft.leg.name == leg]
+        names = {feed.reads for feed in feeds} | {
+            feed.writes.holder for feed in feeds if feed.writes is not None
+        }
+        return any(one.sometimes for one in self.policy.destinations if one.name in names)
 
     def _states(self, via: tuple[str, ...]) -> _States | None:
         if via not in self._known:
@@ -184,8 +196,8 @@ class Chains:
                 self._known[via] = _States(runs.earliest, runs)
             else:
                 upstream = self._states(via[:-1])
-                waits = via[-2] in self.timeline.after.get(via[-1], frozenset())
-                seen = _seen(upstream, runs, waits=waits) if upstream else None
+                awaited = self.timeline.awaited(via[-1], via[-2])
+                seen = _seen(upstream, runs, awaited) if upstream else None
                 self._known[via] = _States(seen, runs) if seen else None
         return self._known[via]
 
@@ -197,13 +209,12 @@ def _takes(reader: Draft, names: tuple[bytes, ...]) -> bool:
     return selection.decide(names, directory=True) in {Verdict.TAKEN, Verdict.ENTERED}
 
 
-def _seen(upstream: _States, runs: Runs, *, waits: bool) -> tuple[int | None, ...]:
+def _seen(upstream: _States, runs: Runs, awaited: tuple[int, ...]) -> tuple[int | None, ...]:
     """For each run the newest upstream state that is sure to be there when it starts."""
     found = []
-    for due, earliest in zip(runs.due, runs.earliest, strict=True):
+    for waited_for, earliest in zip(awaited, runs.earliest, strict=True):
         at = bisect_right(upstream.runs.end, earliest) - 1
-        if waits:
-            at = max(at, bisect_right(upstream.runs.due, due) - 1)
+        at = max(at, bisect_right(upstream.runs.due, waited_for) - 1)
         found.append(upstream.state[at] if at >= 0 else None)
     return tuple(found)
 

@@ -10,6 +10,7 @@ from engine.feeds import ignores_for
 from engine.plan import Feed, RouteLine, tree_root
 from engine.selection import Verdict, ignore_hits, is_reserved
 from policy.diagnostics import Origin
+from policy.legs import FetchLeg, Leg
 from policy.model import Policy
 from policy.routes import IgnoreRule
 from policy.sources import FilesSource, Source, TreeSource
@@ -147,14 +148,30 @@ def _refused(
         return Explanation(
             path=path,
             leg=None,
-            reason=f"blocked: its place at the destination of {line.leg} belongs to another leg",
+            reason=f"blocked: its place at the destination belongs to "
+            f"{_owner(compilation, feed, subject.names)}",
             decided_by=leg.at("to") if leg else line.origin,
-            line=line.text,
+            line=f"to: {feed.writes}" if feed else line.text,
             runner_up=None,
             copies=(),
             source=subject.source.name,
         )
     return None
+
+
+def _owner(compilation: Compilation, feed: Feed | None, names: tuple[bytes, ...]) -> str:
+    """The leg whose subtree a place at a destination lies in, or would stand in the way of."""
+    if feed is None or feed.writes is None:
+        return "another leg"
+    place = feed.writes.names + names
+    for one in compilation.drafts:
+        other = one.feed.writes
+        if other is None or other == feed.writes or other.holder != feed.writes.holder:
+            continue
+        shared = min(len(place), len(other.names))
+        if feed.writes.contains(other) and place[:shared] == other.names[:shared]:
+            return repr(one.leg.name)
+    return "another leg"
 
 
 def _ignoring(policy: Policy, subject: Subject, *, directory: bool) -> IgnoreRule | None:
@@ -180,6 +197,7 @@ def _taken_whole(
         for one in compilation.plan.legs
         if any(feed.reads == subject.source.name for feed in one.feeds)
         and _holds(one.feeds, subject, directory=directory)
+        and _fetches(one.leg, subject)
     ]
     if not plans:
         return _nowhere(path, f"no leg takes it from {subject.source.name!r}")
@@ -187,16 +205,24 @@ def _taken_whole(
         copy for one in plans for copy in compilation.chains.of_leg_path(one.name, subject.names)
     )
     leg = plans[0].leg
+    take = "takes" if len(plans) == 1 else "take"
     return Explanation(
         path=path,
         leg=leg.name,
-        reason=f"{' and '.join(one.name for one in plans)} take {subject.source.name!r} whole",
+        reason=f"{' and '.join(one.name for one in plans)} {take} {subject.source.name!r} whole",
         decided_by=leg.at("from"),
         line=f"from: {subject.source.name}",
         runner_up=None,
         copies=copies,
         source=subject.source.name,
     )
+
+
+def _fetches(leg: Leg, subject: Subject) -> bool:
+    """Whether a fetch leg makes the file that is asked for; other legs take everything."""
+    if not isinstance(leg, FetchLeg) or not subject.names:
+        return True
+    return any(one.name.encode() == subject.names[0] for one in leg.files)
 
 
 def _holds(feeds: tuple[Feed, ...], subject: Subject, *, directory: bool) -> bool:

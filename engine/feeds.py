@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from engine.plan import Feed, Location, RoutingTable, tree_root
+from engine.plan import Feed, Location, RouteLine, RoutingTable, tree_root
 from engine.routing import RouteTrie
 from engine.selection import Ignore, Line, Selection
 from policy.diagnostics import Findings
@@ -151,14 +151,13 @@ def _read_product(
     inside = [one for one in owned if one.feed.writes and base.contains(one.feed.writes)]
     whole = policy.destination(reads) is not None
     pairs: list[tuple[PathPattern, bool]] = [(ROOT, False)]
+    # Of a destination all that its legs own; of a leg's product nothing that nests inside it.
     pairs.extend(
-        (_relative(base, one.feed.writes, ()), True)
-        for one in inside
-        if whole or one.leg.name == reads
+        (_relative(base, one.feed.writes, ()), whole or one.leg.name == reads) for one in inside
     )
     pairs.extend(
-        (_relative(base, location, pattern.components), False)
-        for location, pattern in stopped_before(draft.leg, owned, tables)
+        (_relative(base, location, pattern.components), rides)
+        for location, pattern, rides in stops_and_rides(draft.leg, owned, tables)
         if base.contains(location)
     )
     if (ROOT, True) in pairs and all(taken for _, taken in pairs[1:]):
@@ -183,41 +182,42 @@ def _relative(
     return PathPattern(head.components + rest)
 
 
-def stopped_before(
+def stops_and_rides(
     leg: Leg, owned: list[Draft], tables: tuple[RoutingTable, ...]
-) -> Iterator[tuple[Location, PathPattern]]:
-    """Where, upstream of this leg, paths lie that must not ride it."""
+) -> Iterator[tuple[Location, PathPattern, bool]]:
+    """Where, upstream of this leg, the lines lie of a table in which some stop before it.
+
+    Lines that ride on are among them: one may lie inside one that stops.
+    """
     for table in tables:
-        for line in table.lines:
-            if line.stop is not None:
-                yield from _stops(line.leg, line.stop.after, table.source, line.pattern, leg, owned)
+        if any(line.stop is not None for line in table.lines):
+            for line in table.lines:
+                yield from _upstream(line, table.source, leg, owned)
 
 
-def _stops(
-    carrier: str | None,
-    after: str,
-    reads: str,
-    pattern: PathPattern,
-    leg: Leg,
-    owned: list[Draft],
-) -> Iterator[tuple[Location, PathPattern]]:
-    """Follow one stopped line from hop to hop up to the leg in question."""
-    hops = [(carrier, reads, pattern, False)]
+def _upstream(
+    line: RouteLine, source: str, leg: Leg, owned: list[Draft]
+) -> Iterator[tuple[Location, PathPattern, bool]]:
+    """Follow one line from hop to hop up to the leg in question: where, and whether it rides."""
+    hops = [(line.leg, source, line.pattern, True)]
     seen: set[str] = set()
     while hops:
-        name, read, where, passed = hops.pop()
+        name, read, where, rides = hops.pop()
         draft = next((d for d in owned if d.leg.name == name and d.feed.reads == read), None)
         if draft is None or draft.leg.name in seen or draft.feed.writes is None:
             continue
         seen.add(draft.leg.name)
-        passed = passed or draft.leg.name == after
+        rides = rides and (line.stop is None or draft.leg.name != line.stop.after)
         place = draft.feed.writes
         for reader in owned:
-            if reader.leg.takes in {place.holder, draft.leg.name}:
-                if passed and reader.leg.name == leg.name:
-                    yield place, where
-                through = PathPattern(literal_pattern(place.names).components + where.components)
-                hops.append((reader.leg.name, reader.feed.reads, through, passed))
+            if reader.leg.takes not in {place.holder, draft.leg.name}:
+                continue
+            if reader.leg.name == leg.name:
+                yield place, where, rides
+            # What takes the leg's product counts from the product's root, not the destination's.
+            above = place.names if reader.leg.takes == place.holder else ()
+            through = PathPattern(literal_pattern(above).components + where.components)
+            hops.append((reader.leg.name, reader.feed.reads, through, rides))
 
 
 def _blocked(draft: Draft, owned: list[Draft]) -> Draft:

@@ -59,8 +59,10 @@ def check_writable(selection: Selection) -> None:
     ]
     for pattern in patterns:
         tokens = sum(len(component.tokens) + 1 for component in pattern.components)
-        if tokens > RULE_MAX // 2 or not all(_plain(one) for one in pattern.components):
+        if tokens > RULE_MAX // 2 - 8 or not all(_plain(one) for one in pattern.components):
             _checked(b"+ " + _text(pattern.components, tail=b"/**/"))
+    for owner in selection.blocked:
+        _checked(b"- " + _literal_text(owner, tail=b"/"))
 
 
 def protect_rule(names: tuple[bytes, ...]) -> bytes:
@@ -69,6 +71,11 @@ def protect_rule(names: tuple[bytes, ...]) -> bytes:
     It carries no trailing slash: `P /dir/` would not hold against --delete-missing-args.
     """
     return _checked(b"P " + _literal_text(names))
+
+
+def exclude_rule(names: tuple[bytes, ...]) -> bytes:
+    """One line that neither sends a path, whatever it is, nor deletes it at the receiver."""
+    return _checked(b"- " + _literal_text(names))
 
 
 def _checked(text: bytes) -> bytes:

@@ -54,7 +54,7 @@ class _Index:
 
 def _check_sidecar(rule: IgnoreRule, policy: Policy, findings: Findings) -> None:
     last = rule.pattern.components[-1]
-    if rule.directory or not any(lies_inside(last, sidecar) for sidecar in _SIDECARS):
+    if rule.directory or not any(_covers(last, sidecar) for sidecar in _SIDECARS):
         return
     covered = _taken_by_sqlite(policy)
     exposed = [
@@ -72,6 +72,11 @@ def _check_sidecar(rule: IgnoreRule, policy: Policy, findings: Findings) -> None
             rule.origin,
             hint="drop it, or name with `only` the sources that a sqlite leg takes",
         )
+
+
+def _covers(ignored: Component, sidecar: Component) -> bool:
+    """Whether the ignore takes sidecars of some databases, or of all and more besides."""
+    return lies_inside(ignored, sidecar) or lies_inside(sidecar, ignored)
 
 
 def _taken_by_sqlite(policy: Policy) -> set[str]:

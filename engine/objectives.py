@@ -53,13 +53,13 @@ def check_objectives(
         if region.because:
             findings.note(
                 "objective-accepted",
-                f"{region.label}: {message}; accepted because {region.because}",
+                f"{region.label!r} has {message}; accepted because {region.because}",
                 region.origin,
             )
         else:
             findings.error(
                 code,
-                f"{region.label}: {message}",
+                f"{region.label!r} has {message}",
                 region.origin,
                 hint="change a schedule, `after`, a limit or a route; or accept it with `because`",
             )
@@ -221,7 +221,8 @@ def _shortfall(region: Region, wanted: Objective) -> tuple[str, str] | None:
     back = max((copy.history for copy in real), default=0)
     if wanted.history is not None and back < wanted.history.seconds:
         return "objective-history", (
-            f"a restore is sure to reach back {hours(back)}, wanted {wanted.history}"
+            f"copies from which a restore is sure to reach back {hours(back)} only, wanted "
+            f"{wanted.history}"
         )
     return None
 
@@ -266,7 +267,7 @@ def _ages(copies: list[Copy]) -> dict[str, str]:
         known = best.get(copy.place)
         best[copy.place] = age if known is None else min(known, age or known)
     return {
-        place: "by hand only" if age is None else f"up to {hours(age)}"
+        place: "no promise" if age is None else f"up to {hours(age)}"
         for place, age in best.items()
     }
 
@@ -274,6 +275,9 @@ def _ages(copies: list[Copy]) -> dict[str, str]:
 def hours(seconds: int) -> str:
     """A length of time as a person says it: `35 h 50 m`, `8 d 14 h`."""
     days, rest = divmod(seconds, 86400)
+    if days >= 3:
+        # Rounded up: these are promises of "at most".
+        days, rest = divmod(seconds + 3599, 86400)
     whole, minutes = divmod(rest // 60, 60)
     if days >= 3:
         return f"{days} d {whole} h" if whole else f"{days} d"

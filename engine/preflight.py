@@ -10,10 +10,11 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from engine.deletions import much_smaller
 from engine.kinds import RUNNABLE_KINDS
 from engine.plan import LegPlan
 from engine.reports import Finding, Verdict
-from engine.steps import Identity, Target, much_smaller
+from engine.steps import Identity, Target
 from policy.parts import Attribute
 from policy.values import Percentage, display
 
@@ -66,6 +67,8 @@ class SourceSeen:
     previous_entries: int | None = None
     previous_file_system: str | None = None
     previous_mounts: tuple[bytes, ...] = ()
+    strangers: tuple[tuple[bytes, ...], ...] = ()
+    """Paths in a destination that is read, which none of the legs that write there owns."""
     owned: frozenset[bytes] = frozenset()
     """Top-level entries that this leg has written or seen in a completed pass."""
 
@@ -91,6 +94,8 @@ class TargetSeen:
     """Of the other side; None on this machine, or where it does not say."""
     commands: bool = True
     """Whether the other side runs other commands than rsync."""
+    present: bool = False
+    """Whether the directory of copies is there."""
     entries: tuple[bytes, ...] = ()
     """Top-level entries of the directory of copies."""
     directories: frozenset[bytes] = frozenset()

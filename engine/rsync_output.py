@@ -22,7 +22,8 @@ _HARMLESS = re.compile(
 )
 _UNREADABLE = re.compile(
     rb"rsync: \[sender\] .*: Permission denied \(13\)$|"
-    rb"IO error encountered -- skipping file deletion$|rsync error: |rsync warning: |$"
+    rb"IO error encountered -- skipping file deletion$|cannot delete non-empty directory: |"
+    rb"Deletions stopped due to --max-delete |rsync error: |rsync warning: |$"
 )
 _VERSION = re.compile(rb"^rsync +version v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.MULTILINE)
 _LISTED = re.compile(rb"^([-a-z]\S{9,10}) +[0-9,.]+ [0-9/]{10} [0-9:]{8} (.*)$", re.DOTALL)

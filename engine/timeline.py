@@ -73,6 +73,20 @@ class Timeline:
         found = self._policy.leg(leg)
         return self._planner.runs(found) if found is not None and found.schedule else None
 
+    def awaited(self, consumer: str, producer: str) -> tuple[int, ...]:
+        """For each run of a leg the due time of the other's newest run that surely ended before."""
+        found = self._policy.leg(consumer)
+        return self._planner.awaited(found, producer) if found is not None else ()
+
+    def always_waits(self, consumer: str, producer: str) -> bool:
+        """Whether each run of a leg waits for the newest run of the other that was due by then."""
+        made, taken = self.of(producer), self.of(consumer)
+        if producer not in self.after[consumer] or made is None or taken is None:
+            return False
+        newest = (bisect_right(made.due, due) - 1 for due in taken.due)
+        pairs = zip(newest, self.awaited(consumer, producer), strict=True)
+        return all(at < 0 or made.due[at] == due for at, due in pairs)
+
 
 def disk_of(leg: Leg, policy: Policy) -> str | None:
     """The destination whose lock a run of this leg holds."""
@@ -100,8 +114,9 @@ class _Rival(NamedTuple):
     earliest: int
     ready: int
     limit: int
-    follows: bool
-    """It waits for the leg in question: its run of the same period never comes before."""
+    awaits: int
+    """Due time of the newest run that it waits for, of the leg in question: that run and those
+    before never find it in their way. 0: it waits for none."""
     second_by_name: bool
 
 
@@ -116,6 +131,7 @@ class _Planner:
         self.ready: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self.done: dict[str, Runs] = {}
         self.busy: set[str] = set()
+        self._awaited: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def dues(self, leg: Leg) -> tuple[int, ...]:
         if leg.name not in self.due:
@@ -179,15 +195,49 @@ class _Planner:
 
     def _rivals(self, leg: Leg, disk: str) -> Iterator[_Rival]:
         for other in self.policy.legs:
-            if other.name == leg.name or not other.schedule:
+            if not other.schedule or disk_of(other, self.policy) != disk:
                 continue
-            if disk_of(other, self.policy) != disk:
-                continue
-            follows = leg.name in self.after[other.name]
-            earliest, ready = self._given_up(other) if follows else self.readiness(other)
+            waits = leg.name in self.after[other.name]
+            earliest, ready = self._given_up(other) if waits else self.readiness(other)
+            due = self.dues(other)
+            # Its own run before may hold the disk as well, and what queued behind that run.
+            awaits = due if other.name == leg.name else self.awaited(other, leg.name)
             limit, second = other.limits.whole.seconds, other.name > leg.name
-            for one in zip(self.dues(other), earliest, ready, strict=True):
-                yield _Rival(*one, limit, follows, second)
+            for one_due, one_earliest, one_ready, one_awaits in zip(
+                due, earliest, ready, awaits, strict=True
+            ):
+                yield _Rival(one_due, one_earliest, one_ready, limit, one_awaits, second)
+
+    def awaited(self, leg: Leg, other: str) -> tuple[int, ...]:
+        """For each run the due time of the other leg's newest run that it waits for; 0: none.
+
+        A leg in between passes on what its own newest run has waited for: one that runs by hand
+        passes on nothing, and a weekly one on a Monday what it waited for on Sunday.
+        """
+        if (leg.name, other) not in self._awaited:
+            newest = [0] * len(self.dues(leg))
+            for name in leg.after:
+                between = self.policy.leg(name)
+                if between is None or not between.schedule:
+                    continue
+                if name == other:
+                    passed_on = self.dues(between)
+                elif other in self.after[name]:
+                    passed_on = self.awaited(between, other)
+                else:
+                    continue
+                _pass_on(self.dues(between), passed_on, self.dues(leg), newest)
+            self._awaited[leg.name, other] = tuple(newest)
+        return self._awaited[leg.name, other]
+
+
+def _pass_on(
+    between: Sequence[int], passed_on: Sequence[int], due: Sequence[int], newest: list[int]
+) -> None:
+    for index, one in enumerate(due):
+        at = bisect_right(between, one) - 1
+        if at >= 0:
+            newest[index] = max(newest[index], passed_on[at])
 
 
 def _wait_for(other: Runs, due: Sequence[int], earliest: list[int], ready: list[int]) -> None:
@@ -202,8 +252,8 @@ def _wait_for(other: Runs, due: Sequence[int], earliest: list[int], ready: list[
 def _latest_start(due: int, ready: int, rivals: Sequence[_Rival]) -> int:
     """The largest τ + (limits of what can run between τ and this run's start)."""
     load = []
-    for other_due, earliest, other_ready, limit, follows, second_by_name in rivals:
-        if follows and other_due >= due:
+    for other_due, earliest, other_ready, limit, awaits, second_by_name in rivals:
+        if awaits >= due:
             continue
         if earliest <= ready or (other_due, second_by_name) < (due, True):
             load.append((other_ready if other_ready < ready else ready, limit))

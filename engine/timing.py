@@ -100,7 +100,7 @@ def _check_limit(
         theirs = timeline.of(other.name)
         if disk is None or theirs is None or other.name == leg.name:
             continue
-        if disk_of(other, policy) != disk or leg.name in timeline.after[other.name]:
+        if disk_of(other, policy) != disk or timeline.always_waits(other.name, leg.name):
             continue
         found = _first_inside(runs, theirs, clock)
         if found is not None:
@@ -115,7 +115,9 @@ def _check_limit(
             f"{leg.name!r} may run until {clock.time(end)}, past {begins} when "
             f"{', '.join(names)} would use {disk!r}{when}",
             leg.at("timeout"),
-            hint=f"shorten the limit, move a schedule, or add `after: [{leg.name}]` there",
+            hint=""
+            if clock_change_only
+            else f"shorten the limit, move a schedule, or add `after: [{leg.name}]` there",
         )
 
 
@@ -192,7 +194,7 @@ def _check_order(
 ) -> None:
     """Law 20: what a producer writes while its consumer already runs arrives a run later."""
     made, taken = timeline.of(producer), timeline.of(consumer)
-    if made is None or taken is None or producer in timeline.after[consumer]:
+    if made is None or taken is None or timeline.always_waits(consumer, producer):
         return
     missed = _first_missed(made, taken)
     leg = policy.leg(consumer)

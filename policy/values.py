@@ -23,8 +23,9 @@ class Duration:
     seconds: int
 
     def __str__(self) -> str:
-        for unit, size in reversed(_SECONDS.items()):
-            if self.seconds and self.seconds % size == 0:
+        for unit, least in (("d", 3 * 86400), ("h", 3600), ("m", 60)):
+            size = _SECONDS[unit]
+            if self.seconds >= least and self.seconds % size == 0:
                 return f"{self.seconds // size}{unit}"
         return f"{self.seconds}s"
 

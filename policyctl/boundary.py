@@ -40,12 +40,32 @@ def _explain(error: Exception) -> int:
     if isinstance(error, ManifestNotFound):
         tell(f"policyctl: {error}")
         return ExitCode.USAGE
-    if isinstance(error, Refused):
+    if isinstance(error, (Refused, *_expected())):
         tell(f"policyctl: {error}")
         return ExitCode.FAILED
     traceback.print_exception(error)
     tell("policyctl: this is a bug; nothing after this point was done. Please report these lines.")
     return ExitCode.BUG
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """What the machine or the user can cause: each says in whole sentences what happened."""
+    from engine.plan_json import PlanUnreadable
+    from engine.system.applied import RecordUnreadable
+    from engine.system.apply import ApplyFailed, ApplyRefused
+    from engine.system.files import Unobservable
+    from engine.system.state import StateUnusable
+    from renderers import RenderRefused
+
+    return (
+        ApplyFailed,
+        ApplyRefused,
+        PlanUnreadable,
+        RecordUnreadable,
+        RenderRefused,
+        StateUnusable,
+        Unobservable,
+    )
 
 
 class Refused(Exception):
@@ -63,9 +83,11 @@ def _tell_invalid(error: PolicyInvalid) -> None:
 
 def _lines_of(file: str) -> tuple[str, ...]:
     """The manifest's lines for the snippets; none where it cannot be read as text."""
+    from engine.system.manifest import read_manifest
+    from policy.diagnostics import PolicyInvalid
     from policy.document import split_lines
 
     try:
-        return split_lines(Path(file).read_bytes().decode("utf-8-sig", "replace"))
-    except OSError:
+        return split_lines(read_manifest(Path(file)).decode("utf-8-sig", "replace"))
+    except PolicyInvalid:
         return ()

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.changes import ChangeSet, RenderedFile, change_set, paths_to_observe
-from engine.check import CheckReport, check_manifest
+from engine.check import CheckReport
 from engine.plan import Plan
+from engine.plan_json import PlanUnreadable
 from engine.system.apply import load_plan, load_record
 from engine.system.files import observe_files
-from engine.system.manifest import find_manifest, read_manifest
 from engine.system.measure import measure_source
 from engine.volumes import SourceVolumes
 from policy.diagnostics import PolicyInvalid, Severity
 from policy.sources import TreeSource
 from policy.values import AbsolutePath, parse_absolute_path
 from policyctl.boundary import Refused
+from policyctl.checking import check_file
 from policyctl.views.console import tell
 from policyctl.views.diagnostics import count_findings, tell_findings
 from policyctl.views.plan import orphans_of
@@ -45,12 +46,11 @@ def prepare(
     measure: bool = True,
 ) -> Prepared:
     """Check the manifest and compare it. Raises `PolicyInvalid` where it is not proven right."""
-    path = find_manifest(named, root)
-    report = check_manifest(read_manifest(path), str(path))
+    report = check_file(named, root)
     if report.compilation is None or report.failed:
         raise PolicyInvalid(report.findings)
     plan = report.compilation.plan
-    applied, record = load_plan(root), load_record(root)
+    applied, record = _applied(root), load_record(root)
     rendered = render(plan)
     changes = change_set(
         applied,
@@ -69,6 +69,15 @@ def prepare(
         volumes=_volumes(plan, changes, root) if measure else {},
         orphans=orphans_of(applied, changes),
     )
+
+
+def _applied(root: Path) -> Plan | None:
+    """The applied plan; None also where it cannot be read, since `apply` is what mends that."""
+    try:
+        return load_plan(root)
+    except PlanUnreadable as error:
+        tell(f"policyctl: {error}; compared with nothing, so everything looks new")
+        return None
 
 
 def _path(text: str) -> AbsolutePath:

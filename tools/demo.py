@@ -60,6 +60,7 @@ class Demo:
         self.build()
         say(f"A home lab below {self.root}: {self.files} files in /srv/nfs and /srv/nfs-ssd, odd")
         say("names among them; /mnt/backup stands for the disk, @nas.example.net for the NAS.")
+        say(f"Each command below runs with --root {self.root}.")
         shutil.copyfile(MANIFEST, self.manifest)
 
         step("check: is the manifest right, and is it proven that each path rides exactly one leg?")
@@ -125,12 +126,13 @@ class Demo:
     def policyctl(self, *words: str, quiet: bool = False) -> None:
         """Type a command; one that fails ends the demonstration."""
         print(f"$ policyctl {' '.join(words)}", flush=True)
-        command = [
-            sys.executable, "-m", "policyctl.main", *words,
-            "--policy", str(self.manifest), "--root", str(self.root),
-        ]  # fmt: skip
+        command = [sys.executable, "-m", "policyctl.main", *words, "--root", str(self.root)]
         ended = subprocess.run(
-            command, cwd=CHECKOUT, check=False, stderr=subprocess.PIPE if quiet else None
+            command,
+            cwd=CHECKOUT,
+            env={**os.environ, "POLICYCTL_POLICY": str(self.manifest)},
+            check=False,
+            stderr=subprocess.PIPE if quiet else None,
         )
         if ended.returncode != 0:
             if quiet:
@@ -156,6 +158,7 @@ class Demo:
             *differences(disk, nas / "pve-backup", (*SERVICES, "odd")),
         ]
         wrong = [disk / "immich", disk / "frigate", nas / "nfs/nextcloud", nas / "nfs/frigate"]
+        wrong.append(nas / "pve-backup/someone-elses-folder")
         faults += [f"{path} should not be there" for path in wrong if path.exists()]
         if not (disk / "someone-elses-folder").is_dir():
             faults.append("somebody else's folder on the disk was deleted")

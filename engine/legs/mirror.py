@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from engine.filters import protect_rule
+from engine.filters import exclude_rule, protect_rule
 from engine.legs.kind import Run
 from engine.plan import LegPlan
 from engine.preflight import FeedSeen, Observation, Waiver
@@ -77,7 +77,10 @@ class _Pass:
         self.target = seen.target.target
         selection = next(one.selection for one in leg_plan.feeds if one.reads == seen.feed)
         assert selection is not None
-        self.protected = strangers(seen, selection)
+        self.guarded = (
+            *(protect_rule((name,)) for name in strangers(seen, selection)),
+            *(exclude_rule(names) for names in seen.source.strangers),
+        )
         self.connection = connection_options(
             self.target, run.control, commands=seen.target.commands
         )
@@ -89,10 +92,10 @@ class _Pass:
     def copy(self) -> Iterator[Step]:
         """Everything up to the count of the deletions that are wanted."""
         feed, seen = self.seen.feed, self.seen
-        if seen.target.commands:
-            yield EnsureDirectory(feed=feed, target=self.target, control=self.run.control)
-        if self.protected:
-            text = b"".join(protect_rule((name,)) + b"\n" for name in self.protected)
+        if seen.target.commands and not seen.target.present:
+            yield EnsureDirectory(feed=feed, target=self.target)
+        if self.guarded:
+            text = b"".join(rule + b"\n" for rule in self.guarded)
             yield WriteRules(feed=feed, path=self.rules_path, text=text)
         new = set(seen.source.taken) - set(seen.target.entries) - seen.source.owned
         if new:
@@ -116,7 +119,7 @@ class _Pass:
 
     def _rules(self) -> tuple[bytes, ...]:
         """Protection first: rsync obeys the first rule that matches."""
-        own = (merge_rules(self.rules_path),) if self.protected else ()
+        own = (merge_rules(self.rules_path),) if self.guarded else ()
         return (*own, merge_rules(self.seen.filter_path))
 
     def _expire(self, keep: Duration) -> Iterator[Step]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 
+from engine.deletions import Counted, judge_deletions
 from engine.exit_codes import Outcome, meaning_of, outcome_of
 from engine.legs.kind import Run
 from engine.reports import FeedReport, RunStatus
@@ -24,7 +24,6 @@ from engine.rsync_output import (
 )
 from engine.steps import (
     ClaimEntries,
-    Counted,
     DeletePass,
     EnsureDirectory,
     ExpireDeleted,
@@ -36,11 +35,11 @@ from engine.steps import (
     Transfer,
     WriteRules,
     explain_steps,
-    judge_deletions,
 )
+from engine.system.directories import make_below, still_there, write_private
 from engine.system.process import Command, CommandNotStarted, Completed, run
 from engine.system.remote import Remote, Unreachable
-from engine.system.state import LastSeen, State
+from engine.system.state import LastSeen, State, Stream
 
 _STATUS = {
     Outcome.OK: RunStatus.OK,
@@ -74,7 +73,7 @@ class Executor:
     def __init__(
         self,
         *,
-        leg: str,
+        streams: dict[str, Stream],
         this_run: Run,
         state: State,
         rules: dict[str, str],
@@ -82,7 +81,7 @@ class Executor:
         tolerates_unreadable: bool,
         progress: Callable[[str], None],
     ) -> None:
-        self._leg = leg
+        self._streams = streams
         self._run = this_run
         self._state = state
         self._rules = rules
@@ -124,9 +123,9 @@ class Executor:
             case EnsureDirectory():
                 self._ensure_directory(step)
             case WriteRules():
-                _write(step.path, step.text)
+                write_private(step.path, step.text)
             case ClaimEntries():
-                self._state.claim(self._leg, step.feed, self._run.run_id, step.names)
+                self._state.claim(self._streams[step.feed], self._run.run_id, step.names)
             case Transfer():
                 self._transfer(step)
             case GuardDeletions():
@@ -188,9 +187,9 @@ class Executor:
         target = step.target
         try:
             if target.ssh is None:
-                _make_below(target.root, target.names)
+                make_below(target.root, target.names)
             else:
-                Remote(target.ssh, self._run).ensure_directory(target.root, target.names)
+                Remote(target, self._run).ensure_directory()
         except (OSError, Unreachable, CommandNotStarted) as error:
             reason = f"the directory {target} cannot be made: {error}"
             raise _FeedStopped(RunStatus.FAILED, reason) from None
@@ -207,22 +206,25 @@ class Executor:
             bytes_sent=figures.bytes_sent or 0,
             deletions_wanted=wanted or 0,
         )
-        self._judge_transfer(step.feed, told)
-        self._counted[step.feed] = Counted(entries=_entries(figures), wanted=wanted)
+        whole = self._judge_transfer(step.feed, told)
+        self._counted[step.feed] = Counted(entries=_entries(figures), wanted=wanted if whole else 0)
 
-    def _judge_transfer(self, feed: str, told: Completed) -> None:
+    def _judge_transfer(self, feed: str, told: Completed) -> bool:
+        """Stop the feed, or say whether the source was seen whole, so that it may delete."""
         outcome = outcome_of(told.code)
         if outcome is Outcome.DEGRADED and told.whole:
             if only_lacks_room_for_types(told.stderr):
                 outcome = Outcome.GUARD
             elif self._tolerates and only_unreadable(told.stderr):
-                self._note(feed, RunStatus.NOTED, "some of it cannot be read, which is tolerated")
-                return
+                tolerated = "some of it cannot be read, which is tolerated; nothing was deleted"
+                self._note(feed, RunStatus.NOTED, tolerated)
+                return False
         if outcome is Outcome.OK_NOTED:
             self._note(feed, RunStatus.NOTED, meaning_of(told.code))
         # Here the guard only counts: whether so much may go is judged for all feeds together.
         if outcome not in {Outcome.OK, Outcome.OK_NOTED, Outcome.GUARD}:
             raise _FeedStopped(_STATUS[outcome], _sentence(told))
+        return True
 
     def _guard(self, step: GuardDeletions) -> None:
         counted = {feed: one for feed, one in self._counted.items() if feed not in self._stopped}
@@ -237,16 +239,22 @@ class Executor:
         count = self._allowed.get(step.feed, 0)
         if count == 0:
             return
-        _check_identity(step.source)
+        self._check_identity(step.source)
         told = self._command(step.limited(count))
         deleted = parse_figures(told.stdout).deleted or 0
         self.feeds[step.feed] = replace(self._report(step.feed), deleted=deleted)
-        _check_identity(step.source)
+        self._check_identity(step.source)
         outcome = outcome_of(told.code)
         if outcome in {Outcome.OK_NOTED, Outcome.GUARD}:
             self._note(step.feed, RunStatus.NOTED, _left_over_sentence(outcome, told))
         elif outcome is not Outcome.OK:
             raise _FeedStopped(_STATUS[outcome], f"while deleting: {_sentence(told)}")
+
+    def _check_identity(self, expected: Identity) -> None:
+        """An unmounted source is an empty one, and must never be mirrored."""
+        if not still_there(expected):
+            reason = "the source is not the one that it was when the run began: was it unmounted?"
+            raise _FeedStopped(RunStatus.FAILED, reason)
 
     def _record(self, step: RecordProvenance) -> None:
         seen = LastSeen(
@@ -255,7 +263,7 @@ class Executor:
             file_system=step.file_system,
             mounts=step.mounts,
         )
-        self._state.record_pass(self._leg, step.feed, self._run.run_id, step.names, seen)
+        self._state.record_pass(self._streams[step.feed], self._run.run_id, step.names, seen)
 
     def _expire(self, step: ExpireDeleted) -> None:
         told = self._command(step.argv)
@@ -278,38 +286,3 @@ def _left_over_sentence(outcome: Outcome, told: Completed) -> str:
     if outcome is Outcome.OK_NOTED:
         return meaning_of(told.code)
     return "more became due for deletion while it ran; it waits for the next pass"
-
-
-def _check_identity(expected: Identity) -> None:
-    """An unmounted source is an empty one, and must never be mirrored."""
-    status = None
-    with suppress(OSError):
-        status = os.stat(expected.path)  # noqa: PTH116 - the path is bytes
-    if status is None or (status.st_dev, status.st_ino) != (expected.device, expected.inode):
-        reason = "the source is not the one that it was when the run began: was it unmounted?"
-        raise _FeedStopped(RunStatus.FAILED, reason)
-
-
-def _make_below(root: bytes, names: tuple[bytes, ...]) -> None:
-    """Make directories below a root, never the root itself, and never through a symlink.
-
-    They are closed to others: rsync opens the last one as far as the source is open, where the
-    leg preserves modes.
-    """
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for name in names:
-            with suppress(FileExistsError):
-                os.mkdir(name, 0o700, dir_fd=descriptor)
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            inner = os.open(name, flags, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = inner
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: bytes, text: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(text)

@@ -52,7 +52,8 @@ def mount_of(path: bytes, mounts: tuple[Mount, ...]) -> Mount | None:
 def mounts_below(path: bytes, mounts: tuple[Mount, ...]) -> tuple[bytes, ...]:
     """Mount points strictly below a directory."""
     prefix = os.path.realpath(path).rstrip(b"/") + b"/"
-    return tuple(sorted({one.point for one in mounts if one.point.startswith(prefix)}))
+    points = {one.point for one in mounts if one.point.startswith(prefix)}
+    return tuple(sorted(points - {prefix}))
 
 
 def identity_of(path: bytes, mounts: tuple[Mount, ...]) -> str:

@@ -42,10 +42,11 @@ def read_manifest(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _unreadable(error.strerror or str(error), origin) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise _unreadable("it is not a regular file", origin)
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _unreadable("it is not a regular file", origin)
         if os.geteuid() == 0 and status.st_mode & stat.S_IWOTH:
             raise PolicyInvalid(
                 [

@@ -23,17 +23,18 @@ from engine.preflight import (
 )
 from engine.rsync_command import SET_ASIDE
 from engine.rsync_output import parse_version
-from engine.selection import Selection, Verdict
+from engine.selection import Selection, Verdict, is_reserved
 from engine.steps import Identity, Target
 from engine.system.destinations import find_identity
 from engine.system.file_systems import identity_of, mounts_below, read_mounts, room_of
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
 from engine.system.remote import Remote, Unreachable
-from engine.system.state import State
+from engine.system.state import State, stream_of
 from policy.destinations import Destination
 
-COUNT_MOST = 20_000
+COUNT_LEAST = 1_000
+COUNT_MOST = 5_000
 """Entries counted before a run; a source that holds more is judged by rsync's own count."""
 _CARRIED = frozenset({Verdict.TAKEN, Verdict.ENTERED})
 
@@ -121,10 +122,11 @@ class _Look:
         presence, identity = _look_at(path)
         if presence is not Presence.DIRECTORY:
             return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
-        before = self.state.last_seen(self.leg_plan.name, feed.reads)
+        before = self.state.last_seen(stream_of(self.leg_plan, feed))
         same_rules = before is not None and before.rules == rules_digest(selection)
         previous = before.entries if before and same_rules else None
-        enough = min(COUNT_MOST, (previous + 1) // 2 if previous else COUNT_MOST)
+        enough = min(COUNT_MOST, max(COUNT_LEAST, (previous + 1) // 2 if previous else 0))
+        strangers = tuple(self._strangers(feed, path))
         count, anything = 0, False
         for taken in _carried(path, selection):
             count += 1
@@ -136,15 +138,41 @@ class _Look:
             presence=presence,
             identity=identity,
             file_system=identity_of(path, self.mounts),
-            taken=_taken(path, selection),
+            taken=tuple(one for one in _taken(path, selection) if (one,) not in strangers),
+            strangers=strangers,
             entries=count if anything else 0,
             counted_all=count <= enough,
             mounts=self._mounts(path, selection),
             previous_entries=previous,
             previous_file_system=before.file_system if before else None,
             previous_mounts=before.mounts if before and same_rules else (),
-            owned=self.state.owned(self.leg_plan.name, feed.reads),
+            owned=self.state.owned(stream_of(self.leg_plan, feed)),
         )
+
+    def _strangers(self, feed: Feed, path: bytes) -> Iterator[tuple[bytes, ...]]:
+        """What lies in a destination that is read and belongs to none of its legs.
+
+        A mirror owns at the top of its copies what it has written; legs of other kinds own
+        their directories whole.
+        """
+        if self.plan.destination(feed.reads) is None:
+            return
+        writers = [
+            (leg_plan, one)
+            for leg_plan in self.plan.legs
+            for one in leg_plan.feeds
+            if one.writes is not None and one.writes.holder == feed.reads
+        ]
+        for leg_plan, one in writers:
+            if leg_plan.kind != "mirror" or one.writes is None or one.selection is None:
+                continue
+            known = self.state.owned(stream_of(leg_plan, one))
+            known |= {owner[0] for owner in one.selection.blocked if owner}
+            folder = b"/".join((path.rstrip(b"/"), *one.writes.names))
+            for name, directory in _list(folder):
+                reserved = is_reserved((name,), directory=directory)
+                if name not in known and not reserved:
+                    yield (*one.writes.names, name)
 
     def _read_path(self, feed: Feed) -> bytes:
         source = self.plan.source(feed.reads)
@@ -197,21 +225,13 @@ class _Look:
         return self._there(seen) if ssh is not None else _here(seen)
 
     def _there(self, seen: TargetSeen) -> TargetSeen:
-        assert seen.target.ssh is not None
-        remote = Remote(seen.target.ssh, self.run)
         try:
-            version, commands = remote.rsync_version()
-            seen = replace(seen, rsync=version, commands=commands)
-            presence = remote.presence(seen.target.root) if commands else Presence.UNKNOWN
-            if presence not in {Presence.DIRECTORY, Presence.UNKNOWN}:
-                return replace(seen, root=presence)
-            room = remote.room(seen.target.root) if commands else None
-            entries = remote.entries(seen.target, commands=commands)
-            aside = replace(seen.target, names=(*seen.target.names, SET_ASIDE))
-            kept = remote.entries(aside, commands=commands) if _has_aside(entries) else ()
+            answer, commands = Remote(seen.target, self.run).ask()
         except (Unreachable, CommandNotStarted) as error:
             return replace(seen, unreachable=str(error))
-        return replace(_with_entries(seen, entries, kept, room), root=presence)
+        seen = replace(seen, rsync=answer.rsync, commands=commands, root=answer.root)
+        present = replace(seen, present=answer.target)
+        return _with_entries(present, answer.entries, answer.set_aside, answer.room)
 
 
 def _here(seen: TargetSeen) -> TargetSeen:
@@ -219,6 +239,7 @@ def _here(seen: TargetSeen) -> TargetSeen:
     if presence is not Presence.DIRECTORY:
         return replace(seen, root=presence)
     path = seen.target.path
+    seen = replace(seen, present=_look_at(path)[0] is Presence.DIRECTORY)
     entries = _list(path)
     kept = _list(path + b"/" + SET_ASIDE) if _has_aside(entries) else ()
     return _with_entries(seen, entries, kept, room_of(seen.target.root))

@@ -1,16 +1,16 @@
-"""Asking the other machine of an SSH destination: one shared connection a run."""
+"""Asking the other machine of an SSH destination: one shared connection a run, few commands."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from engine.legs.kind import Run
 from engine.preflight import Presence
-from engine.rsync_command import connection_options, list_command
-from engine.rsync_output import parse_listing, parse_version
+from engine.probe import ASK, MAKE, Answer, Entries, parse_answer
+from engine.rsync_command import SET_ASIDE, connection_options, list_command
+from engine.rsync_output import parse_listing
 from engine.ssh_command import ssh_command, ssh_control
 from engine.steps import Target
 from engine.system.process import Command, CommandNotStarted, Completed, run
@@ -18,7 +18,8 @@ from policy.parts import SshTarget
 
 _PATIENCE = 60.0
 _FAILED_CONNECTION = 255
-_DF = re.compile(rb"^\S.*? +([0-9]+) +([0-9]+) +([0-9]+) +[0-9]+% ", re.MULTILINE)
+_NOT_THERE = frozenset({12, 23})
+"""What rsync ends with where a directory is missing: behind an rrsync, and else."""
 
 
 class Unreachable(Exception):
@@ -28,67 +29,63 @@ class Unreachable(Exception):
 class Remote:
     """One SSH destination during one run."""
 
-    def __init__(self, target: SshTarget, this_run: Run) -> None:
+    def __init__(self, target: Target, this_run: Run) -> None:
+        assert target.ssh is not None
+        self._ssh = target.ssh
         self._target = target
         self._run = this_run
 
-    def _ask(self, *words: bytes) -> Completed:
-        """Run a command there. Raises `Unreachable` where there is no connection."""
-        command = ssh_command(self._target, self._run.control, *words)
-        return _checked(run(Command(argv=command, timeout=_PATIENCE)))
+    def ask(self) -> tuple[Answer, bool]:
+        """What lies there, and whether other commands than rsync are run. Raises `Unreachable`."""
+        told = self._shell(ASK, self._target.root, self._target.path, SET_ASIDE)
+        answer = parse_answer(told.stdout) if told.whole else None
+        return (answer, True) if answer is not None else (self._ask_rsync(), False)
 
-    def rsync_version(self) -> tuple[tuple[int, int, int] | None, bool]:
-        """The version of rsync there, and whether other commands are run there at all."""
-        told = self._ask(b"rsync", b"--version")
-        version = parse_version(told.stdout) if told.code == 0 else None
-        if version is not None:
-            return version, True
-        return None, self._ask(b"true").code == 0
+    def ensure_directory(self) -> None:
+        """Make the directory of copies, level by level, never the root. Raises `Unreachable`."""
+        told = self._shell(MAKE, self._target.root, *self._target.names)
+        if told.code != 0:
+            raise Unreachable(told.last_words)
 
-    def presence(self, path: bytes) -> Presence:
-        """What lies at a path there."""
-        if self._ask(b"test", b"-d", path).code == 0:
-            return Presence.DIRECTORY
-        there = self._ask(b"test", b"-e", path).code == 0
-        return Presence.OTHER if there else Presence.MISSING
+    def _shell(self, script: bytes, *arguments: bytes) -> Completed:
+        words = (b"sh", b"-c", script, b"sh", *arguments)
+        command = ssh_command(self._ssh, self._run.control, *words)
+        told = run(Command(argv=command, timeout=_PATIENCE))
+        if told.timed_out:
+            raise Unreachable("no answer in time")
+        if told.code == _FAILED_CONNECTION:
+            raise Unreachable(told.last_words or "the connection failed")
+        return told
 
-    def ensure_directory(self, root: bytes, names: tuple[bytes, ...]) -> None:
-        """Make a directory below a root there, level by level: never the root itself."""
-        path = root.rstrip(b"/")
-        for name in names:
-            path += b"/" + name
-            if self._ask(b"test", b"-d", path).code != 0:
-                told = self._ask(b"mkdir", b"--", path)
-                if told.code != 0:
-                    raise Unreachable(told.last_words)
+    def _ask_rsync(self) -> Answer:
+        """Where nothing but rsync is run, rsync itself lists what is there."""
+        entries = self._list(self._target)
+        aside = Target(
+            holder=self._target.holder,
+            root=self._target.root,
+            names=(*self._target.names, SET_ASIDE),
+            ssh=self._ssh,
+        )
+        kept = self._list(aside) if entries and (SET_ASIDE, True) in entries else ()
+        return Answer(
+            rsync=None,
+            root=Presence.UNKNOWN,
+            room=None,
+            target=entries is not None,
+            entries=entries or (),
+            set_aside=kept or (),
+        )
 
-    def room(self, path: bytes) -> tuple[int, int] | None:
-        """Bytes free and bytes usable, where `df` there says so."""
-        told = self._ask(b"df", b"-P", b"-k", b"--", path)
-        found = _DF.search(told.stdout)
-        if told.code != 0 or not found:
-            return None
-        used, free = int(found[2]) * 1024, int(found[3]) * 1024
-        return free, used + free
-
-    def entries(self, target: Target, *, commands: bool) -> tuple[tuple[bytes, bool], ...]:
-        """Entries of a directory there; none where it is not there yet."""
-        connection = connection_options(target, self._run.control, commands=commands)
-        listing = tuple(one for one in connection if one != b"--mkpath")
-        told = run(Command(argv=list_command(target, listing), timeout=_PATIENCE * 5))
+    def _list(self, target: Target) -> Entries | None:
+        """Entries of a directory; None where it is not there."""
+        options = connection_options(target, self._run.control, commands=False)
+        connection = tuple(one for one in options if one != b"--mkpath")
+        told = run(Command(argv=list_command(target, connection), timeout=5 * _PATIENCE))
         if told.code == 0 and told.whole:
             return parse_listing(told.stdout)
-        if told.code == 23 and b"No such file or directory" in told.stderr:
-            return ()
+        if told.code in _NOT_THERE and b"No such file or directory" in told.stderr:
+            return None
         raise Unreachable(f"its directory cannot be listed: {told.last_words}")
-
-
-def _checked(told: Completed) -> Completed:
-    if told.timed_out:
-        raise Unreachable("no answer in time")
-    if told.code == _FAILED_CONNECTION:
-        raise Unreachable(told.last_words or "the connection failed")
-    return told
 
 
 @contextmanager

@@ -6,68 +6,17 @@ Only this module knows the tables; others get and give typed records.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
+from engine.plan import Feed, LegPlan
 from engine.reports import RunStatus
-
-SCHEMA = 1
-BUSY_SECONDS = 30.0
-
-_TABLES = """
-CREATE TABLE run (
-    run_id TEXT PRIMARY KEY,
-    leg TEXT NOT NULL,
-    mode TEXT NOT NULL,
-    started TEXT NOT NULL,
-    ended TEXT,
-    due TEXT,
-    status TEXT NOT NULL,
-    reason TEXT NOT NULL DEFAULT '',
-    bytes_sent INTEGER NOT NULL DEFAULT 0,
-    files INTEGER NOT NULL DEFAULT 0,
-    deletions INTEGER NOT NULL DEFAULT 0,
-    entries INTEGER
-) STRICT;
-CREATE INDEX run_by_leg ON run (leg, started);
-CREATE TABLE owned (
-    leg TEXT NOT NULL,
-    source TEXT NOT NULL,
-    name BLOB NOT NULL,
-    run_id TEXT NOT NULL,
-    seen INTEGER NOT NULL,
-    PRIMARY KEY (leg, source, name)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE last_seen (
-    leg TEXT NOT NULL,
-    source TEXT NOT NULL,
-    run_id TEXT NOT NULL,
-    rules TEXT NOT NULL,
-    entries INTEGER,
-    file_system TEXT NOT NULL,
-    PRIMARY KEY (leg, source)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE mount (
-    leg TEXT NOT NULL,
-    source TEXT NOT NULL,
-    path BLOB NOT NULL,
-    PRIMARY KEY (leg, source, path)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE destination (
-    name TEXT PRIMARY KEY,
-    identity TEXT NOT NULL,
-    recorded TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-
-
-class StateUnusable(Exception):
-    """The state database cannot be opened, or was written by a later version."""
+from engine.system.state_schema import StateUnusable, connect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +36,25 @@ class RunRecord:
     files: int = 0
     deletions: int = 0
     entries: int | None = None
+
+
+class Stream(NamedTuple):
+    """One feed of one leg at one place; what is known of another place says nothing here."""
+
+    leg: str
+    source: str
+    """Name of what is read."""
+    place: str
+    """Where it is written."""
+
+
+def stream_of(leg: LegPlan, feed: Feed) -> Stream:
+    """The stream that a feed is."""
+    return Stream(leg=leg.name, source=feed.reads, place=str(feed.writes or ""))
+
+
+_THIS = "leg = ? AND source = ? AND place = ?"
+_STREAM_TABLES = ("owned", "last_seen", "mount")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,52 +144,53 @@ class State:
 
     # ── What a leg owns, and what it saw ─────────────────────────────────────────────────────
 
-    def owned(self, leg: str, source: str) -> frozenset[bytes]:
-        """Top-level entries that this leg may delete."""
+    def owned(self, stream: Stream) -> frozenset[bytes]:
+        """Top-level entries that this leg may delete there."""
         rows = self._connection.execute(
-            "SELECT name FROM owned WHERE leg = ? AND source = ?", (leg, source)
+            f"SELECT name FROM owned WHERE {_THIS}",  # noqa: S608 - a constant
+            stream,
         )
         return frozenset(bytes(row[0]) for row in rows)
 
-    def claim(self, leg: str, source: str, run_id: str, names: Iterable[bytes]) -> None:
+    def claim(self, stream: Stream, run_id: str, names: Iterable[bytes]) -> None:
         """Note entries that a run is about to create."""
         with self._connection as db:
             db.executemany(
-                "INSERT OR IGNORE INTO owned VALUES (?, ?, ?, ?, 0)",
-                [(leg, source, name, run_id) for name in names],
+                "INSERT OR IGNORE INTO owned VALUES (?, ?, ?, ?, ?, 0)",
+                [(*stream, name, run_id) for name in names],
             )
 
     def record_pass(
-        self, leg: str, source: str, run_id: str, names: Iterable[bytes], seen: LastSeen
+        self, stream: Stream, run_id: str, names: Iterable[bytes], seen: LastSeen
     ) -> None:
-        """Note what a completed pass saw: from now on the leg owns this and nothing else."""
-        key = (leg, source)
+        """Note what a completed pass saw: from now on the leg owns this there, and no more."""
         with self._connection as db:
-            db.execute("DELETE FROM owned WHERE leg = ? AND source = ?", key)
+            db.execute(f"DELETE FROM owned WHERE {_THIS}", stream)  # noqa: S608
             db.executemany(
-                "INSERT INTO owned VALUES (?, ?, ?, ?, 1)",
-                [(leg, source, name, run_id) for name in names],
+                "INSERT INTO owned VALUES (?, ?, ?, ?, ?, 1)",
+                [(*stream, name, run_id) for name in names],
             )
             db.execute(
-                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?)",
-                (leg, source, run_id, seen.rules, seen.entries, seen.file_system),
+                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*stream, run_id, seen.rules, seen.entries, seen.file_system),
             )
-            db.execute("DELETE FROM mount WHERE leg = ? AND source = ?", key)
+            db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608
             db.executemany(
-                "INSERT INTO mount VALUES (?, ?, ?)",
-                [(leg, source, path) for path in seen.mounts],
+                "INSERT INTO mount VALUES (?, ?, ?, ?)",
+                [(*stream, path) for path in seen.mounts],
             )
 
-    def last_seen(self, leg: str, source: str) -> LastSeen | None:
+    def last_seen(self, stream: Stream) -> LastSeen | None:
         """What the last successful pass saw."""
-        key = (leg, source)
         row = self._connection.execute(
-            "SELECT rules, entries, file_system FROM last_seen WHERE leg = ? AND source = ?", key
+            f"SELECT rules, entries, file_system FROM last_seen WHERE {_THIS}",  # noqa: S608
+            stream,
         ).fetchone()
         if row is None:
             return None
         mounts = self._connection.execute(
-            "SELECT path FROM mount WHERE leg = ? AND source = ? ORDER BY path", key
+            f"SELECT path FROM mount WHERE {_THIS} ORDER BY path",  # noqa: S608
+            stream,
         )
         return LastSeen(
             rules=str(row[0]),
@@ -229,6 +198,40 @@ class State:
             file_system=str(row[2]),
             mounts=tuple(bytes(mount[0]) for mount in mounts),
         )
+
+    # ── Renames ──────────────────────────────────────────────────────────────────────────────
+
+    def rename_leg(self, old: str, new: str) -> bool:
+        """Give a leg's history and ownership its new name; whether there was any."""
+        return self._rename("leg", old, new, ("run", *_STREAM_TABLES))
+
+    def rename_source(self, old: str, new: str) -> bool:
+        """Give what was seen of a source its new name; whether there was anything."""
+        return self._rename("source", old, new, _STREAM_TABLES)
+
+    def rename_destination(self, old: str, new: str) -> bool:
+        """Give a destination's identity, and what its legs own there, its new name."""
+        moved = self._rename("name", old, new, ("destination",))
+        moved |= self._rename("source", old, new, _STREAM_TABLES)
+        with self._connection as db:
+            for table in _STREAM_TABLES:
+                db.execute(
+                    f"UPDATE OR IGNORE {table} SET place = ? || substr(place, ?) "  # noqa: S608
+                    "WHERE substr(place, 1, ?) = ?",
+                    (new, len(old) + 1, len(old) + 1, old + ":"),
+                )
+        return moved
+
+    def _rename(self, column: str, old: str, new: str, tables: tuple[str, ...]) -> bool:
+        moved = 0
+        with self._connection as db:
+            for table in tables:
+                cursor = db.execute(
+                    f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
+                    (new, old),
+                )
+                moved += cursor.rowcount
+        return moved > 0
 
     # ── Destinations ─────────────────────────────────────────────────────────────────────────
 
@@ -248,48 +251,19 @@ class State:
             )
 
 
+__all__ = ["LastSeen", "RunRecord", "State", "StateUnusable", "open_state"]
+
+
 @contextmanager
 def open_state(path: Path) -> Iterator[State]:
     """Open the database, creating it when it is not there. Raises `StateUnusable`."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = _connect(path)
+        connection = connect(path)
     except (OSError, sqlite3.Error) as error:
         raise StateUnusable(f"the state {path} cannot be opened: {error}") from error
     with closing(connection):
         yield State(connection)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Created here and not by SQLite, so that nobody else can ever read it.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        _create(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables; two processes may come here at once."""
-    found = _schema(connection)
-    if found == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        with connection:
-            if _schema(connection) == 0:
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA}")
-    elif found != SCHEMA:
-        raise StateUnusable(f"the state {path} was written by another version ({found})")
-
-
-def _schema(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 _Row = tuple[str, str, str, str, str | None, str | None, str, str, int, int, int, int | None]

@@ -42,6 +42,7 @@ def apply(
     from engine.system.apply import apply_changes
     from engine.system.destinations import record_destinations
     from engine.system.places import Places
+    from engine.system.renames import follow_renames
     from policyctl.host import refuse_elsewhere
     from policyctl.planning import prepare, tell_warnings
     from policyctl.views.apply import applied_json, tell_applied
@@ -58,10 +59,11 @@ def apply(
     now = datetime.now(UTC)
     report = apply_changes(prepared.changes, prepared.rendered, prepared.plan, root, now)
     places = Places(root=root)
+    renamed = follow_renames(prepared.plan, places)
     recorded = record_destinations(
         prepared.plan, places, now=now, replace=frozenset(new_disk or ())
     )
     if json:
-        result_json(applied_json(report, recorded))
+        result_json(applied_json(report, recorded, renamed))
     else:
-        tell_applied(report, recorded, staged=places.staged)
+        tell_applied(report, recorded, renamed, staged=places.staged)

@@ -27,13 +27,11 @@ def check(
     ] = False,
 ) -> None:
     """Find what is wrong in the manifest, and prove that every path rides exactly one leg."""
-    from engine.check import check_manifest
-    from engine.system.manifest import find_manifest, read_manifest
     from engine.system.rsync_judge import judge_with_rsync
+    from policyctl.checking import check_file
     from policyctl.views.check import show_check, show_check_json
 
-    path = find_manifest(policy, root)
-    report = check_manifest(read_manifest(path), str(path))
+    report = check_file(policy, root)
     if with_rsync and report.compilation is not None:
         report = judge_with_rsync(report)
     (show_check_json if json else show_check)(report)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from policyctl.exit_codes import ExitCode
-from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
+from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
 
 
 class Allowed(enum.StrEnum):
@@ -21,7 +21,6 @@ class Allowed(enum.StrEnum):
 
 def run(
     legs: Annotated[list[str], typer.Argument(metavar="LEG...", help="Legs, one after another.")],
-    policy: PolicyOption = None,
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,
     explain: Annotated[
@@ -40,7 +39,6 @@ def run(
     from policyctl.views.console import result, result_json
     from policyctl.views.run import exit_code_of, report_json, report_lines
 
-    del policy  # accepted by every command; a run reads the applied plan, never the manifest
     running = Running.of_applied(
         root, waived=tuple(one.value for one in allow or ()), verbose=verbose
     )

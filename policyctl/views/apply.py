@@ -7,13 +7,21 @@ from engine.system.destinations import Recorded
 from policyctl.views.console import Json, result, tell
 
 
-def tell_applied(report: ApplyReport, recorded: tuple[Recorded, ...], *, staged: bool) -> None:
+def tell_applied(
+    report: ApplyReport,
+    recorded: tuple[Recorded, ...],
+    renamed: tuple[str, ...],
+    *,
+    staged: bool,
+) -> None:
     """Say what was done, and what to type next."""
     if report.changed:
         result(
             f"applied: {len(report.written)} files written, {len(report.removed)} removed, "
             f"{report.kept} as they were"
         )
+    for sentence in renamed:
+        tell(sentence)
     for one in recorded:
         tell(f"destination {one.destination}: {one.sentence}")
     timers = sorted(
@@ -26,7 +34,9 @@ def tell_applied(report: ApplyReport, recorded: tuple[Recorded, ...], *, staged:
         tell(f"next: systemctl enable --now {' '.join(timers)}")
 
 
-def applied_json(report: ApplyReport, recorded: tuple[Recorded, ...]) -> dict[str, Json]:
+def applied_json(
+    report: ApplyReport, recorded: tuple[Recorded, ...], renamed: tuple[str, ...]
+) -> dict[str, Json]:
     """The same for programs."""
     return {
         "changed": report.changed,
@@ -34,6 +44,7 @@ def applied_json(report: ApplyReport, recorded: tuple[Recorded, ...]) -> dict[st
         "removed": [str(path) for path in report.removed],
         "kept": report.kept,
         "plan_digest": report.plan_digest,
+        "renamed": list(renamed),
         "destinations": [
             {"destination": one.destination, "recorded": one.recorded, "sentence": one.sentence}
             for one in recorded

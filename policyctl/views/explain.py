@@ -64,7 +64,7 @@ def explanation_lines(plan: Plan, one: Explanation) -> Iterator[str]:
 
 
 def _copy_line(plan: Plan, copy: Copy) -> str:
-    age = f"at most {hours(copy.rpo.seconds)} old" if copy.rpo else "as old as its last run by hand"
+    age = f"at most {hours(copy.rpo.seconds)} old" if copy.rpo else "as old as its last run"
     what = ", databases only" if copy.partial else ""
     back = f", reaches back {hours(copy.history)}" if copy.history else ""
     way = " → ".join(copy.via)

@@ -64,7 +64,7 @@ def _route(
     )
     known = volumes.get(one.source)
     volume = known.by_line.get(one.text) if known else None
-    parts = [f"{_sign(one.action)} {one.text}: {way}"]
+    parts = [f"{_sign(one.action)} {one.text}  {way}"]
     if volume is not None:
         parts.append(f"  ({volume})")
     parts.extend(f"\n      {word}" for word in one.words)

@@ -41,10 +41,10 @@ def report_lines(report: RunReport) -> Iterator[str]:
         f": {report.reason}" if report.reason else ""
     )
     for row in report.findings:
-        if row.verdict is not Looked.FINE:
+        if row.verdict is not Looked.FINE and row.found not in report.reason:
             yield f"  looked at {_finding(row)}"
     for feed in report.feeds:
-        yield from _feed_lines(feed)
+        yield from _feed_lines(feed, report.reason)
 
 
 def _finding(row: Finding) -> str:
@@ -52,11 +52,12 @@ def _finding(row: Finding) -> str:
     return f"{subject}: {row.found} ({row.verdict.value})"
 
 
-def _feed_lines(feed: FeedReport) -> Iterator[str]:
+def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
     seen = f"{feed.entries:,} entries seen, " if feed.entries is not None else ""
     yield (
         f"  {feed.feed}: {seen}{feed.files:,} files sent ({human_bytes(feed.bytes_sent)}), "
-        f"{feed.deleted:,} deleted" + (f"; {feed.reason}" if feed.reason else "")
+        f"{feed.deleted:,} deleted"
+        + (f"; {feed.reason}" if feed.reason and feed.reason not in told else "")
     )
     for name in feed.foreign[:_MOST_FOREIGN]:
         yield f"  {feed.feed}: {show_path(name)} at the destination is not this leg's: left alone"

@@ -156,22 +156,21 @@ def test_law_03_what_leaves_a_leg_stays_where_it_is(lab: Lab) -> None:
 # ── 6: status on every way out ───────────────────────────────────────────────────────────────
 
 
-def test_law_06_a_signal_ends_rsync_and_is_told(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, manifest(", bandwidth: 200K"))
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_law_06_a_signal_ends_rsync_and_is_told(tmp_path: Path, number: signal.Signals) -> None:
+    lab = Lab(tmp_path, manifest(", bandwidth: 400K"))
     write(lab.source / "small")
     assert lab.run().status is RunStatus.OK
     success = lab.last_success()
-    write(lab.source / "large", b"1" * 4_000_000)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        child = started(lab)
-        wait_until(lambda: processes_naming(str(lab.root)))
-        wait_until(lambda: any(one.stat().st_size for one in lab.disk.glob(".large.*")))
-        child.send_signal(number)
-        out, _ = child.communicate(timeout=20)
-        assert out.decode().split() == ["ready", "interrupted", str(int(number))]
-        assert processes_naming(str(lab.root)) == []
-        assert lab.history()[0].reason == f"ended by {number.name}"
-        assert lab.last_success() == success
+    write(lab.source / "large", os.urandom(8_000_000))
+    child = started(lab)
+    wait_until(lambda: any(one.stat().st_size for one in lab.disk.glob(".large.*")))
+    child.send_signal(number)
+    out, _ = child.communicate(timeout=20)
+    assert out.decode().split() == ["ready", "interrupted", str(int(number))]
+    assert processes_naming(str(lab.root)) == []
+    assert lab.history()[0].reason == f"ended by {number.name}"
+    assert lab.last_success() == success
     assert (lab.disk / ".policyctl-partial/large").stat().st_size > 0, "resumable"
 
 

@@ -132,7 +132,7 @@ def test_law_34_hostile_names_travel_over_ssh(away: Away) -> None:
 
 
 def test_deletions_are_set_aside_there_and_expire(tmp_path: Path, shared: Server) -> None:
-    away = Away(tmp_path, shared, ", deleted: {keep: 2d}")
+    away = Away(tmp_path, shared, ", deleted: {keep: 1d}")
     write(away.source / "a/1")
     write(away.source / "b")
     assert away.run().status is RunStatus.OK
@@ -141,7 +141,6 @@ def test_deletions_are_set_aside_there_and_expire(tmp_path: Path, shared: Server
     assert second.status is RunStatus.OK, second
     aside = away.copies / ".policyctl-deleted"
     assert b"a/1" in tree(aside / second.run_id)
-    assert away.run().status is RunStatus.OK
     assert away.run().status is RunStatus.OK
     assert list(aside.iterdir()) != []
     assert away.run().status is RunStatus.OK

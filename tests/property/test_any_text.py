@@ -280,6 +280,20 @@ def test_legs_that_feed_each_other_in_a_row_end_in_time() -> None:
         checked(manifest(destinations=places, legs=legs, routes={}))
 
 
+@pytest.mark.parametrize(("char", "length"), [("a", 4060), ("\\\\", 1998)])
+def test_rules_that_would_be_too_long_are_told(length: int, char: str) -> None:
+    names = "/".join([char * 1] * (length // 2))
+    content = manifest(
+        sources={name: {"kind": "tree", "path": f"/srv/{name}"} for name in ("data", "more")},
+        legs={"mirror": {"kind": "mirror", "to": "disk:/"},
+              "inner": {"kind": "mirror", "from": "more", "to": f"disk:/{names}"}},
+    )
+    with at_most(20):
+        checked(content)
+        checked(manifest(routes={"/srv/data": "mirror", f"data:{names}": {"none": "x"}}))
+        checked(manifest(ignore={f"/{names}/": "x", f"/{names}": "x"}))
+
+
 @given(st.text(max_size=60))
 def test_the_pure_python_reader_breaks_no_sooner(text: str) -> None:
     """libyaml is not everywhere; the reader in its place must not raise anything else either."""

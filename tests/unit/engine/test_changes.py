@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
 
 from engine.changes import (
     Action,
@@ -13,12 +14,13 @@ from engine.changes import (
     digest,
     paths_to_observe,
 )
-from engine.plan import RoutingTable
+from engine.plan import Plan, RoutingTable
 from engine.renames import renames_between
 from policy.patterns import parse_path_pattern
 from policy.routes import IgnoreRule, Stop
 from policy.sources import TreeSource
 from policy.values import Duration, parse_absolute_path
+from tests.any_value import any_value
 from tests.plans import disk, leg_plan, mirror, nas, plan, route, tree
 
 A = parse_absolute_path("/etc/a")
@@ -228,6 +230,19 @@ class TestParts:
         assert changes["ignore", "*.tmp"].words == ("reason: litter",)
         assert "schedule: 02:00" in changes["legs", "other"].words
         assert changes["policy", "policy"].words == ("host: pve → new",)
+
+
+@given(any_value(Plan), any_value(Plan))
+def test_any_two_plans_can_be_compared(one, other):
+    forth, back = (change_set(a, None, b, (), {}) for a, b in ((one, other), (other, one)))
+    assert change_set(one, None, other, (), {}) == forth
+    turned = {Action.CREATE: Action.DELETE, Action.DELETE: Action.CREATE}
+    assert [turned.get(change.action, change.action) for change in back.routes] == [
+        change.action for change in forth.routes
+    ]
+    same = change_set(one, None, one, (), {})
+    assert same.empty
+    assert (same.routes, same.legs, same.others) == ((), (), ())
 
 
 class TestRenames:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from engine.plan import FORMAT, Plan
 from engine.plan_json import PlanUnreadable, plan_digest, plan_from_json, plan_to_json
+from policy.calendar import parse_calendar
 from policy.diagnostics import Origin
 from policy.legs import SnapshotLeg
 from policy.parts import Keep, Limits
@@ -180,3 +181,9 @@ def test_two_thousand_routes_are_stored_and_read_in_half_a_second():
         assert plan_from_json(plan_to_json(some)) == some
         taken.append(time.process_time() - begun)
     assert min(taken) < 0.5
+
+
+def test_a_schedule_that_no_text_can_say_is_not_stored_as_another():
+    never = replace(parse_calendar("02:00"), hours=())
+    with pytest.raises(ValueError, match="text would be lost"):
+        plan_to_json(plan(legs=(replace(mirror(), schedule=(never,)),)))

@@ -21,7 +21,9 @@ from tests.strategies import path_texts, short_names
 # it matches is told apart by names of up to four bytes over one more letter.
 NAMES = tuple(short_names(4, b"ab.c"))
 PATHS = [()] + [
-    names for depth in (1, 2, 3) for names in product((b"a", b"b", b"ab", b"c", b".a"), repeat=depth)
+    names
+    for depth in (1, 2, 3)
+    for names in product((b"a", b"b", b"ab", b"c", b".a"), repeat=depth)
 ]
 
 _SETS: dict[Component, frozenset[bytes]] = {}
@@ -52,8 +54,7 @@ def compare(one: PathPattern, other: PathPattern) -> int | None:
 
 def meet(one: PathPattern, other: PathPattern) -> bool:
     return all(
-        names_of(a) & names_of(b)
-        for a, b in zip(one.components, other.components, strict=False)
+        names_of(a) & names_of(b) for a, b in zip(one.components, other.components, strict=False)
     )
 
 
@@ -70,11 +71,13 @@ def told_apart(texts: list[str]) -> bool:
     return len({names_of(one) for one in components}) == len(components)
 
 
-keys = st.lists(path_texts(deepest=3, longest=2), min_size=1, max_size=6, unique=True).filter(told_apart)
+keys = st.lists(path_texts(deepest=3, longest=2), min_size=1, max_size=6, unique=True).filter(
+    told_apart
+)
 
 
 class TestOrder:
-    """"The most specific line wins"."""
+    """ "The most specific line wins"."""
 
     @settings(max_examples=max(60, settings.default.max_examples))
     @given(keys)

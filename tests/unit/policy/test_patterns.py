@@ -35,7 +35,7 @@ def oracle(pattern: str, name: bytes) -> bool:
 
 
 class TestMatching:
-    """"`*` `?` `[…]` `[!…]` work on bytes, match a leading dot, are case-sensitive"."""
+    """ "`*` `?` `[…]` `[!…]` work on bytes, match a leading dot, are case-sensitive"."""
 
     @settings(max_examples=max(60, settings.default.max_examples))
     @given(pattern_texts(longest=4))
@@ -44,8 +44,11 @@ class TestMatching:
         for name in NAMES:
             assert component.matches(name) == oracle(text, name), name
 
-    @given(st.binary(min_size=1, max_size=8).filter(
-        lambda name: not set(name) & set(b"\0/") and name not in {b".", b".."}))
+    @given(
+        st.binary(min_size=1, max_size=8).filter(
+            lambda name: not set(name) & set(b"\0/") and name not in {b".", b".."}
+        )
+    )
     def test_a_literal_matches_itself_alone(self, name: bytes) -> None:
         component = literal_component(name)
         assert component.literal == name
@@ -83,7 +86,7 @@ class TestMatching:
 
 
 class TestClasses:
-    """"an unclosed `[` [is an error]"."""
+    """ "an unclosed `[` [is an error]"."""
 
     @pytest.mark.parametrize(
         ("text", "yes", "no"),
@@ -151,7 +154,7 @@ def test_what_is_no_path_is_said_in_words(text: bytes, words: str) -> None:
 
 
 class TestMeeting:
-    """"an error that shows a path both match"."""
+    """ "an error that shows a path both match"."""
 
     @settings(max_examples=max(60, settings.default.max_examples))
     @given(pattern_texts(longest=3), pattern_texts(longest=3))
@@ -175,7 +178,7 @@ class TestMeeting:
 
 
 class TestPaths:
-    """"A key matches that path and all below it"."""
+    """ "A key matches that path and all below it"."""
 
     @given(path_texts(deepest=2), path_texts(deepest=3))
     def test_prefix(self, pattern: str, path: str) -> None:

@@ -247,9 +247,9 @@ class TestAgainstSystemd:
         folder = tmp_path_factory.mktemp("units")
         wanted = {}
         for name in names:
-            path = AbsolutePath((b"srv", name.encode()))
+            path = AbsolutePath((b"srv", name.encode("utf-8", "surrogatepass")))
             try:
-                unit_word(path.text.decode())
+                unit_word(path.text.decode("utf-8", "surrogateescape"))
             except RenderRefused:
                 with pytest.raises(RenderRefused):
                     self.one(folder, (path,))

@@ -1,0 +1,92 @@
+"""How much a run may delete, judged once its transfers have counted what is wanted (laws 1, 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.steps import DeletionLimit, GuardDeletions
+from policy.values import display
+
+FEW_ENTRIES = 20
+"""A source that held fewer is never called much smaller: three files may well become one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a feed's transfer learned."""
+
+    entries: int | None
+    wanted: int | None
+    """Deletions wanted; None: rsync said too much to count it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionVerdict:
+    """Which feeds may delete, and why others may not."""
+
+    allowed: Mapping[str, int]
+    """Feeds that delete, with the number counted."""
+    stopped: Mapping[str, str]
+    """Feeds that the guard stopped, with the reason."""
+    noted: Mapping[str, str]
+    """Feeds that delete nothing this time, without anything being wrong."""
+
+
+def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> DeletionVerdict:
+    """Decide what may be deleted, from what the transfers counted (laws 1 and 11)."""
+    allowed: dict[str, int] = {}
+    stopped: dict[str, str] = {}
+    noted: dict[str, str] = {}
+    for limit in step.feeds:
+        if limit.feed not in counted:
+            continue
+        found = counted[limit.feed]
+        reason = _shrunken(limit, found, step)
+        if reason:
+            stopped[limit.feed] = reason
+        elif found.wanted is None:
+            stopped[limit.feed] = "so many deletions are wanted that they were not counted"
+        elif found.wanted and limit.unowned:
+            noted[limit.feed] = _unowned_sentence(limit, found.wanted)
+        elif found.wanted:
+            allowed[limit.feed] = found.wanted
+    total = sum(allowed.values())
+    if total > step.most and not step.deletions_allowed:
+        reason = _too_many_sentence(total, step.most)
+        stopped.update(dict.fromkeys(allowed, reason))
+        allowed = {}
+    return DeletionVerdict(allowed=allowed, stopped=stopped, noted=noted)
+
+
+def much_smaller(before: int | None, now: int | None) -> bool:
+    """Whether a source lost more than half of what it held; very few entries tell nothing."""
+    if before is None or now is None or before < FEW_ENTRIES:
+        return False
+    return now * 2 < before
+
+
+def _shrunken(limit: DeletionLimit, found: Counted, step: GuardDeletions) -> str:
+    before, now = limit.previous_entries, found.entries
+    if step.smaller_source_allowed or not much_smaller(before, now):
+        return ""
+    return (
+        f"the source held {before:,} entries at the last success and {now:,} now: nothing was "
+        "deleted; if that is right, run it once with --allow smaller-source"
+    )
+
+
+def _too_many_sentence(wanted: int, most: int) -> str:
+    return (
+        f"{wanted:,} deletions are wanted and {most:,} allowed: nothing was deleted; if they are "
+        "right, run it once with --allow deletions, or raise max_delete"
+    )
+
+
+def _unowned_sentence(limit: DeletionLimit, wanted: int) -> str:
+    names = ", ".join(display(name) for name in limit.unowned[:3])
+    more = f" and {len(limit.unowned) - 3} more" if len(limit.unowned) > 3 else ""
+    return (
+        f"{wanted:,} deletions wait for the next pass: {names}{more} lay at the destination "
+        "before this leg first took them"
+    )

@@ -1,0 +1,105 @@
+"""The question that is asked of an SSH destination before a run, and how its answer is read.
+
+It is one fixed script with the paths as its arguments, since each further command costs the start
+of a login shell there. It needs POSIX `sh`, `find`, `df` and `printf`, so that a NAS answers too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.preflight import Presence
+from engine.rsync_output import parse_version
+
+_LIST = (
+    b'find "$d" ! -path "$d" -prune -type d -exec printf "%s\\0" {} + && printf "\\0" && '
+    b'find "$d" ! -path "$d" -prune ! -type d -exec printf "%s\\0" {} + && printf "\\0"'
+)
+ASK = (
+    b"rsync --version 2>/dev/null | sed -n 1p; "
+    b'if [ -d "$1" ]; then echo directory; elif [ -e "$1" ]; then echo other; '
+    b"else echo missing; fi; "
+    b'df -P -k "$1" 2>/dev/null | sed -n 2p; '
+    b'if [ -d "$2" ]; then echo; cd "$2" && d=. && ' + _LIST + b"; "
+    b'cd "$2/$3" 2>/dev/null && ' + _LIST + b"; else echo; fi"
+)
+"""$1 is the destination's root, $2 the directory of copies, $3 the folder of what is set aside."""
+MAKE = (
+    b'cd "$1" && shift && for name; do '
+    b'{ [ -d "./$name" ] || mkdir -m 700 "./$name"; } && cd "./$name" || exit 1; done'
+)
+"""$1 is a root that must be there; directories named by the rest are made below it, in a row."""
+
+_PRESENCE = {
+    b"directory": Presence.DIRECTORY,
+    b"other": Presence.OTHER,
+    b"missing": Presence.MISSING,
+}
+Entries = tuple[tuple[bytes, bool], ...]
+"""Names, and whether they are directories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the other side said."""
+
+    rsync: tuple[int, int, int] | None
+    root: Presence
+    room: tuple[int, int] | None
+    """Bytes free, and all that could be used."""
+    target: bool
+    """Whether the directory of copies is there."""
+    entries: Entries
+    set_aside: Entries
+
+
+def parse_answer(output: bytes) -> Answer | None:
+    """Read the answer; None where something else than the script has answered."""
+    head, blank, lists = output.partition(b"\n\n")
+    lines = head.split(b"\n")
+    at = next((index for index, line in enumerate(lines) if line in _PRESENCE), None)
+    if not blank or at is None:
+        return None
+    groups = _groups(lists)
+    if len(groups) not in {0, 2, 4}:
+        return None
+    return Answer(
+        rsync=parse_version(b"\n".join(lines[:at])),
+        root=_PRESENCE[lines[at]],
+        room=_room(lines[at + 1 :]),
+        target=bool(groups),
+        entries=_entries(groups[:2]),
+        set_aside=_entries(groups[2:]),
+    )
+
+
+def _groups(lists: bytes) -> list[list[bytes]]:
+    """Lists of names, each name and each list ended by a NUL."""
+    groups: list[list[bytes]] = []
+    names: list[bytes] = []
+    for name in lists.split(b"\0")[:-1]:
+        if name:
+            names.append(name.removeprefix(b"./"))
+        else:
+            groups.append(names)
+            names = []
+    return groups
+
+
+def _entries(groups: list[list[bytes]]) -> Entries:
+    if not groups:
+        return ()
+    directories, others = groups
+    return (*((name, True) for name in directories), *((name, False) for name in others))
+
+
+def _room(lines: list[bytes]) -> tuple[int, int] | None:
+    """Read the line of `df -P -k`: file system, blocks, used, free, share, place."""
+    fields = lines[0].split() if lines else []
+    numbers = [index for index, field in enumerate(fields) if field.endswith(b"%")]
+    if not numbers or numbers[0] < 3:
+        return None
+    used, free = fields[numbers[0] - 2], fields[numbers[0] - 1]
+    if not (used.isdigit() and free.isdigit()):
+        return None
+    return int(free) * 1024, (int(used) + int(free)) * 1024

@@ -1,0 +1,249 @@
+"""A run while it lasts: locks, a look, a judgement, steps, and a record on every way out.
+
+`last_success` moves on success alone; every other end has its status and its reason in a sentence
+(law 6).
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from engine.legs import LEG_KINDS, Run
+from engine.legs.mirror import RUN_ID_FORMAT, strangers
+from engine.plan import LegPlan, Plan
+from engine.preflight import Observation, Waiver, preflight, preflight_kind, refusals
+from engine.reports import FeedReport, Finding, RunReport, RunStatus, Verdict
+from engine.steps import Step
+from engine.system.execute import Executor, HookFailed, OutOfTime
+from engine.system.lock import Locked, hold
+from engine.system.observe import NothingToRead, holder_of, observe, rules_digest
+from engine.system.places import Places
+from engine.system.remote import closing_connection
+from engine.system.run_directory import NotPrivate, run_directory
+from engine.system.signals import Interrupted
+from engine.system.state import RunRecord, State, StateUnusable, stream_of
+from policy.legs import MirrorLeg
+from policy.parts import SshTarget
+
+Clock = Callable[[], datetime]
+
+
+class _Refused(Exception):
+    """Preflight let no feed pass."""
+
+
+def new_run_id(now: datetime) -> str:
+    """Name a run by its start in UTC; the tail tells runs of one second apart."""
+    return f"{now.astimezone(UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
+
+
+def ssh_of(plan: Plan, leg_plan: LegPlan, places: Places) -> SshTarget | None:
+    """The other machine that a leg writes to; None where it writes on this one."""
+    destination = plan.destination(holder_of(leg_plan))
+    if destination is None or not places.reaches_over_ssh(destination):
+        return None
+    return destination.ssh
+
+
+def steps_for(
+    leg_plan: LegPlan, seen: Observation, this_run: Run, findings: tuple[Finding, ...]
+) -> tuple[Step, ...]:
+    """The steps for the feeds that nothing refuses; none where nothing is left to do."""
+    kind = LEG_KINDS[type(leg_plan.leg)]
+    feeds = tuple(one.feed for one in seen.feeds if not refusals(findings, one.feed))
+    return kind.steps(leg_plan, seen, this_run, feeds) if feeds else ()
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A run while it lasts."""
+
+    plan: Plan
+    leg_plan: LegPlan
+    places: Places
+    state: State
+    clock: Clock
+    progress: Callable[[str], None]
+    waived: frozenset[Waiver]
+    started: datetime = field(init=False)
+    run_id: str = field(init=False)
+    findings: tuple[Finding, ...] = ()
+    feeds: dict[str, FeedReport] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+        self.run_id = new_run_id(self.started)
+
+    def run(self) -> RunReport:
+        """Take the leg's lock, run, and record how it ended."""
+        leg = self.leg_plan.name
+        try:
+            with hold(self.places.leg_lock(leg)):
+                self.state.end_killed(leg, self.started)
+                self.state.begin(self._record(None, ""))
+                return self._run_and_tell()
+        except Locked as locked:
+            return self._tell(RunStatus.LOCKED, f"the leg is already running: {locked}")
+        except Interrupted as end:  # before the run had begun, or while it was telling its end
+            return self._tell(RunStatus.INTERRUPTED, str(end), signal=end.number)
+
+    def _run_and_tell(self) -> RunReport:
+        try:
+            self._locked()
+        except Interrupted as end:
+            return self._tell(RunStatus.INTERRUPTED, str(end), signal=end.number)
+        except Locked as locked:
+            return self._tell(RunStatus.WAITED_TOO_LONG, f"waited too long: {locked}")
+        except OutOfTime:
+            limit = self.leg_plan.leg.limits.whole
+            return self._tell(RunStatus.TIMED_OUT, f"its time limit of {limit} has passed")
+        except (_Refused, NothingToRead) as refused:
+            return self._tell(RunStatus.REFUSED, str(refused))
+        except (HookFailed, NotPrivate, OSError, sqlite3.Error) as error:
+            return self._tell(RunStatus.FAILED, str(error))
+        except BaseException as bug:
+            self._tell(RunStatus.FAILED, f"a bug: {type(bug).__name__}: {bug}")
+            raise
+        return self._tell(*self._judge())
+
+    # ── The run itself ───────────────────────────────────────────────────────────────────────
+
+    def _locked(self) -> None:
+        self.findings = preflight_kind(self.leg_plan)
+        if self.findings:
+            raise _Refused(_refusal_sentence(self.findings))
+        path = self.places.state_dir / "run" / self.leg_plan.name
+        with self._holder_lock(), run_directory(path) as (directory, control):
+            this_run = Run(
+                run_id=self.run_id, now=self.started, directory=directory, control=control
+            )
+            target = ssh_of(self.plan, self.leg_plan, self.places)
+            with closing_connection(target, this_run):
+                self._look_and_act(this_run)
+
+    @contextmanager
+    def _holder_lock(self) -> Iterator[None]:
+        """One leg at a time writes to a destination."""
+        leg = self.leg_plan.leg
+        holders = sorted({one.writes.holder for one in self.leg_plan.feeds if one.writes})
+        with ExitStack() as stack:
+            for holder in holders:
+                path = self.places.holder_lock(holder)
+                stack.enter_context(hold(path, wait=leg.wait.seconds, on_wait=self._tell_waiting))
+            yield
+
+    def _tell_waiting(self) -> None:
+        self.progress("another leg writes to the destination: waiting for it to end")
+
+    def _look_and_act(self, this_run: Run) -> None:
+        seen = observe(
+            self.plan,
+            self.leg_plan,
+            places=self.places,
+            state=self.state,
+            this_run=this_run,
+            waived=self.waived,
+        )
+        self.findings = preflight(self.leg_plan, seen)
+        self._report_feeds(seen)
+        steps = steps_for(self.leg_plan, seen, this_run, self.findings)
+        if not steps:
+            raise _Refused(_refusal_sentence(self.findings))
+        executor = self._executor(this_run)
+        executor.feeds = self.feeds
+        executor.carry_out(steps)
+
+    def _executor(self, this_run: Run) -> Executor:
+        leg = self.leg_plan.leg
+        return Executor(
+            streams={one.reads: stream_of(self.leg_plan, one) for one in self.leg_plan.feeds},
+            this_run=this_run,
+            state=self.state,
+            rules={
+                one.reads: rules_digest(one.selection)
+                for one in self.leg_plan.feeds
+                if one.selection is not None
+            },
+            seconds=leg.limits.whole.seconds,
+            tolerates_unreadable=isinstance(leg, MirrorLeg) and leg.tolerate_unreadable,
+            progress=self.progress,
+        )
+
+    def _report_feeds(self, seen: Observation) -> None:
+        """Begin each feed's report: refused, or with what is foreign at its destination."""
+        selections = {one.reads: one.selection for one in self.leg_plan.feeds}
+        for one in seen.feeds:
+            stops = refusals(self.findings, one.feed)
+            selection = selections[one.feed]
+            assert selection is not None
+            self.feeds[one.feed] = FeedReport(
+                feed=one.feed,
+                status=RunStatus.REFUSED if stops else RunStatus.OK,
+                reason="; ".join(f"{row.looked_at}: {row.found}" for row in stops),
+                foreign=strangers(one, selection),
+            )
+
+    # ── Telling ──────────────────────────────────────────────────────────────────────────────
+
+    def _judge(self) -> tuple[RunStatus, str]:
+        """The worst of the feeds, and every reason."""
+        status = RunStatus.OK
+        for report in self.feeds.values():
+            status = status.worse(report.status)
+        reasons = [f"{one.feed}: {one.reason}" for one in self.feeds.values() if one.reason]
+        return status, "; ".join(reasons)
+
+    def _tell(self, status: RunStatus, reason: str, *, signal: int | None = None) -> RunReport:
+        """Record the end of the run. Raises `StateUnusable`: failing to tell is a failure."""
+        record = self._record(status, reason)
+        try:
+            self.state.finish(record)
+        except sqlite3.Error as error:
+            told = f"the run ended ({status.value}), and that could not be recorded: {error}"
+            raise StateUnusable(told) from error
+        assert record.ended is not None
+        return RunReport(
+            leg=record.leg,
+            run_id=self.run_id,
+            started=self.started,
+            ended=record.ended,
+            status=status,
+            reason=reason,
+            feeds=tuple(self.feeds.values()),
+            findings=self.findings,
+            signal=signal,
+        )
+
+    def _record(self, status: RunStatus | None, reason: str) -> RunRecord:
+        entries = [one.entries for one in self.feeds.values() if one.entries is not None]
+        begun = RunRecord(
+            run_id=self.run_id,
+            leg=self.leg_plan.name,
+            started=self.started,
+            ended=None,
+            status=status,
+            reason=reason,
+        )
+        if status is None:
+            return begun
+        return replace(
+            begun,
+            ended=self.clock(),
+            bytes_sent=sum(one.bytes_sent for one in self.feeds.values()),
+            files=sum(one.files for one in self.feeds.values()),
+            deletions=sum(one.deleted for one in self.feeds.values()),
+            entries=sum(entries) if entries else None,
+        )
+
+
+def _refusal_sentence(findings: tuple[Finding, ...]) -> str:
+    """What was refused, in one line."""
+    rows = [row for row in findings if row.verdict is Verdict.REFUSED]
+    return "; ".join(
+        f"{row.feed + ': ' if row.feed else ''}{row.looked_at}: {row.found}" for row in rows
+    )

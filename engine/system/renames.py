@@ -1,0 +1,29 @@
+"""What is known under an old name goes with the thing to its new one; no byte moves."""
+
+from __future__ import annotations
+
+from engine.plan import Plan
+from engine.system.places import Places
+from engine.system.state import open_state
+
+
+def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
+    """Rename in the state whatever says `was`. Asked again, there is nothing left to rename."""
+    with open_state(places.state_file) as state:
+        return (
+            *(
+                f"leg {one.name}: history and ownership of {one.leg.was} are its own"
+                for one in plan.legs
+                if one.leg.was and state.rename_leg(one.leg.was, one.name)
+            ),
+            *(
+                f"source {one.name}: what was seen as {one.was} is known"
+                for one in plan.sources
+                if one.was and state.rename_source(one.was, one.name)
+            ),
+            *(
+                f"destination {one.name}: the identity of {one.was} is its own"
+                for one in plan.destinations
+                if one.was and state.rename_destination(one.was, one.name)
+            ),
+        )

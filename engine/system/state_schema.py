@@ -1,0 +1,96 @@
+"""The tables of the state database, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+SCHEMA = 1
+BUSY_SECONDS = 30.0
+
+_TABLES = """
+CREATE TABLE run (
+    run_id TEXT PRIMARY KEY,
+    leg TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    started TEXT NOT NULL,
+    ended TEXT,
+    due TEXT,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    bytes_sent INTEGER NOT NULL DEFAULT 0,
+    files INTEGER NOT NULL DEFAULT 0,
+    deletions INTEGER NOT NULL DEFAULT 0,
+    entries INTEGER
+) STRICT;
+CREATE INDEX run_by_leg ON run (leg, started);
+CREATE TABLE owned (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    name BLOB NOT NULL,
+    run_id TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (leg, source, place, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE last_seen (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    rules TEXT NOT NULL,
+    entries INTEGER,
+    file_system TEXT NOT NULL,
+    PRIMARY KEY (leg, source, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE mount (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    path BLOB NOT NULL,
+    PRIMARY KEY (leg, source, place, path)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE destination (
+    name TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    recorded TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class StateUnusable(Exception):
+    """The state database cannot be opened, or was written by a later version."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database, and make its tables when they are not there yet."""
+    # Created here and not by SQLite, so that nobody else can ever read it.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _create(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables; two processes may come here at once."""
+    found = _schema(connection)
+    if found == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            if _schema(connection) == 0:
+                for statement in _TABLES.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    elif found != SCHEMA:
+        raise StateUnusable(f"the state {path} was written by another version ({found})")
+
+
+def _schema(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

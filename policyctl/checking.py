@@ -1,0 +1,28 @@
+"""The whole judgement of a manifest: what `check` says, and whether everything can be rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.check import CheckReport, check_manifest
+from engine.system.manifest import find_manifest, read_manifest
+from policy.diagnostics import Diagnostic, Origin
+from renderers import RenderRefused, render
+
+
+def check_file(named: Path | None, root: Path) -> CheckReport:
+    """Read the manifest and judge it. Raises `PolicyInvalid` where it cannot be read."""
+    path = find_manifest(named, root)
+    report = check_manifest(read_manifest(path), str(path))
+    if report.compilation is None:
+        return report
+    try:
+        render(report.compilation.plan)
+    except RenderRefused as error:
+        finding = Diagnostic(
+            code="render-impossible",
+            message=f"this cannot be written as files: {error}",
+            origin=Origin(file=str(path), line=1, column=1),
+        )
+        return report.with_errors((finding,))
+    return report

@@ -1,0 +1,106 @@
+"""A renamed leg keeps what it owns; a leg that writes elsewhere owns nothing there yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.strategies import ROOT, manifest
+
+pytestmark = pytest.mark.tool("rsync")
+
+
+class Lab:
+    """A folder that stands for a machine, and the command line on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        self.file = folder / "backup-policy.yaml"
+        for name in ("srv/data/photos", "srv/data/texts", "mnt/disk"):
+            (self.root / name).mkdir(parents=True)
+        for name in ("photos/a.jpg", "texts/b.txt"):
+            (self.root / "srv/data" / name).write_text(name)
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        ended = subprocess.run(
+            [sys.executable, "-m", "policyctl.main", *words, "--root", str(self.root)],
+            cwd=ROOT,
+            env={**os.environ, "POLICYCTL_POLICY": str(self.file)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def write(self, **sections) -> None:
+        self.file.write_text(json.dumps(manifest(**sections)))
+
+    def apply(self, **sections) -> None:
+        self.write(**sections)
+        self("apply")
+
+    def run(self, leg: str, code: int = 0):
+        return json.loads(self("run", leg, "--json", code=code))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def mirror(**more):
+    return {"kind": "mirror", "to": "disk:/copies", **more}
+
+
+def test_a_renamed_leg_sends_nothing_and_still_deletes_what_it_owns(lab: Lab) -> None:
+    lab.apply(legs={"old": mirror()}, routes={"/srv/data": "old"})
+    assert lab.run("old")["feeds"][0]["files"] == 2
+    lab.apply(legs={"new": mirror(was="old")}, routes={"/srv/data": "new"})
+    again = lab.run("new")["feeds"][0]
+    assert (again["files"], again["deleted"], again["foreign"]) == (0, 0, [])
+    (lab.root / "srv/data/texts/b.txt").unlink()
+    assert lab.run("new")["feeds"][0]["deleted"] == 1
+    status = json.loads(lab("status", "--json"))
+    assert [one["leg"] for one in status["legs"]] == ["new"]
+
+
+def test_law_01_a_leg_that_writes_elsewhere_owns_nothing_there(lab: Lab) -> None:
+    """What it owned at the old place has the same names as what somebody else has at the new."""
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    theirs = lab.root / "mnt/disk/elsewhere/photos/theirs.jpg"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("the only copy")
+    lab.apply(legs={"leg": mirror(to="disk:/elsewhere")}, routes={"/srv/data": "leg"})
+    report = lab.run("leg")
+    assert theirs.read_text() == "the only copy"
+    assert report["feeds"][0]["deleted"] == 0
+    assert "adopt" in report["reason"] + report["feeds"][0]["reason"], report
+    assert (lab.root / "mnt/disk/copies/photos/a.jpg").exists(), "the orphan stays"
+
+
+def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
+    stranger = lab.root / "mnt/disk/stranger"
+    stranger.mkdir()
+    (stranger / "file").write_text("not ours")
+    (lab.root / "mnt/nas").mkdir()
+    lab.apply(
+        destinations={
+            "disk": {"path": "/mnt/disk", "media": "hdd", "site": "home"},
+            "nas": {"path": "/mnt/nas", "media": "nas", "site": "away"},
+        },
+        legs={"leg": mirror(to="disk:/"), "far": {"kind": "mirror", "from": "disk", "to": "nas:/"}},
+        routes={"/srv/data": "leg"},
+    )
+    lab.run("leg")
+    lab.run("far")
+    assert sorted(path.name for path in (lab.root / "mnt/nas").iterdir() if path.is_dir()) == [
+        "photos",
+        "texts",
+    ]

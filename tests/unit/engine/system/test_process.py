@@ -1,0 +1,164 @@
+"""Running real commands: what they get, what is kept, and how they end."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.system.process import (
+    STDERR_MOST,
+    Command,
+    CommandNotStarted,
+    environment,
+    run,
+)
+from engine.system.signals import Interrupted, interruptible
+
+
+def python(program: str, timeout: float = 20.0, **env: str) -> Command:
+    argv = (os.fsencode(sys.executable), b"-c", program.encode())
+    return Command(argv=argv, timeout=timeout, env=env)
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def read_number(path: Path) -> int:
+    deadline = time.monotonic() + 20
+    while not (path.exists() and path.read_text().endswith("\n")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return int(path.read_text())
+
+
+def test_output_and_code_come_back() -> None:
+    told = run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"))
+    assert (told.code, told.stdout, told.stderr) == (7, b"out\n", b"err\n")
+    assert told.last_words == "err"
+    assert told.whole
+    assert not told.timed_out
+
+
+def test_nothing_comes_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RSYNC_RSH", "evil")
+    monkeypatch.setenv("LC_MESSAGES", "de_DE")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
+    found = environment({"EXTRA": "1"})
+    assert found["LC_ALL"] == found["LANG"] == "C.UTF-8"
+    assert found["SSH_AUTH_SOCK"] == "/run/agent"
+    assert found["EXTRA"] == "1"
+    assert not {"RSYNC_RSH", "LC_MESSAGES"} & set(found)
+    told = run(python("import os, sys; print(sorted(os.environ)); print(sys.stdin.read())"))
+    assert b"RSYNC_RSH" not in told.stdout
+    assert told.stdout.endswith(b"\n\n"), "no input"
+
+
+def test_arguments_are_bytes_and_meet_no_shell() -> None:
+    name = b"$(id) `id` ; \n \xff *"
+    program = b"import os, sys; sys.stdout.buffer.write(os.fsencode(sys.argv[1]))"
+    argv = (os.fsencode(sys.executable), b"-c", program, name)
+    assert run(Command(argv=argv, timeout=20)).stdout == name
+
+
+def test_a_program_that_is_missing_says_so() -> None:
+    with pytest.raises(CommandNotStarted, match="no-such-program cannot be run: No such file"):
+        run(Command(argv=(b"no-such-program",), timeout=1))
+
+
+def test_endless_complaints_keep_their_end() -> None:
+    told = run(python("import sys\nfor n in range(200000): print(n, file=sys.stderr)"))
+    assert not told.whole
+    assert told.last_words == "199997; 199998; 199999"
+    assert len(told.stderr) <= 2 * STDERR_MOST
+
+
+def test_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
+    program = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(f'{{child.pid}}\\n')\n"
+        "time.sleep(60)\n"
+    )
+    began = time.monotonic()
+    told = run(python(program, timeout=1.5))
+    assert told.timed_out
+    assert told.code == -signal.SIGTERM
+    assert time.monotonic() - began < 10
+    assert not alive(read_number(tmp_path / "pid"))
+
+
+def test_who_ignores_the_request_is_killed() -> None:
+    program = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+    told = run(python(program, timeout=1.0), grace=0.5)
+    assert told.timed_out
+    assert told.code == -signal.SIGKILL
+
+
+def test_closing_its_output_does_not_escape_the_limit() -> None:
+    told = run(python("import os, time; os.close(1); os.close(2); time.sleep(60)", timeout=1.0))
+    assert told.timed_out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_group_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+    note = tmp_path / "pid"
+    program = (
+        f"import os, time; open({str(note)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(60)"
+    )
+
+    def send() -> None:
+        read_number(note)
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    before = signal.getsignal(number)
+    sender.start()
+    with pytest.raises(Interrupted, match=f"ended by {number.name}"), interruptible():
+        run(python(program))
+    sender.join()
+    assert signal.getsignal(number) is before
+    assert not alive(read_number(note))
+
+
+def test_a_second_signal_does_not_disturb_the_clean_up() -> None:
+    cleaned = []
+
+    def interrupted_twice() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+            cleaned.append("all of it")
+
+    with pytest.raises(Interrupted, match="SIGTERM"), interruptible():
+        interrupted_twice()
+    assert cleaned == ["all of it"]
+
+
+def test_a_killed_parent_takes_its_command_along(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    inner = (
+        f"import os, time; open({str(note)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(60)"
+    )
+    process = os.fork()
+    if process == 0:
+        run(python(inner))
+        os._exit(0)
+    child = read_number(note)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    deadline = time.monotonic() + 10
+    while alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,176 @@
+"""The state database: what it is told, it knows after any end."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import stat
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.reports import RunStatus
+from engine.system.state import LastSeen, RunRecord, StateUnusable, Stream, open_state
+from tests.integration.lab import HOSTILE
+
+NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+THIS = Stream(leg="nightly", source="data", place="disk:/")
+DATA = Stream(leg="nightly", source="data", place="disk:/copies")
+SEEN = LastSeen(rules="r", entries=10, file_system="uuid:a", mounts=(b"/srv/\xff",))
+
+
+def record(run_id: str, days: int = 0, status: RunStatus | None = RunStatus.OK) -> RunRecord:
+    started = NOW + timedelta(days=days)
+    return RunRecord(
+        run_id=run_id,
+        leg="nightly",
+        started=started,
+        ended=started + timedelta(minutes=5) if status else None,
+        status=status,
+        reason="because",
+        bytes_sent=2**40,
+        files=3,
+        deletions=4,
+        entries=5,
+        due=started,
+    )
+
+
+def test_runs_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "state/state.db"
+    with open_state(path) as state:
+        state.begin(record("1"))
+    with open_state(path) as state:
+        assert state.history("nightly") == (record("1"),)
+        assert state.history("other") == ()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_it_is_written_through(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with open_state(path) as state:
+        connection = state._connection
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_law_06_last_success_is_the_last_success(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        assert state.last_success("nightly") is None
+        state.finish(record("1", 0))
+        state.finish(record("2", 1, RunStatus.NOTED))
+        for day, status in enumerate(RunStatus):
+            if not status.succeeded:
+                state.finish(record(status.value, 2 + day, status))
+        success = state.last_success("nightly")
+        assert success is not None
+        assert success.run_id == "2"
+        last = state.last_run("nightly")
+        assert last is not None
+        assert last.status is RunStatus.FAILED
+
+
+def test_a_lock_refusal_is_told_and_is_not_the_last_run(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        state.finish(record("1", 0))
+        state.finish(record("2", 1, RunStatus.LOCKED))
+        last = state.last_run("nightly")
+        assert last is not None
+        assert last.run_id == "1"
+        assert [one.run_id for one in state.history("nightly")] == ["2", "1"]
+
+
+def test_a_run_that_never_told_is_closed_by_the_next(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        state.begin(record("1", 0, None))
+        state.begin(replace(record("other", 0, None), leg="other"))
+        assert state.end_killed("nightly", NOW) == ("1",)
+        assert state.end_killed("nightly", NOW) == ()
+        (killed,) = state.history("nightly")
+        assert killed.status is RunStatus.INTERRUPTED
+        assert killed.ended == NOW
+        assert state.history("other")[0].status is None
+
+
+def test_what_a_leg_owns_is_kept_by_leg_source_and_place(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        state.claim(DATA, "1", HOSTILE)
+        state.claim(DATA, "2", HOSTILE[:2])
+        assert state.owned(DATA) == frozenset(HOSTILE)
+        assert state.owned(DATA._replace(place="disk:/other")) == frozenset()
+        assert state.last_seen(DATA) is None
+        state.record_pass(DATA, "2", HOSTILE[1:], SEEN)
+        assert state.owned(DATA) == frozenset(HOSTILE[1:])
+        assert state.last_seen(DATA) == SEEN
+        state.record_pass(DATA, "3", (), replace(SEEN, entries=None, mounts=()))
+        assert state.owned(DATA) == frozenset()
+        assert state.last_seen(DATA) == replace(SEEN, entries=None, mounts=())
+
+
+def test_destinations_have_one_identity(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        assert state.destination_identity("disk") is None
+        state.record_destination("disk", "uuid:a", NOW)
+        state.record_destination("disk", "uuid:b", NOW)
+        assert state.destination_identity("disk") == "uuid:b"
+
+
+def test_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(StateUnusable, match=r"another version \(999\)"), open_state(path):
+        pass
+
+
+@pytest.mark.parametrize("damage", ["directory", "junk"])
+def test_what_cannot_be_opened_says_so(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "state.db"
+    if damage == "directory":
+        path.mkdir()
+    else:
+        path.write_bytes(b"no database at all " * 100)
+    with pytest.raises(StateUnusable, match="cannot be opened"), open_state(path):
+        pass
+
+
+def _write_many(path: Path, number: int) -> None:
+    for count in range(10):
+        with open_state(path) as state:
+            state.finish(record(f"{number}-{count}"))
+
+
+def test_many_processes_may_begin_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    path = tmp_path / "state.db"
+    children = [context.Process(target=_write_many, args=(path, number)) for number in range(6)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * 6
+    with open_state(path) as state:
+        assert len(state.history("nightly", most=100)) == 60
+
+
+def test_what_was_told_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process == 0:
+        with open_state(path) as state:
+            state.begin(record("1", 0, None))
+            os.write(writer, b"1")
+            time.sleep(60)
+        os._exit(0)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    with open_state(path) as state:
+        assert state.history("nightly")[0].run_id == "1"

@@ -1,0 +1,85 @@
+"""Reading the answer of an SSH destination; the script itself is run by the real `sh`."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.preflight import Presence
+from engine.probe import ASK, MAKE, parse_answer
+from tests.integration.lab import HOSTILE, at, write
+
+
+def asked(root: Path, target: Path) -> bytes:
+    command = [b"sh", b"-c", ASK, b"sh", os.fsencode(root), os.fsencode(target), b".aside"]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+
+@pytest.mark.tool("rsync", "sh", "df", "find")
+def test_the_script_answers_for_a_full_directory(tmp_path: Path) -> None:
+    target = tmp_path / "copies"
+    for name in HOSTILE:
+        write(at(target, name))
+    (target / "directory").mkdir()
+    (target / "link").symlink_to("directory")
+    (target / ".aside/run").mkdir(parents=True)
+    answer = parse_answer(asked(tmp_path, target))
+    assert answer is not None
+    assert answer.rsync is not None
+    assert answer.root is Presence.DIRECTORY
+    assert answer.room is not None
+    assert answer.room[0] <= answer.room[1]
+    assert answer.target
+    assert set(answer.entries) == {
+        *((name, False) for name in HOSTILE),
+        (b"link", False),
+        (b"directory", True),
+        (b".aside", True),
+    }
+    assert answer.set_aside == ((b"run", True),)
+
+
+@pytest.mark.tool("sh", "df", "find")
+def test_the_script_answers_for_what_is_not_there(tmp_path: Path) -> None:
+    answer = parse_answer(asked(tmp_path, tmp_path / "none"))
+    assert answer is not None
+    assert (answer.root, answer.target, answer.entries) == (Presence.DIRECTORY, False, ())
+    missing = parse_answer(asked(tmp_path / "none", tmp_path / "none/copies"))
+    assert missing is not None
+    assert (missing.root, missing.room, missing.target) == (Presence.MISSING, None, False)
+    write(tmp_path / "file")
+    other = parse_answer(asked(tmp_path / "file", tmp_path / "file/copies"))
+    assert other is not None
+    assert other.root is Presence.OTHER
+
+
+@pytest.mark.tool("sh")
+def test_directories_are_made_below_a_root_that_is_there(tmp_path: Path) -> None:
+    names = [b"a", b"-b", b"c\nd"]
+    command = [b"sh", b"-c", MAKE, b"sh", os.fsencode(tmp_path), *names]
+    assert subprocess.run(command).returncode == 0
+    assert subprocess.run(command).returncode == 0
+    assert at(tmp_path, *names).stat().st_mode & 0o777 == 0o700
+    command[4] = os.fsencode(tmp_path / "none")
+    assert subprocess.run(command, stderr=subprocess.DEVNULL).returncode != 0
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"",
+        b"This account is not available.\n",
+        b"rsync  version 3.2.7  protocol version 31\n",
+        b"directory\n\nname\0\0",
+    ],
+)
+def test_any_other_answer_is_none(output: bytes) -> None:
+    assert parse_answer(output) is None
+
+
+def test_a_greeting_before_the_answer_does_no_harm() -> None:
+    answer = parse_answer(b"Welcome!\nrsync  version 3.2.7\ndirectory\n/dev/a 9 4 5 44% /\n\n\0\0")
+    assert answer is not None
+    assert (answer.rsync, answer.room, answer.target) == ((3, 2, 7), (5 * 1024, 9 * 1024), True)

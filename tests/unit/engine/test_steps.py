@@ -1,0 +1,65 @@
+"""Steps: what they say, and the one judgement that waits for a count."""
+
+from engine.steps import (
+    ClaimEntries,
+    DeletePass,
+    EnsureDirectory,
+    ExpireDeleted,
+    GuardDeletions,
+    HookStep,
+    Identity,
+    RecordProvenance,
+    Target,
+    Transfer,
+    WriteRules,
+    explain_steps,
+    show_command,
+)
+from policy.parts import SshTarget
+
+HERE = Target(holder="disk", root=b"/mnt/disk", names=(b"photos", b"2026"))
+AWAY = Target(holder="nas", root=b"/", names=(), ssh=SshTarget(account="u@nas"))
+
+
+def test_targets_are_written_as_rsync_wants_them() -> None:
+    assert HERE.argument == b"/mnt/disk/photos/2026/"
+    assert AWAY.argument == b"u@nas:/"
+    assert AWAY.path == b"/"
+
+
+def test_every_step_is_explained() -> None:
+    source = Identity(path=b"/srv", device=1, inode=2)
+    steps = (
+        HookStep(run=("fsfreeze", "-f", "/a b"), timeout=5, always=False),
+        EnsureDirectory(feed="data", target=HERE),
+        WriteRules(feed="data", path=b"/run/x", text=b"P /a\nP /b\n"),
+        ClaimEntries(feed="data", names=(b"a",)),
+        Transfer(feed="data", argv=(b"rsync", b"a\nb", b"bad\xff")),
+        GuardDeletions(most=1234, smaller_source_allowed=False, deletions_allowed=False, feeds=()),
+        DeletePass(feed="data", argv=(b"rsync", b"x"), source=source),
+        RecordProvenance(feed="data", names=(b"a", b"b"), file_system="uuid:1", mounts=()),
+        ExpireDeleted(feed="data", argv=(b"rsync", b"y"), run_ids=(b"r1", b"r2")),
+        HookStep(run=("fsfreeze", "-u", "it's"), timeout=5, always=True),
+    )
+    assert explain_steps(steps) == (
+        "first: fsfreeze -f '/a b'",
+        "data: make the directory /mnt/disk/photos/2026/ where it is missing",
+        "data: protect 2 entries that this leg never wrote",
+        "data: note 1 entry at the top as this leg's own",
+        "data: copy, and count deletions: rsync $'a\\nb' $'bad\\xff'",
+        "stop here if more than 1,234 deletions are wanted",
+        "data: delete what was counted, no more: rsync x",
+        "data: remember 2 entries at the top as seen",
+        "data: drop what was set aside by r1, r2: rsync y",
+        "afterwards, whatever happens: fsfreeze -u 'it'\\''s'",
+    )
+
+
+def test_a_command_is_shown_so_that_it_can_be_typed() -> None:
+    assert show_command((b"a", b"", b"-x=1", b"a'b\n")) == "a '' -x=1 $'a\\'b\\n'"
+
+
+def test_a_deleting_command_carries_the_number_that_was_counted() -> None:
+    source = Identity(path=b"/srv", device=1, inode=2)
+    step = DeletePass(feed="data", argv=(b"rsync", b"x"), source=source)
+    assert step.limited(7) == (b"rsync", b"--max-delete=7", b"x")
