@@ -22,7 +22,7 @@ from engine.references import check_references
 from engine.secrets import check_secrets
 from engine.tables import routing_tables
 from engine.timeline import Timeline
-from engine.timing import check_schedules, check_timing, product_edges
+from engine.timing import check_density, check_schedules, check_timing, product_edges
 from policy.diagnostics import Findings, PolicyInvalid
 from policy.legs import Leg, MirrorLeg, SnapshotLeg
 from policy.model import Policy
@@ -77,6 +77,7 @@ def compile_quietly(policy: Policy) -> Compilation | None:
     """Compile for a question about one path: without judging, and without the plan's times."""
     findings = Findings()
     check_references(policy, findings)
+    check_density(policy, findings)
     tables = routing_tables(policy, findings)
     if findings.failed():
         return None

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.steps import DeletionLimit, GuardDeletions
-from policy.values import display
 
 FEW_ENTRIES = 20
 """A source that held fewer is never called much smaller: three files may well become one."""
@@ -29,15 +28,12 @@ class DeletionVerdict:
     """Feeds that delete, with the number counted."""
     stopped: Mapping[str, str]
     """Feeds that the guard stopped, with the reason."""
-    noted: Mapping[str, str]
-    """Feeds that delete nothing this time, without anything being wrong."""
 
 
 def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> DeletionVerdict:
     """Decide what may be deleted, from what the transfers counted (laws 1 and 11)."""
     allowed: dict[str, int] = {}
     stopped: dict[str, str] = {}
-    noted: dict[str, str] = {}
     for limit in step.feeds:
         if limit.feed not in counted:
             continue
@@ -47,8 +43,6 @@ def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> Del
             stopped[limit.feed] = reason
         elif found.wanted is None:
             stopped[limit.feed] = "so many deletions are wanted that they were not counted"
-        elif found.wanted and limit.unowned:
-            noted[limit.feed] = _unowned_sentence(limit, found.wanted)
         elif found.wanted:
             allowed[limit.feed] = found.wanted
     total = sum(allowed.values())
@@ -56,7 +50,7 @@ def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> Del
         reason = _too_many_sentence(total, step.most)
         stopped.update(dict.fromkeys(allowed, reason))
         allowed = {}
-    return DeletionVerdict(allowed=allowed, stopped=stopped, noted=noted)
+    return DeletionVerdict(allowed=allowed, stopped=stopped)
 
 
 def much_smaller(before: int | None, now: int | None) -> bool:
@@ -80,13 +74,4 @@ def _too_many_sentence(wanted: int, most: int) -> str:
     return (
         f"{wanted:,} deletions are wanted and {most:,} allowed: nothing was deleted; if they are "
         "right, run it once with --allow deletions, or raise max_delete"
-    )
-
-
-def _unowned_sentence(limit: DeletionLimit, wanted: int) -> str:
-    names = ", ".join(display(name) for name in limit.unowned[:3])
-    more = f" and {len(limit.unowned) - 3} more" if len(limit.unowned) > 3 else ""
-    return (
-        f"{wanted:,} deletions wait for the next pass: {names}{more} lay at the destination "
-        "before this leg first took them"
     )

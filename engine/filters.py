@@ -73,6 +73,12 @@ def protect_rule(names: tuple[bytes, ...]) -> bytes:
     return _checked(b"P " + _literal_text(names))
 
 
+def protect_inside_rule(names: tuple[bytes, ...]) -> bytes:
+    """One line that keeps a directory and all below it at the receiver from being deleted."""
+    components = tuple(literal_component(name) for name in names)
+    return _checked(b"P " + _text(components, tail=b"/***"))
+
+
 def exclude_rule(names: tuple[bytes, ...]) -> bytes:
     """One line that neither sends a path, whatever it is, nor deletes it at the receiver."""
     return _checked(b"- " + _literal_text(names))

@@ -74,6 +74,9 @@ class FeedReport:
     deletions_wanted: int = 0
     foreign: tuple[bytes, ...] = ()
     """Entries at the top of the copies that this leg never wrote: protected."""
+    shared: tuple[bytes, ...] = ()
+    """Directories there that lay at the destination before this leg: what else is in them
+    stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

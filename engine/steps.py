@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.selection import Selection
 from policy.parts import SshTarget
 from policy.values import display
 
@@ -97,9 +98,6 @@ class DeletionLimit:
     feed: str
     previous_entries: int | None
     """Entries seen by the last successful pass; None: there was none."""
-    unowned: tuple[bytes, ...]
-    """Entries that lie at the destination and in the source, but that no completed pass has seen:
-    what is below them may be somebody else's, so this pass deletes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +133,11 @@ class RecordProvenance:
     names: tuple[bytes, ...]
     file_system: str
     mounts: tuple[bytes, ...]
+    source: bytes
+    """Looked at once more: what appeared while the pass ran was written by it as well."""
+    selection: Selection
+    present: frozenset[bytes]
+    """What lay at the top of the copies before the pass: never its own work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,9 @@ DAY = 86_400
 _LOOK_BACK = 2 * DAY
 """How long a disk may be busy on end for the bound to hold; `check` reports longer queues."""
 
+_OWN_RUNS = 24
+"""How many of its own runs before are looked at; more would have to end on time each."""
+
 MAX_RUNS_A_DAY = 288
 """A leg every five minutes: more often is an error, and keeps this arithmetic small."""
 
@@ -186,22 +189,25 @@ class _Planner:
         if not rivals:
             return ready
         dues = [rival.due for rival in rivals]
+        limit = leg.limits.whole.seconds
         found = []
-        for one_due, one_ready in zip(due, ready, strict=True):
+        for index, (one_due, one_ready) in enumerate(zip(due, ready, strict=True)):
             first = bisect_left(dues, one_ready - _LOOK_BACK)
             last = bisect_right(dues, one_ready)
-            found.append(_latest_start(one_due, one_ready, rivals[first:last]))
+            earlier = bisect_left(due, one_ready - _LOOK_BACK, max(0, index - _OWN_RUNS), index)
+            own = [(one, limit) for one in ready[earlier:index]]
+            found.append(_latest_start(one_due, one_ready, rivals[first:last], own))
         return tuple(found)
 
     def _rivals(self, leg: Leg, disk: str) -> Iterator[_Rival]:
         for other in self.policy.legs:
-            if not other.schedule or disk_of(other, self.policy) != disk:
+            if other.name == leg.name or not other.schedule:
+                continue
+            if disk_of(other, self.policy) != disk:
                 continue
             waits = leg.name in self.after[other.name]
             earliest, ready = self._given_up(other) if waits else self.readiness(other)
-            due = self.dues(other)
-            # Its own run before may hold the disk as well, and what queued behind that run.
-            awaits = due if other.name == leg.name else self.awaited(other, leg.name)
+            due, awaits = self.dues(other), self.awaited(other, leg.name)
             limit, second = other.limits.whole.seconds, other.name > leg.name
             for one_due, one_earliest, one_ready, one_awaits in zip(
                 due, earliest, ready, awaits, strict=True
@@ -249,17 +255,26 @@ def _wait_for(other: Runs, due: Sequence[int], earliest: list[int], ready: list[
             ready[index] = max(ready[index], other.end[at])
 
 
-def _latest_start(due: int, ready: int, rivals: Sequence[_Rival]) -> int:
-    """The largest τ + (limits of what can run between τ and this run's start)."""
+def _latest_start(
+    due: int, ready: int, rivals: Sequence[_Rival], own: Sequence[tuple[int, int]]
+) -> int:
+    """The largest τ + (limits of what can run between τ and this run's start).
+
+    The leg's own runs before this one may have held up the queue too, but they ended by the time
+    when this one was due: it would have been left out otherwise.
+    """
     load = []
     for other_due, earliest, other_ready, limit, awaits, second_by_name in rivals:
         if awaits >= due:
             continue
         if earliest <= ready or (other_due, second_by_name) < (due, True):
             load.append((other_ready if other_ready < ready else ready, limit))
-    load.sort(reverse=True)
-    latest, total = ready, 0
-    for began, limit in load:
-        total += limit
-        latest = max(latest, began + total)
+    merged = sorted([(*one, False) for one in load] + [(*one, True) for one in own], reverse=True)
+    latest, others, mine = ready, 0, 0
+    for began, limit, is_own in merged:
+        if is_own:
+            mine += limit
+        else:
+            others += limit
+        latest = max(latest, began + others + min(mine, max(0, due - began)))
     return latest

@@ -21,9 +21,8 @@ from policy.legs import Leg
 from policy.model import Policy
 
 
-def check_schedules(policy: Policy, findings: Findings) -> None:
-    """Report schedules that run too often to be planned, or at hours that some day lacks."""
-    zone = ZoneInfo(policy.timezone)
+def check_density(policy: Policy, findings: Findings) -> None:
+    """Report schedules that run too often to be planned: nothing can be said of their times."""
     for name, schedule, origin in _schedules(policy):
         if runs_per_day(schedule) > MAX_RUNS_A_DAY:
             findings.error(
@@ -32,6 +31,14 @@ def check_schedules(policy: Policy, findings: Findings) -> None:
                 origin,
                 hint="every five minutes (`*:0/5`) is the most",
             )
+
+
+def check_schedules(policy: Policy, findings: Findings) -> None:
+    """Report schedules that run too often to be planned, or at hours that some day lacks."""
+    check_density(policy, findings)
+    zone = ZoneInfo(policy.timezone)
+    for name, schedule, origin in _schedules(policy):
+        if runs_per_day(schedule) > MAX_RUNS_A_DAY:
             continue
         for fault in dst_faults(schedule, zone=zone):
             gap = hours(longest_gap(schedule, zone=zone).seconds)

@@ -193,7 +193,7 @@ class _Builder:
             for event in self._events(text):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
-            self._syntax(error)
+            self._syntax(text, error)
         except yaml.reader.ReaderError as error:
             self._unreadable(text, error)
         return self.root
@@ -316,14 +316,15 @@ class _Builder:
             top.node.items[top.key] = node
         top.key, top.skip_value = None, False
 
-    def _syntax(self, error: yaml.MarkedYAMLError) -> None:
+    def _syntax(self, text: str, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = error.problem or str(error)
         if error.context:
             problem = f"{problem} ({error.context})"
         hint = ""
-        if "'\\t'" in problem or "tab" in problem:
+        # libyaml does not say which character it is that cannot start a token.
+        if "".join(split_lines(text)[line - 1 : line])[column - 1 : column] == "\t":
             hint = "YAML indents with spaces, never with tabs"
         self.findings.error(
             "yaml-syntax", problem, Origin(file=self.file, line=line, column=column), hint=hint

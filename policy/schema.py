@@ -64,11 +64,18 @@ def _nearest_branch(error: ValidationError) -> list[ValidationError]:
     return min(fitting, key=_misfit, default=[])
 
 
-def _misfit(items: list[ValidationError]) -> tuple[int, int]:
-    """Unknown keys at the top weigh most: they tell the wrong alternative."""
+def _misfit(items: list[ValidationError]) -> tuple[int, int, int]:
+    """Unknown keys at the top weigh most: they tell the wrong alternative; less so if misspelt."""
     unknown = sum(1 for item in items if item.validator == "additionalProperties" and not item.path)
     missing = sum(1 for item in items if item.validator == "required" and not item.path)
-    return (unknown + missing, len(items))
+    near = sum(
+        1
+        for item in items
+        if item.validator == "additionalProperties" and not item.path
+        for key in _unknown_keys(item)
+        if difflib.get_close_matches(key, _schema_of(item).get("properties", {}), n=1, cutoff=0.6)
+    )
+    return (unknown + missing, -near, len(items))
 
 
 def _report(document: Document, error: ValidationError, findings: Findings) -> None:
@@ -83,6 +90,12 @@ def _report(document: Document, error: ValidationError, findings: Findings) -> N
             )
         return
     origin = _origin(document, path, error)
+    if error.validator == "required":
+        # The validator gives an error for each missing key, all alike; a finding stands once.
+        for key in _wanted(error):
+            if key not in _instance_keys(error):
+                findings.error("missing-key", f"{key!r} is missing here", origin)
+        return
     code, message, hint = _sentence(error)
     findings.error(code, message, origin, hint=hint)
 
@@ -149,9 +162,6 @@ def _sentence(error: ValidationError) -> tuple[str, str, str]:
     about = str(_schema_of(error).get("description", ""))
     known = _wanted(error)
     match error.validator:
-        case "required":
-            missing = [key for key in known if key not in _instance_keys(error)]
-            return "missing-key", f"{missing[0]!r} is missing here", ""
         case "dependentRequired":
             return "missing-key", error.message, ""
         case "enum":

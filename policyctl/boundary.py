@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,20 @@ if TYPE_CHECKING:
 
 def guarded(run: Callable[[], None]) -> int:
     """Run the program and give its exit code; only what nobody foresaw shows a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that is no text, or a terminal that lacks a character: escaped, never a failure.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    code = _run(run)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has read enough; Python would complain once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(run: Callable[[], None]) -> int:
     try:
         run()
     except SystemExit as leaving:

@@ -6,14 +6,18 @@ from pathlib import Path
 
 from engine.check import CheckReport, check_manifest
 from engine.system.manifest import find_manifest, read_manifest
-from policy.diagnostics import Diagnostic, Origin
+from policy.diagnostics import Diagnostic, Origin, PolicyInvalid
 from renderers import RenderRefused, render
 
 
 def check_file(named: Path | None, root: Path) -> CheckReport:
-    """Read the manifest and judge it. Raises `PolicyInvalid` where it cannot be read."""
+    """Read the manifest and judge it; one that cannot be read is a finding like any other."""
     path = find_manifest(named, root)
-    report = check_manifest(read_manifest(path), str(path))
+    try:
+        data = read_manifest(path)
+    except PolicyInvalid as error:
+        return CheckReport(findings=error.diagnostics)
+    report = check_manifest(data, str(path))
     if report.compilation is None:
         return report
     try:

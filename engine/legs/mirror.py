@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from engine.filters import exclude_rule, protect_rule
+from engine.filters import exclude_rule, protect_inside_rule, protect_rule
 from engine.legs.kind import Run
 from engine.plan import LegPlan
 from engine.preflight import FeedSeen, Observation, Waiver
@@ -77,8 +77,10 @@ class _Pass:
         self.target = seen.target.target
         selection = next(one.selection for one in leg_plan.feeds if one.reads == seen.feed)
         assert selection is not None
+        self.selection = selection
         self.guarded = (
             *(protect_rule((name,)) for name in strangers(seen, selection)),
+            *(protect_inside_rule((name,)) for name in unowned(seen)),
             *(exclude_rule(names) for names in seen.source.strangers),
         )
         self.connection = connection_options(
@@ -113,6 +115,9 @@ class _Pass:
             names=remembered(self.seen),
             file_system=source.file_system,
             mounts=source.mounts,
+            source=source.path,
+            selection=self.selection,
+            present=frozenset(self.seen.target.entries),
         )
         if self.leg.deleted_keep is not None:
             yield from self._expire(self.leg.deleted_keep)
@@ -145,15 +150,21 @@ def strangers(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
 
 
 def unowned(seen: FeedSeen) -> tuple[bytes, ...]:
-    """Directories of both trees that no completed pass has seen and this leg did not create."""
+    """Directories of both trees that this leg did not create and has not adopted.
+
+    They get what is in the source; what else is in them may be somebody's only copy, and stays.
+    """
     both = seen.target.directories & set(seen.source.taken)
     return tuple(sorted(both - seen.source.owned))
 
 
 def remembered(seen: FeedSeen) -> tuple[bytes, ...]:
-    """What the leg owns after a completed pass; what is gone from both trees is forgotten."""
+    """What the leg owns after a completed pass; what is gone from both trees is forgotten.
+
+    A directory that lay there before is not owned by being filled: `adopt` takes it over.
+    """
     left_over = seen.source.owned & set(seen.target.entries)
-    return tuple(sorted(left_over | set(seen.source.taken)))
+    return tuple(sorted((left_over | set(seen.source.taken)) - set(unowned(seen))))
 
 
 def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
@@ -197,7 +208,6 @@ def _guard(leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]) -> G
             DeletionLimit(
                 feed=one.feed,
                 previous_entries=one.source.previous_entries,
-                unowned=unowned(one),
             )
             for one in seen
         ),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from engine.legs import LEG_KINDS, Run
-from engine.legs.mirror import RUN_ID_FORMAT, strangers
+from engine.legs.mirror import RUN_ID_FORMAT, strangers, unowned
 from engine.plan import LegPlan, Plan
 from engine.preflight import Observation, Waiver, preflight, preflight_kind, refusals
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, Verdict
@@ -186,6 +186,7 @@ class Attempt:
                 status=RunStatus.REFUSED if stops else RunStatus.OK,
                 reason="; ".join(f"{row.looked_at}: {row.found}" for row in stops),
                 foreign=strangers(one, selection),
+                shared=unowned(one),
             )
 
     # ── Telling ──────────────────────────────────────────────────────────────────────────────

@@ -37,6 +37,7 @@ from engine.steps import (
     explain_steps,
 )
 from engine.system.directories import make_below, still_there, write_private
+from engine.system.observe import taken_entries
 from engine.system.process import Command, CommandNotStarted, Completed, run
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import LastSeen, State, Stream
@@ -232,8 +233,6 @@ class Executor:
         self._allowed = dict(verdict.allowed)
         for feed, reason in verdict.stopped.items():
             self._stop(feed, RunStatus.GUARD, reason)
-        for feed, reason in verdict.noted.items():
-            self._note(feed, RunStatus.NOTED, reason)
 
     def _delete(self, step: DeletePass) -> None:
         count = self._allowed.get(step.feed, 0)
@@ -263,7 +262,9 @@ class Executor:
             file_system=step.file_system,
             mounts=step.mounts,
         )
-        self._state.record_pass(self._streams[step.feed], self._run.run_id, step.names, seen)
+        late = set(taken_entries(step.source, step.selection)) - step.present
+        names = sorted(late.union(step.names))
+        self._state.record_pass(self._streams[step.feed], self._run.run_id, names, seen)
 
     def _expire(self, step: ExpireDeleted) -> None:
         told = self._command(step.argv)

@@ -138,7 +138,7 @@ class _Look:
             presence=presence,
             identity=identity,
             file_system=identity_of(path, self.mounts),
-            taken=tuple(one for one in _taken(path, selection) if (one,) not in strangers),
+            taken=tuple(one for one in taken_entries(path, selection) if (one,) not in strangers),
             strangers=strangers,
             entries=count if anything else 0,
             counted_all=count <= enough,
@@ -294,7 +294,7 @@ def _list(path: bytes) -> tuple[tuple[bytes, bool], ...]:
         return ()
 
 
-def _taken(path: bytes, selection: Selection) -> tuple[bytes, ...]:
+def taken_entries(path: bytes, selection: Selection) -> tuple[bytes, ...]:
     """Top-level entries that the leg takes something of."""
     return tuple(
         sorted(

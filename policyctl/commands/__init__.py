@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from policyctl.commands.adopt import adopt
 from policyctl.commands.apply import apply
 from policyctl.commands.check import check
 from policyctl.commands.completions import completions
@@ -17,5 +18,5 @@ from policyctl.commands.status import status
 
 def register(app: typer.Typer) -> None:
     """Give the program its commands, in the order in which a new user needs them."""
-    for command in (check, plan, apply, run, explain, status, show, schema, completions):
+    for command in (check, plan, apply, run, explain, status, adopt, show, schema, completions):
         app.command()(command)

@@ -35,7 +35,8 @@ def tell(text: str = "") -> None:
 
 def result_json(value: Json) -> None:
     """Print the result as JSON: one document, stable key order."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False))
+    utf_8 = sys.stdout.encoding.lower() in {"utf-8", "utf8"}
+    print(json.dumps(value, indent=2, ensure_ascii=not utf_8, sort_keys=False))
 
 
 def table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> list[str]:

@@ -59,6 +59,11 @@ def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
         f"{feed.deleted:,} deleted"
         + (f"; {feed.reason}" if feed.reason and feed.reason not in told else "")
     )
+    for name in feed.shared[:_MOST_FOREIGN]:
+        yield (
+            f"  {feed.feed}: {show_path(name)} lay at the destination before this leg: what else "
+            "is in it stays; `policyctl adopt` shows it, and takes it over"
+        )
     for name in feed.foreign[:_MOST_FOREIGN]:
         yield f"  {feed.feed}: {show_path(name)} at the destination is not this leg's: left alone"
     if len(feed.foreign) > _MOST_FOREIGN:
@@ -94,6 +99,7 @@ def report_json(report: RunReport) -> dict[str, Json]:
                 "deleted": feed.deleted,
                 "deletions_wanted": feed.deletions_wanted,
                 "foreign": [path_json(name, "name") for name in feed.foreign],
+                "shared": [path_json(name, "name") for name in feed.shared],
             }
             for feed in report.feeds
         ],

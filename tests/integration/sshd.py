@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Server:
 
     directory: Path
     port: int
+    process: int
 
     @property
     def account(self) -> str:
@@ -53,6 +55,14 @@ class Server:
             f"ssh: {self.account}, port: {self.port}, key: {self.directory}/key, "
             f"known_hosts: {self.directory}/known_hosts"
         )
+
+    def drop_connections(self) -> None:
+        """End what serves the open connections, but not the server."""
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                parent = int(entry.read_text().rpartition(")")[2].split()[1])
+                if parent == self.process:
+                    os.kill(int(entry.parent.name), signal.SIGKILL)
 
     def forget_host(self) -> None:
         (self.directory / "known_hosts").write_text("")
@@ -88,7 +98,7 @@ def serving(directory: Path) -> Iterator[Server]:
         )
     try:
         _wait_for(port, child, directory / "log")
-        yield Server(directory=directory, port=port)
+        yield Server(directory=directory, port=port, process=child.pid)
     finally:
         child.terminate()
         child.wait()

@@ -78,11 +78,30 @@ def test_law_01_a_leg_that_writes_elsewhere_owns_nothing_there(lab: Lab) -> None
     theirs.parent.mkdir(parents=True)
     theirs.write_text("the only copy")
     lab.apply(legs={"leg": mirror(to="disk:/elsewhere")}, routes={"/srv/data": "leg"})
-    report = lab.run("leg")
-    assert theirs.read_text() == "the only copy"
-    assert report["feeds"][0]["deleted"] == 0
-    assert "adopt" in report["reason"] + report["feeds"][0]["reason"], report
+    for _ in range(2):
+        report = lab.run("leg")["feeds"][0]
+        assert (report["deleted"], report["shared"]) == (0, [{"name": "photos"}])
+        assert theirs.read_text() == "the only copy"
     assert (lab.root / "mnt/disk/copies/photos/a.jpg").exists(), "the orphan stays"
+
+
+def test_adopting_takes_over_what_lay_there_before_and_shows_it_first(lab: Lab) -> None:
+    old = lab.root / "mnt/disk/copies/photos/old.jpg"
+    old.parent.mkdir(parents=True)
+    old.write_text("an old copy")
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    shown = lab("adopt", "disk:/copies", "--by", "leg")
+    assert "would be taken over: photos" in shown
+    assert "photos/old.jpg" in shown
+    assert lab.run("leg")["feeds"][0]["deleted"] == 0
+    lab("adopt", "disk:/copies/photos", "--by", "leg", "--yes")
+    assert lab.run("leg")["feeds"][0]["deleted"] == 1
+    assert not old.exists()
+    assert "already" in lab("adopt", "disk:/copies", "--by", "leg")
+    lab("adopt", "disk:/elsewhere", "--by", "leg", code=5)
+    lab("adopt", "disk:/copies/photos/a.jpg", "--by", "leg", code=5)
+    lab("adopt", "disk:/copies", "--by", "nobody", code=5)
 
 
 def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
@@ -104,3 +123,17 @@ def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
         "photos",
         "texts",
     ]
+
+
+def test_what_appears_while_a_pass_runs_is_owned_by_it(lab: Lab) -> None:
+    """The hook comes after the look and before the copy: the worst moment for a new directory."""
+    late = lab.root / "srv/data/late"
+    hook = [{"run": ["mkdir", str(late)]}]
+    lab.apply(legs={"leg": mirror(before=hook)}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    assert (lab.root / "mnt/disk/copies/late").is_dir()
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    (late / "file").write_text("new")
+    assert lab.run("leg")["feeds"][0]["shared"] == []
+    (late / "file").unlink()
+    assert lab.run("leg")["feeds"][0]["deleted"] == 1

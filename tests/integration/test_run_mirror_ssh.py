@@ -2,8 +2,9 @@
 
 import os
 import shutil
-import signal
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from engine.reports import RunReport, RunStatus
 from engine.system.places import Places
 from engine.system.runner import explain_leg, run_leg
-from tests.integration.lab import HOSTILE, at, compiled, install, only, tree, wrap_rsync, write
+from tests.integration.lab import HOSTILE, at, compiled, install, only, tree, write
 from tests.integration.sshd import Server, serving
 
 pytestmark = pytest.mark.tool("rsync", "sshd", "ssh-keygen")
@@ -191,32 +192,27 @@ def test_a_server_that_is_gone_is_refused(tmp_path: Path) -> None:
     assert "Connection refused" in report.reason
 
 
-def test_law_06_a_connection_lost_on_the_way_is_told(
-    away: Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(away.source / "a")
-    assert away.run().status is RunStatus.OK
-    away.options = ", bandwidth: 100K"
-    write(away.source / "large", b"1" * 3_000_000)
-    # The shared connection is one process on this side: kill it while rsync sends.
-    body = (
-        'case "$*" in *--max-delete=0*) real "$@" & sleep 1; '
-        f"kill -{signal.SIGKILL:d} $(cat {tmp_path}/master); wait $!;; "
-        '*) real "$@";; esac'
-    )
-    monkeypatch.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
-    wrap_ssh = tmp_path / "bin/ssh"
-    true_ssh = shutil.which("ssh", path=os.defpath)
-    wrap_ssh.write_text(
-        f'#!/bin/sh\n{true_ssh} "$@"; code=$?\n'
-        f"for s in {tmp_path}/state/run/offsite/ssh /tmp/policyctl-*/ssh; do\n"
-        f'[ -S "$s" ] && {true_ssh} -o ControlPath="$s" -O check x 2>&1 '
-        f"| tr -dc 0-9 > {tmp_path}/master\ndone\nexit $code\n"
-    )
-    wrap_ssh.chmod(0o755)
-    report = away.run()
-    assert report.status is RunStatus.FAILED, report
-    assert report.reason
+def test_law_06_a_connection_lost_on_the_way_is_told(tmp_path: Path) -> None:
+    with serving(tmp_path / "server") as server:
+        away = Away(tmp_path / "lab", server, ", bandwidth: 200K")
+        write(away.source / "large", os.urandom(8_000_000))
+
+        def drop_midway() -> None:
+            deadline = time.monotonic() + 20
+            while not any(one.stat().st_size for one in away.copies.glob(".large.*")):
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+            server.drop_connections()
+
+        dropper = threading.Thread(target=drop_midway)
+        dropper.start()
+        report = away.run()
+        dropper.join()
+        assert report.status is RunStatus.FAILED, report
+        assert report.reason
+        assert away.copies.exists()
+        assert not (away.copies / "large").exists()
 
 
 def test_nothing_is_recorded_for_it_and_apply_says_so(away: Away) -> None:

@@ -15,14 +15,14 @@ def guard(*feeds: DeletionLimit, most: int = 10, **allowed: bool) -> GuardDeleti
     )
 
 
-def limit(feed: str, before: int | None = 100, unowned: tuple[bytes, ...] = ()) -> DeletionLimit:
-    return DeletionLimit(feed=feed, previous_entries=before, unowned=unowned)
+def limit(feed: str, before: int | None = 100) -> DeletionLimit:
+    return DeletionLimit(feed=feed, previous_entries=before)
 
 
 def test_deletions_within_the_limit_are_allowed_as_counted() -> None:
     counted = {"a": Counted(entries=90, wanted=6), "b": Counted(entries=100, wanted=0)}
     verdict = judge_deletions(guard(limit("a"), limit("b")), counted)
-    assert (verdict.allowed, verdict.stopped, verdict.noted) == ({"a": 6}, {}, {})
+    assert (verdict.allowed, verdict.stopped) == ({"a": 6}, {})
 
 
 def test_the_limit_counts_all_feeds_together() -> None:
@@ -56,17 +56,6 @@ def test_a_source_that_shrank_while_it_was_read_loses_nothing() -> None:
     verdict = judge_deletions(guard(limit("a")), counted)
     assert "held 100 entries at the last success and 49 now" in verdict.stopped["a"]
     assert judge_deletions(guard(limit("a"), smaller_source=True), counted).allowed == {"a": 5}
-
-
-def test_what_lay_there_before_postpones_deletions() -> None:
-    names = (b"a", b"b\n", b"c", b"d")
-    counted = {"a": Counted(entries=90, wanted=5)}
-    verdict = judge_deletions(guard(limit("a", unowned=names)), counted)
-    assert verdict.allowed == {}
-    assert verdict.stopped == {}
-    assert verdict.noted["a"].startswith(
-        "5 deletions wait for the next pass: a, b\\n, c and 1 more"
-    )
 
 
 @pytest.mark.parametrize(

@@ -97,14 +97,15 @@ class TestChoice:
             "/srv/data/big": {"copies": 2, "because": "too big"},
             "/srv/data/big/x": {"copies": 4},
         })
-        assert [(one.code, one.message.partition(":")[0]) for one in found(content)] == [
-            ("objective-accepted", "/srv/data/big/x")
-        ]
+        (finding,) = found(content)
+        assert finding.code == "objective-accepted"
+        assert "/srv/data/big/x" in finding.message
 
     def test_an_objective_closer_than_any_route(self) -> None:
         content = lab({"default": {"copies": 2}, "/srv/data/photos": {"copies": 4}})
         (finding,) = found(content)
-        assert (finding.code, finding.message[:16]) == ("objective-copies", "/srv/data/photos")
+        assert finding.code == "objective-copies"
+        assert "/srv/data/photos" in finding.message
 
     @pytest.mark.parametrize(
         ("objective", "weaker"),
@@ -130,11 +131,11 @@ class TestChoice:
         ]
 
     def test_the_same_paths_twice_are_told(self) -> None:
-        content = lab({"/srv/data/x": {"copies": 2}, "data:x": {"copies": 4}})
+        content = lab({"/srv/data/x": {"copies": 2}, "data:x": {"copies": 1}})
         assert [one for one in checked(content).findings if one.severity is Severity.ERROR] != []
 
     def test_two_that_fight_are_told(self) -> None:
-        content = lab({"/srv/data/a*": {"copies": 2}, "/srv/data/*b": {"copies": 4}})
+        content = lab({"/srv/data/a*": {"copies": 2}, "/srv/data/*b": {"copies": 1}})
         assert [one for one in checked(content).findings if one.severity is Severity.ERROR] != []
 
 

@@ -1,5 +1,6 @@
 """Steps: what they say, and the one judgement that waits for a count."""
 
+from engine.selection import Selection
 from engine.steps import (
     ClaimEntries,
     DeletePass,
@@ -37,7 +38,15 @@ def test_every_step_is_explained() -> None:
         Transfer(feed="data", argv=(b"rsync", b"a\nb", b"bad\xff")),
         GuardDeletions(most=1234, smaller_source_allowed=False, deletions_allowed=False, feeds=()),
         DeletePass(feed="data", argv=(b"rsync", b"x"), source=source),
-        RecordProvenance(feed="data", names=(b"a", b"b"), file_system="uuid:1", mounts=()),
+        RecordProvenance(
+            feed="data",
+            names=(b"a", b"b"),
+            file_system="uuid:1",
+            mounts=(),
+            source=b"/srv/data",
+            selection=Selection(lines=()),
+            present=frozenset(),
+        ),
         ExpireDeleted(feed="data", argv=(b"rsync", b"y"), run_ids=(b"r1", b"r2")),
         HookStep(run=("fsfreeze", "-u", "it's"), timeout=5, always=True),
     )

@@ -17,7 +17,6 @@ from engine.system.state import LastSeen, RunRecord, StateUnusable, Stream, open
 from tests.integration.lab import HOSTILE
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
-THIS = Stream(leg="nightly", source="data", place="disk:/")
 DATA = Stream(leg="nightly", source="data", place="disk:/copies")
 SEEN = LastSeen(rules="r", entries=10, file_system="uuid:a", mounts=(b"/srv/\xff",))
 
@@ -101,6 +100,7 @@ def test_what_a_leg_owns_is_kept_by_leg_source_and_place(tmp_path: Path) -> None
         state.claim(DATA, "2", HOSTILE[:2])
         assert state.owned(DATA) == frozenset(HOSTILE)
         assert state.owned(DATA._replace(place="disk:/other")) == frozenset()
+        assert state.owned(DATA._replace(source="other")) == frozenset()
         assert state.last_seen(DATA) is None
         state.record_pass(DATA, "2", HOSTILE[1:], SEEN)
         assert state.owned(DATA) == frozenset(HOSTILE[1:])

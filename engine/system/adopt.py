@@ -1,0 +1,117 @@
+"""Taking over what lay at a destination before a leg: shown first, then the leg's own.
+
+From then on the leg deletes there what its source no longer has. Only top-level entries of a
+leg's directory are taken over, since that is where ownership is noted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from engine.plan import Feed, LegPlan, Location, Plan, tree_root
+from engine.selection import is_reserved
+from engine.system.places import Places
+from engine.system.state import Stream, open_state, stream_of
+from policy.values import display, parse_place
+
+
+class NotAdoptable(Exception):
+    """The place is not one that the leg could own; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What a leg would take over."""
+
+    stream: Stream
+    names: tuple[bytes, ...]
+    """Top-level entries that it does not own yet."""
+    extra: tuple[bytes, ...]
+    """Paths below them that its source does not have: its next pass deletes them."""
+    extra_known: bool
+    """False: the place is on another machine, and was not looked at."""
+
+
+def preview(plan: Plan, place: str, leg: str, places: Places) -> Adoption:
+    """Find what would be taken over. Raises `NotAdoptable`."""
+    leg_plan, feed, names = _find(plan, place, leg)
+    stream = stream_of(leg_plan, feed)
+    assert feed.writes is not None
+    folder = _folder(plan, feed.writes, places)
+    if folder is None:
+        if not names:
+            raise NotAdoptable(f"{place} is on another machine: name one entry below it")
+        return Adoption(stream=stream, names=names, extra=(), extra_known=False)
+    with open_state(places.state_file) as state:
+        owned = state.owned(stream)
+    found = [name for name in _entries(folder) if not names or name in names]
+    inner = {owner[0] for owner in feed.selection.blocked} if feed.selection else set()
+    wanted = tuple(
+        name
+        for name in found
+        if name not in owned | inner and not is_reserved((name,), directory=True)
+    )
+    source = _source(plan, feed, places)
+    extra = tuple(path for name in wanted for path in _extra(folder, source, name))
+    return Adoption(stream=stream, names=wanted, extra=extra, extra_known=True)
+
+
+def adopt(adoption: Adoption, places: Places, now: datetime) -> None:
+    """Note that the leg owns these entries."""
+    with open_state(places.state_file) as state:
+        state.claim(adoption.stream, f"adopted-{now:%Y%m%dT%H%M%SZ}", adoption.names)
+
+
+def _find(plan: Plan, place: str, leg: str) -> tuple[LegPlan, Feed, tuple[bytes, ...]]:
+    try:
+        parsed = parse_place(place)
+    except ValueError as error:
+        raise NotAdoptable(str(error)) from None
+    leg_plan = plan.leg(leg)
+    if leg_plan is None or leg_plan.kind != "mirror":
+        raise NotAdoptable(f"{leg!r} is no mirror leg of the applied plan")
+    path = parsed.path.strip("/").encode()
+    asked = Location(holder=parsed.name, names=tuple(path.split(b"/")) if path else ())
+    for feed in leg_plan.feeds:
+        if feed.writes is not None and feed.writes.contains(asked):
+            names = asked.names[len(feed.writes.names) :]
+            if len(names) > 1:
+                above = f"{parsed.name}:/{display(b'/'.join(asked.names[: -len(names) + 1]))}"
+                raise NotAdoptable(f"ownership is noted at the top: adopt {above}")
+            return leg_plan, feed, names
+    places = ", ".join(str(feed.writes) for feed in leg_plan.feeds if feed.writes)
+    raise NotAdoptable(f"{place} is not below what {leg!r} writes: {places}")
+
+
+def _folder(plan: Plan, writes: Location, places: Places) -> bytes | None:
+    destination = plan.destination(writes.holder)
+    if destination is None or places.reaches_over_ssh(destination):
+        return None
+    return b"/".join((places.destination_root(destination).rstrip(b"/"), *writes.names))
+
+
+def _source(plan: Plan, feed: Feed, places: Places) -> bytes | None:
+    source = plan.source(feed.reads)
+    root = tree_root(source) if source is not None else None
+    return places.below_root(root) if root is not None else None
+
+
+def _entries(folder: bytes) -> list[bytes]:
+    path = Path(os.fsdecode(folder))
+    return sorted(os.fsencode(one.name) for one in path.iterdir()) if path.is_dir() else []
+
+
+def _extra(folder: bytes, source: bytes | None, name: bytes) -> Iterator[bytes]:
+    """Paths below a top-level entry that the source does not have, itself included."""
+    pending = [name]
+    while pending:
+        path = pending.pop()
+        if source is None or not os.path.lexists(source + b"/" + path):
+            yield path
+        here = folder + b"/" + path
+        if os.path.isdir(here) and not os.path.islink(here):  # noqa: PTH112, PTH114 - bytes
+            pending.extend(path + b"/" + one for one in reversed(_entries(here)))
