@@ -323,8 +323,12 @@ class _Builder:
         if error.context:
             problem = f"{problem} ({error.context})"
         hint = ""
+        lines = split_lines(text)
+        if line > len(lines):
+            # libyaml lets the end stand in a line of its own, which the file need not have.
+            line, column = len(lines), len(lines[-1]) + 1
         # libyaml does not say which character it is that cannot start a token.
-        if "".join(split_lines(text)[line - 1 : line])[column - 1 : column] == "\t":
+        if lines[line - 1][column - 1 : column] == "\t":
             hint = "YAML indents with spaces, never with tabs"
         self.findings.error(
             "yaml-syntax", problem, Origin(file=self.file, line=line, column=column), hint=hint
