@@ -1,49 +1,94 @@
-"""Large manifests, the same ones each time."""
+"""Manifests of any size, the same each time: nested paths as people make them."""
 
 from __future__ import annotations
 
-import json
 import random
 
 _HEAD = """\
 version: 1
-host: bench
-timezone: Europe/Sofia
+host: myhost
+timezone: Europe/Berlin
 destinations:
-  disk: {path: /mnt/disk, media: hdd, site: home}
-  nas: {ssh: backup@nas.example.net, path: /backup, media: nas, site: away}
+  disk: {path: /mnt/backup, media: hdd, site: home}
+  nas: {ssh: backup@nas.example.net, path: /volume1/backup, media: nas, site: office}
 sources:
-  data: {kind: tree, path: /srv/data, media: ssd, site: home}
+  files: {kind: tree, path: /srv/files, media: raid, site: home}
+  media: {kind: tree, path: /srv/media, media: raid, site: home}
 legs:
-  near: {kind: mirror, to: "disk:/", schedule: "02:00", timeout: 2h}
-  direct: {kind: mirror, to: "nas:/direct", schedule: "04:00", timeout: 2h}
-  offsite: {kind: mirror, from: disk, to: "nas:/copy", schedule: "04:30", timeout: 2h, after: [near]}
+  local: {kind: mirror, to: "disk:/{source}", schedule: "01:00", timeout: 2h}
+  direct: {kind: mirror, to: "nas:/{source}", schedule: "04:00", timeout: 2h}
 objectives:
-  default: {copies: 2}
-routes:
-  /srv/data: near
-  /srv/data/large: direct
+  default: {copies: 2, media: 2, rpo: 30h}
 """
+_WORDS = (
+    *("archive", "backup", "books", "builds", "cache", "clients", "config", "data", "design"),
+    *("documents", "downloads", "exports", "films", "games", "home", "images", "inbox", "library"),
+    *(
+        "logs",
+        "mail",
+        "maps",
+        "models",
+        "music",
+        "notes",
+        "photos",
+        "projects",
+        "raw",
+        "recordings",
+    ),
+    *("reports", "scans", "series", "shared", "staging", "teams", "temp", "thumbs", "uploads"),
+    *("videos", "web", "work"),
+)
+_ROOTS = ("/srv/files", "/srv/media")
+_WILDCARDS = 0.05
+_BRANCH = 0.6
+"""How often a path goes on below one that is already routed."""
 
 
-def many_routes(count: int, *, ignores: int) -> str:
-    """Write a manifest whose routes lie up to four names deep, each tenth with a wildcard.
+def manifest_text(routes: int, ignores: int, *, seed: int = 41) -> str:
+    """A manifest with that many routes and ignores; it checks without errors."""
+    chance = random.Random(f"{seed}:{routes}:{ignores}")
+    lines = [f"  {path}: {_target(chance, number)}\n" for number, path in _paths(routes, chance)]
+    rules = [f'  "{rule}": "litter of a program"\n' for rule in _rules(ignores, chance)]
+    return f"{_HEAD}routes:\n{''.join(lines)}ignore:\n{''.join(rules)}"
 
-    The shape does not depend on the number of routes, so that times can be compared.
-    """
-    chance = random.Random(2027)
-    lines = [_HEAD]
-    for number in range(count):
-        # About ten routes a directory, as a person would have it.
-        folder = f"/srv/data/team{number // 100}/project{number // 10}"
-        name = f"part{number}*" if number % 10 == 9 else f"part{number}"
-        deeper = "/cache" if chance.random() < 0.2 else ""
-        value = chance.choice(["near", "direct", "{none: scratch}"])
-        lines.append(f"  {json.dumps(f'{folder}/{name}{deeper}')}: {value}\n")
-    lines.append("ignore:\n")
-    for number in range(ignores):
-        text = (f"litter{number}/", f".{number}.swp", f"*.tmp{number}", f"/odd/{number}/")[
-            number % 4
-        ]
-        lines.append(f"  {json.dumps(text)}: litter\n")
-    return "".join(lines)
+
+def _paths(count: int, chance: random.Random) -> list[tuple[int, str]]:
+    """Distinct keys, the two roots first."""
+    literal: list[str] = list(_ROOTS)
+    seen = set(_ROOTS)
+    while len(seen) < count:
+        parent = chance.choice(literal) if chance.random() < _BRANCH else chance.choice(_ROOTS)
+        if parent.count("/") > 7:
+            continue
+        name = f"{chance.choice(_WORDS)}-{chance.randrange(10_000):04}"
+        if chance.random() < _WILDCARDS:
+            # The number keeps any two apart, so that none is ambiguous.
+            path = parent + chance.choice((f"/{name}-*", f"/*/{name}", f"/{name}.[0-9]"))
+        else:
+            path = f"{parent}/{name}"
+            literal.append(path)
+        seen.add(path)
+    return list(enumerate(sorted(seen, key=lambda path: (path not in _ROOTS, path))))
+
+
+def _target(chance: random.Random, number: int) -> str:
+    if number < len(_ROOTS):
+        return "local"
+    if number == len(_ROOTS):
+        return "direct"  # a leg that nothing feeds would be an error
+    drawn = chance.random()
+    if drawn < 0.1:
+        return '{none: "made anew by its program"}'
+    return "direct" if drawn < 0.5 else "local"
+
+
+def _rules(count: int, chance: random.Random) -> list[str]:
+    """Distinct ignores of all forms; none has a word of the routes, so none swallows one."""
+    found: set[str] = set()
+    while len(found) < count:
+        word = (
+            f"{chance.choice(('tmp', 'swp', 'bak', 'lock', 'part'))}{chance.randrange(10_000):04}"
+        )
+        forms = (f"*.{word}", f".{word}", f".{word}/", f"/.{word}/", f"{word}.[0-9]", f"~{word}*")
+        found.add(chance.choice(forms))
+    return sorted(found)

@@ -108,19 +108,57 @@ def pattern_texts(draw: Callable[..., Any], *, longest: int = 4, alphabet: str =
     """One component's pattern as a person writes it."""
     atoms = [*alphabet, "?", "*", f"[{alphabet}]", f"[!{alphabet[0]}]", f"[{alphabet[0]}c]"]
     parts = draw(st.lists(st.sampled_from(atoms), min_size=1, max_size=longest))
-    text = "".join(part for at, part in enumerate(parts) if at == 0 or (part, parts[at - 1]) != ("*", "*"))
+    text = "".join(
+        part for at, part in enumerate(parts) if at == 0 or (part, parts[at - 1]) != ("*", "*")
+    )
     return text if text not in {".", ".."} else "a"
 
 
-def path_texts(*, deepest: int = 3, longest: int = 2, alphabet: str = "ab") -> st.SearchStrategy[str]:
+def path_texts(
+    *, deepest: int = 3, longest: int = 2, alphabet: str = "ab"
+) -> st.SearchStrategy[str]:
     """A key below a source's root; the empty text is the root."""
     component = pattern_texts(longest=longest, alphabet=alphabet)
     return st.lists(component, max_size=deepest).map("/".join)
 
 
 ODD_NAMES = (
-    b"plain", b"with space", b" lead", b"trail ", b"new\nline", b"cr\rname", b"*", b"?", b"[", b"]",
-    b"[a]", b"\\", b"\\*", b"a\\b", b"-dash", b"#hash", b";semi", b"!bang", b"+ plus", b"\xff\xfe",
-    b"caf\xc3\xa9", b"x" * 255, b"~", b"$HOME", b"`id`", b"'", b'"', b"\t", b"\x01", b"**", b"a*b",
-    b"merge x", b". x", b".hidden", b"--delete", b"[!a]", b"[[]", b"x\\[",
+    b"plain",
+    b"with space",
+    b" lead",
+    b"trail ",
+    b"new\nline",
+    b"cr\rname",
+    b"*",
+    b"?",
+    b"[",
+    b"]",
+    b"[a]",
+    b"\\",
+    b"\\*",
+    b"a\\b",
+    b"-dash",
+    b"#hash",
+    b";semi",
+    b"!bang",
+    b"+ plus",
+    b"\xff\xfe",
+    b"caf\xc3\xa9",
+    b"x" * 255,
+    b"~",
+    b"$HOME",
+    b"`id`",
+    b"'",
+    b'"',
+    b"\t",
+    b"\x01",
+    b"**",
+    b"a*b",
+    b"merge x",
+    b". x",
+    b".hidden",
+    b"--delete",
+    b"[!a]",
+    b"[[]",
+    b"x\\[",
 )

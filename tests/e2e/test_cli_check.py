@@ -1,4 +1,4 @@
-"""`check` and `explain` through a process of their own: exit codes, streams, odd files, odd names."""
+"""`check` and `explain` through a process of their own: exit codes, streams, odd names."""
 
 from __future__ import annotations
 
@@ -17,22 +17,35 @@ from tests.strategies import AS_FOUND, REFERENCE, ROOT, manifest, text_of
 
 GOOD = text_of(manifest())
 BAD = text_of(manifest(routes={"/srv/data/x": "mirror"}))
-WARNED = text_of(manifest(destinations={
-    "disk": {"path": "/mnt/disk", "media": "nas", "site": "home", "cannot_keep": ["owner"]}
-}))
+WARNED = text_of(
+    manifest(
+        destinations={
+            "disk": {"path": "/mnt/disk", "media": "nas", "site": "home", "cannot_keep": ["owner"]}
+        }
+    )
+)
 COMMAND = [sys.executable, "-m", "policyctl.main"]
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": str(ROOT),
-            "LANG": "C.UTF-8", **more}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ["HOME"],
+        "PYTHONPATH": str(ROOT),
+        "LANG": "C.UTF-8",
+        **more,
+    }
 
 
 def run(
     *arguments: str | bytes | Path, cwd: Path | None = None, **more: str
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*COMMAND, *arguments], check=False, capture_output=True, cwd=cwd or ROOT, timeout=60,
+        [*COMMAND, *arguments],
+        check=False,
+        capture_output=True,
+        cwd=cwd or ROOT,
+        timeout=60,
         env=environment(**more),
     )
 
@@ -55,7 +68,7 @@ def json_of(done: subprocess.CompletedProcess[bytes]) -> Any:
 
 
 class TestExitCodes:
-    """"0 ok · 1 bug · 2 usage · 3 invalid policy"."""
+    """ "0 ok · 1 bug · 2 usage · 3 invalid policy"."""
 
     def test_clean(self, good: Path) -> None:
         done = run("check", "--policy", good)
@@ -93,7 +106,7 @@ class TestExitCodes:
 
 
 class TestWhereTheManifestIs:
-    """"`--policy FILE`, `$POLICYCTL_POLICY`, `./backup-policy.yaml`, `/etc/policyctl/…`"."""
+    """ "`--policy FILE`, `$POLICYCTL_POLICY`, `./backup-policy.yaml`, `/etc/policyctl/…`"."""
 
     def test_in_that_order(self, tmp_path: Path) -> None:
         system = tmp_path / "etc" / "policyctl"
@@ -101,15 +114,31 @@ class TestWhereTheManifestIs:
         here = tmp_path / "here"
         here.mkdir()
         data = GOOD.replace(b"/srv/data", b"/srv/%s")
-        for path, name in ((system / "backup-policy.yaml", b"etc"), (here / "backup-policy.yaml", b"here"),
-                           (tmp_path / "var.yaml", b"var"), (tmp_path / "opt.yaml", b"opt")):
+        for path, name in (
+            (system / "backup-policy.yaml", b"etc"),
+            (here / "backup-policy.yaml", b"here"),
+            (tmp_path / "var.yaml", b"var"),
+            (tmp_path / "opt.yaml", b"opt"),
+        ):
             written(path, data.replace(b"%s", name))
 
         def asked(*more: str | Path, **env: str) -> list[str]:
             return [
-                name for name in ("etc", "here", "var", "opt")
-                if json_of(run("explain", f"/srv/{name}/x", "--json", "--root", tmp_path, *more,
-                               cwd=here, **env))["leg"] != "none"
+                name
+                for name in ("etc", "here", "var", "opt")
+                if json_of(
+                    run(
+                        "explain",
+                        f"/srv/{name}/x",
+                        "--json",
+                        "--root",
+                        tmp_path,
+                        *more,
+                        cwd=here,
+                        **env,
+                    )
+                )["leg"]
+                != "none"
             ]
 
         var = {"POLICYCTL_POLICY": str(tmp_path / "var.yaml")}
@@ -161,15 +190,24 @@ class TestOddFiles:
             "from policyctl.main import main; main(sys.argv[1:])"
         )
         done = subprocess.run(
-            [sys.executable, "-B", "-c", program, "check", "-p", good], check=False, cwd="/",
-            capture_output=True, env=environment(), timeout=60,
+            [sys.executable, "-B", "-c", program, "check", "-p", good],
+            check=False,
+            cwd="/",
+            capture_output=True,
+            env=environment(),
+            timeout=60,
         )
-        if b"ModuleNotFoundError" in done.stderr or b"PermissionError" in done.stderr.split(b"\n")[-2]:
+        if (
+            b"ModuleNotFoundError" in done.stderr
+            or b"PermissionError" in done.stderr.split(b"\n")[-2]
+        ):
             pytest.skip("the checkout itself is closed to others")
         assert done.returncode == 3
         assert b"Permission denied" in done.stderr
 
-    @pytest.mark.parametrize("data", [b"", b"\0", b"\xff", b"a: [", b"# x\n", b"[" * 9999, b"x" * 5_000_000])
+    @pytest.mark.parametrize(
+        "data", [b"", b"\0", b"\xff", b"a: [", b"# x\n", b"[" * 9999, b"x" * 5_000_000]
+    )
     def test_junk(self, data: bytes, tmp_path: Path) -> None:
         path = written(tmp_path / "junk.yaml", data)
         done = run("check", "-p", path)
@@ -181,7 +219,7 @@ class TestOddFiles:
 
     def test_a_name_that_is_not_utf_8(self, tmp_path: Path) -> None:
         path = os.fsencode(tmp_path) + b"/\xff\n.yaml"
-        with open(path, "wb") as file:
+        with open(path, "wb") as file:  # noqa: PTH123 - its name is bytes
             file.write(BAD)
         for more in ([], ["--json"]):
             done = run("check", "-p", path, *more)
@@ -192,7 +230,7 @@ class TestOddFiles:
 
 
 class TestStreams:
-    """"stdout is pure JSON, the rest goes to stderr"."""
+    """ "stdout is pure JSON, the rest goes to stderr"."""
 
     def test_check(self, tmp_path: Path) -> None:
         done = run("check", "--json", "-p", written(tmp_path / "bad.yaml", BAD))
@@ -201,10 +239,19 @@ class TestStreams:
         assert list(shown) == ["findings", "proven", "states"]
         (finding,) = shown["findings"]
         assert list(finding) == [
-            "code", "severity", "message", "file", "line", "column", "pointer", "hint",
+            "code",
+            "severity",
+            "message",
+            "file",
+            "line",
+            "column",
+            "pointer",
+            "hint",
         ]
         assert (finding["code"], finding["severity"], finding["line"]) == (
-            "route-uncovered", "error", 1,
+            "route-uncovered",
+            "error",
+            1,
         )
         assert shown["proven"] is False
 
@@ -238,15 +285,22 @@ class TestStreams:
         assert (done.returncode, done.stdout) == (3, b"")
         assert b"route-uncovered" in done.stderr
 
-    @pytest.mark.parametrize("command", [["check"], ["explain", "/srv/nfs/x"], ["schema"], ["--help"]])
+    @pytest.mark.parametrize(
+        "command", [["check"], ["explain", "/srv/nfs/x"], ["schema"], ["--help"]]
+    )
     def test_a_broken_pipe_is_no_fault(self, command: list[str]) -> None:
         reading, writing = os.pipe()
         os.close(reading)
         try:
             policy = [] if command[0] in {"schema", "--help"} else ["-p", str(REFERENCE)]
             done = subprocess.run(
-                [*COMMAND, *command, *policy], check=False, stdout=writing, stderr=subprocess.PIPE,
-                cwd=ROOT, env=environment(), timeout=60,
+                [*COMMAND, *command, *policy],
+                check=False,
+                stdout=writing,
+                stderr=subprocess.PIPE,
+                cwd=ROOT,
+                env=environment(),
+                timeout=60,
             )
         finally:
             os.close(writing)
@@ -279,7 +333,7 @@ def on_a_terminal(*arguments: str, **more: str) -> bytes:
 
 
 class TestColours:
-    """"Colours and progress bars only on a terminal; `NO_COLOR` is honoured"."""
+    """ "Colours and progress bars only on a terminal; `NO_COLOR` is honoured"."""
 
     def test_on_a_terminal_only(self) -> None:
         check = ("check", "-p", str(AS_FOUND))
@@ -316,7 +370,12 @@ class TestPaths:
             routes={str(tree): "mirror", f"{tree}/sub/x": {"none": "scratch"}},
         )
         policy = written(tmp_path / "p.yaml", text_of(content))
-        for path, leg in (("x", "none"), ("./y", "mirror"), ("../sub/x", "none"), ("../z/", "mirror")):
+        for path, leg in (
+            ("x", "none"),
+            ("./y", "mirror"),
+            ("../sub/x", "none"),
+            ("../z/", "mirror"),
+        ):
             shown = json_of(run("explain", "--json", path, "-p", policy, cwd=tree / "sub"))
             assert shown["leg"] == leg, path
 
@@ -324,9 +383,12 @@ class TestPaths:
         root = tmp_path / "root"
         (root / "srv/data/there").mkdir(parents=True)
         (root / "srv/data/file").write_text("")
-        policy = written(tmp_path / "p.yaml", text_of(manifest(
-            ignore={"there/": "a directory", "file": "a file", "absent": "a file"}
-        )))
+        policy = written(
+            tmp_path / "p.yaml",
+            text_of(
+                manifest(ignore={"there/": "a directory", "file": "a file", "absent": "a file"})
+            ),
+        )
 
         def leg(path: str) -> str:
             done = run("explain", "--json", path, "-p", policy, "--root", root)

@@ -27,7 +27,10 @@ class TestGates:
             legs={"mirror": {"kind": "mirror", "to": "dsk:/", "after": ["none-such"]}},
         )
         assert sorted(errors(content)) == [
-            "route-no-source", "unknown-name", "unknown-name", "unknown-name",
+            "route-no-source",
+            "unknown-name",
+            "unknown-name",
+            "unknown-name",
         ]
 
     def test_a_question_is_answered_without_judging_times_and_copies(self) -> None:
@@ -60,8 +63,10 @@ class TestPlan:
     def test_positions_take_no_part(self) -> None:
         text = REFERENCE.read_bytes()
         moved = b"# one\n\n" + text.replace(b"  sda-mirror:   ", b"  sda-mirror:")
-        one, other = (compile_policy(load(each, file)[1]) for each, file in
-                      ((text, "a.yaml"), (moved, "dir/b.yaml")))
+        one, other = (
+            compile_policy(load(each, file)[1])
+            for each, file in ((text, "a.yaml"), (moved, "dir/b.yaml"))
+        )
         assert one == other
         assert hash(one) == hash(other)
 
@@ -80,7 +85,9 @@ class TestPlan:
         assert outer.contains(outer)
         assert not inner.contains(outer)
         assert not Location(holder="e", names=(b"a",)).contains(inner)
-        assert not Location(holder="d", names=(b"ab",)).contains(Location(holder="d", names=(b"a",)))
+        assert not Location(holder="d", names=(b"ab",)).contains(
+            Location(holder="d", names=(b"a",))
+        )
         assert str(inner) == "d:/a/b"
 
     def test_roots(self) -> None:
@@ -93,8 +100,9 @@ class TestPlan:
 
 class TestFindings:
     def test_what_a_destination_cannot_keep(self) -> None:
-        destinations = {"disk": {"path": "/mnt", "media": "nas", "site": "x",
-                                 "cannot_keep": ["owner", "acls"]}}
+        destinations = {
+            "disk": {"path": "/mnt", "media": "nas", "site": "x", "cannot_keep": ["owner", "acls"]}
+        }
         report = checked(manifest(destinations=destinations))
         (finding,) = report.findings
         assert (finding.code, report.failed) == ("cannot-keep", False)
@@ -104,11 +112,20 @@ class TestFindings:
     def test_a_job_in_the_cluster_needs_an_export(self) -> None:
         def content(**tree: Any) -> dict[str, Any]:
             return manifest(
-                sources={"data": {"kind": "tree", "path": "/srv/data", **tree},
-                         "db": {"kind": "redis", "connect": {"host": "x"}}},
-                legs={"mirror": {"kind": "mirror", "to": "disk:/"},
-                      "dump": {"kind": "dump", "from": "db", "to": "data:/db", "keep": {"last": 1},
-                               "runner": {"kubernetes": {"namespace": "n"}}}},
+                sources={
+                    "data": {"kind": "tree", "path": "/srv/data", **tree},
+                    "db": {"kind": "redis", "connect": {"host": "x"}},
+                },
+                legs={
+                    "mirror": {"kind": "mirror", "to": "disk:/"},
+                    "dump": {
+                        "kind": "dump",
+                        "from": "db",
+                        "to": "data:/db",
+                        "keep": {"last": 1},
+                        "runner": {"kubernetes": {"namespace": "n"}},
+                    },
+                },
             )
 
         assert errors(content()) == ["runner-no-export"]

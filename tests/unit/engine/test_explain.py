@@ -29,9 +29,7 @@ def ask(path: str | bytes, content: Manifest | None = None) -> Explanation:
         found = compile_quietly(policy)
         assert found is not None
         compilation = found
-    return explain(
-        policy, compilation, data.rstrip(b"/") or b"/", directory=data.endswith(b"/")
-    )
+    return explain(policy, compilation, data.rstrip(b"/") or b"/", directory=data.endswith(b"/"))
 
 
 class TestReference:
@@ -44,12 +42,20 @@ class TestReference:
             ("/srv/nfs/frigate/x", None, "/srv/nfs/frigate", []),
             ("/srv/nfs-ssd/ollama", "synology-direct", "/srv/nfs-ssd", ["synology"]),
             ("nfs:immich/x", "synology-direct", "/srv/nfs/immich", ["synology"]),
-            ("pvcs:apps/data", "lvm-snapshots", "pvcs:",
-             ["pvcs", "sda", "synology", "sda", "synology"]),
+            (
+                "pvcs:apps/data",
+                "lvm-snapshots",
+                "pvcs:",
+                ["pvcs", "sda", "synology", "sda", "synology"],
+            ),
             ("pvcs:dbaas/pg", None, "pvcs:dbaas", []),
             ("/etc/pve/x", "host-config", "from: host", ["sda", "synology"]),
-            ("postgresql:", "postgresql-full", "from: postgresql",
-             ["nfs", "sda", "synology", "nfs", "sda", "synology"]),
+            (
+                "postgresql:",
+                "postgresql-full",
+                "from: postgresql",
+                ["nfs", "sda", "synology", "nfs", "sda", "synology"],
+            ),
         ],
     )
     def test_paths(self, path: str, leg: str | None, line: str, places: list[str]) -> None:

@@ -36,8 +36,12 @@ def two_hops(routes: dict[str, Any], **changes: Any) -> Manifest:
         legs={
             "mirror": {"kind": "mirror", "to": "disk:/", **changes.pop("mirror", {})},
             "direct": {"kind": "mirror", "to": "far:/direct"},
-            "offsite": {"kind": "mirror", "to": "far:/copy", "from": "disk",
-                        **changes.pop("offsite", {})},
+            "offsite": {
+                "kind": "mirror",
+                "to": "far:/copy",
+                "from": "disk",
+                **changes.pop("offsite", {}),
+            },
             **changes.pop("more", {}),
         },
         routes={"/srv/data/direct": "direct", **routes},
@@ -62,7 +66,8 @@ class TestFirstHop:
         plan = compilation.plan.leg("mirror")
         assert plan is not None
         assert [(feed.reads, str(feed.writes)) for feed in plan.feeds] == [
-            ("one", "disk:/one/x"), ("two", "disk:/two/x"),
+            ("one", "disk:/one/x"),
+            ("two", "disk:/two/x"),
         ]
 
     def test_two_sources_in_one_place_are_refused(self) -> None:
@@ -73,21 +78,33 @@ class TestFirstHop:
         assert [one.code for one in checked(content).findings] == ["to-needs-source"]
 
     def test_a_leg_that_nothing_feeds(self) -> None:
-        content = manifest(legs={"mirror": {"kind": "mirror", "to": "disk:/"},
-                                 "idle": {"kind": "mirror", "to": "disk:/idle"}})
+        content = manifest(
+            legs={
+                "mirror": {"kind": "mirror", "to": "disk:/"},
+                "idle": {"kind": "mirror", "to": "disk:/idle"},
+            }
+        )
         assert "leg-unfed" in [one.code for one in checked(content).findings]
 
     def test_files_keep_their_full_paths(self) -> None:
         content = manifest(
-            sources={"host": {"kind": "files", "paths": ["/etc/pve", "/usr/local/bin"],
-                              "secret": False}},
+            sources={
+                "host": {"kind": "files", "paths": ["/etc/pve", "/usr/local/bin"], "secret": False}
+            },
             legs={"mirror": {"kind": "mirror", "to": "disk:/", "from": "host"}},
             routes=None,
         )
         selection = selection_of(content, "mirror")
         assert verdicts(
-            selection, "etc/", "etc/pve/", "etc/pve/a", "etc/passwd", "usr/", "usr/local/bin/x",
-            "usr/local/lib/", "root/",
+            selection,
+            "etc/",
+            "etc/pve/",
+            "etc/pve/a",
+            "etc/passwd",
+            "usr/",
+            "usr/local/bin/x",
+            "usr/local/lib/",
+            "root/",
         ) == [ENTERED, TAKEN, TAKEN, LEFT, ENTERED, TAKEN, LEFT, LEFT]
         assert prove(selection, render_rules(selection)).holds
 
@@ -108,7 +125,7 @@ class TestFirstHop:
 
 
 class TestNestedOwners:
-    """"The outer protects the inner"."""
+    """ "The outer protects the inner"."""
 
     def test_the_outer_is_blocked_where_the_inner_begins(self) -> None:
         content = two_hops(
@@ -127,14 +144,15 @@ class TestNestedOwners:
         assert selection_of(content, "inner").blocked == ()
 
     def test_a_leg_that_takes_a_destination_takes_what_its_legs_own(self) -> None:
-        content = two_hops({"/srv/data": {"none": "x"}, "/srv/data/y": "mirror"},
-                           mirror={"to": "disk:/mine"})
+        content = two_hops(
+            {"/srv/data": {"none": "x"}, "/srv/data/y": "mirror"}, mirror={"to": "disk:/mine"}
+        )
         assert verdicts(
             selection_of(content, "offsite"), "mine/", "mine/a", "stranger", "stranger/"
         ) == [TAKEN, TAKEN, LEFT, LEFT]
 
     def test_a_leg_that_takes_a_product_takes_no_other_owners_subtree(self) -> None:
-        """"A leg's product": what it owns, without what nests inside it."""
+        """ "A leg's product": what it owns, without what nests inside it."""
         content = two_hops(
             {"/srv/data": "mirror", "/srv/data/x": "inner"},
             offsite={"from": "mirror"},
@@ -144,7 +162,7 @@ class TestNestedOwners:
 
 
 class TestStops:
-    """"`{leg: X, stop: {after: Y, reason: …}}`: rides no later hop"."""
+    """ "`{leg: X, stop: {after: Y, reason: …}}`: rides no later hop"."""
 
     def test_at_the_next_hop(self) -> None:
         content = two_hops(
@@ -164,13 +182,18 @@ class TestStops:
         ) == [LEFT, TAKEN, TAKEN, TAKEN]
 
     def test_a_closer_line_inside_rides_on(self) -> None:
-        content = two_hops({
-            "/srv/data": "mirror",
-            "/srv/data/a": {"leg": "mirror", "stop": STOP},
-            "/srv/data/a/keep": "mirror",
-        })
+        content = two_hops(
+            {
+                "/srv/data": "mirror",
+                "/srv/data/a": {"leg": "mirror", "stop": STOP},
+                "/srv/data/a/keep": "mirror",
+            }
+        )
         assert verdicts(selection_of(content, "offsite"), "a/x", "a/keep/x", "a/", "b") == [
-            LEFT, TAKEN, ENTERED, TAKEN,
+            LEFT,
+            TAKEN,
+            ENTERED,
+            TAKEN,
         ]
         compilation, _ = compiled(content)
         copies = compilation.chains.of_path("data", (b"a", b"keep", b"x"))
@@ -178,9 +201,13 @@ class TestStops:
 
     def test_a_later_hop_of_a_destination(self) -> None:
         content = two_hops(
-            {"/srv/data": "mirror",
-             "/srv/data/cache": {"leg": "mirror",
-                                 "stop": {"after": "offsite", "reason": "no room on the moon"}}},
+            {
+                "/srv/data": "mirror",
+                "/srv/data/cache": {
+                    "leg": "mirror",
+                    "stop": {"after": "offsite", "reason": "no room on the moon"},
+                },
+            },
             more={"lunar": {"kind": "mirror", "from": "far", "to": "moon:/"}},
         )
         assert verdicts(selection_of(content, "offsite"), "cache/a") == [TAKEN]
@@ -197,8 +224,13 @@ class TestStops:
 
     def test_a_later_hop_of_a_leg_below_the_root(self) -> None:
         content = two_hops(
-            {"/srv/data": "mirror", "/srv/data/cache": {"leg": "mirror", "stop": {
-                "after": "offsite", "reason": "no room on the moon"}}},
+            {
+                "/srv/data": "mirror",
+                "/srv/data/cache": {
+                    "leg": "mirror",
+                    "stop": {"after": "offsite", "reason": "no room on the moon"},
+                },
+            },
             mirror={"to": "disk:/deep/down"},
             offsite={"from": "mirror"},
             more={"lunar": {"kind": "mirror", "from": "offsite", "to": "moon:/"}},
@@ -210,20 +242,31 @@ class TestStops:
         content = manifest(
             destinations=PLACES,
             sources={name: {"kind": "tree", "path": f"/srv/{name}"} for name in ("one", "two")},
-            legs={"mirror": {"kind": "mirror", "to": "disk:/{source}"},
-                  "offsite": {"kind": "mirror", "from": "disk", "to": "far:/"}},
-            routes={"/srv/one": "mirror", "/srv/two": "mirror",
-                    "/srv/one/cache": {"leg": "mirror", "stop": STOP}},
+            legs={
+                "mirror": {"kind": "mirror", "to": "disk:/{source}"},
+                "offsite": {"kind": "mirror", "from": "disk", "to": "far:/"},
+            },
+            routes={
+                "/srv/one": "mirror",
+                "/srv/two": "mirror",
+                "/srv/one/cache": {"leg": "mirror", "stop": STOP},
+            },
         )
-        assert verdicts(selection_of(content, "offsite"), "one/cache/a", "two/cache/a", "one/a") == [
-            LEFT, TAKEN, TAKEN,
+        assert verdicts(
+            selection_of(content, "offsite"), "one/cache/a", "two/cache/a", "one/a"
+        ) == [
+            LEFT,
+            TAKEN,
+            TAKEN,
         ]
 
     @pytest.mark.parametrize("after", ["direct", "offsite"])
     def test_the_filter_of_a_later_hop_is_proven_too(self, after: str) -> None:
         content = two_hops(
-            {"/srv/data": "mirror",
-             "/srv/data/c*": {"leg": "mirror", "stop": {"after": after, "reason": "x"}}},
+            {
+                "/srv/data": "mirror",
+                "/srv/data/c*": {"leg": "mirror", "stop": {"after": after, "reason": "x"}},
+            },
             more={"lunar": {"kind": "mirror", "from": "far", "to": "moon:/"}},
         )
         report = checked(content)
@@ -236,8 +279,10 @@ def test_a_product_in_two_places_can_still_be_taken() -> None:
     content = manifest(
         destinations=PLACES,
         sources={name: {"kind": "tree", "path": f"/srv/{name}"} for name in ("one", "two")},
-        legs={"mirror": {"kind": "mirror", "to": "disk:/{source}"},
-              "offsite": {"kind": "mirror", "from": "mirror", "to": "far:/"}},
+        legs={
+            "mirror": {"kind": "mirror", "to": "disk:/{source}"},
+            "offsite": {"kind": "mirror", "from": "mirror", "to": "far:/"},
+        },
         routes={"/srv/one": "mirror", "/srv/two": "mirror"},
     )
     report = checked(content)

@@ -1,5 +1,6 @@
 """A selection as rsync's own rules: their text, their quoting, and the reference's files."""
 
+# ruff: noqa: PTH103, PTH118, PTH123, PTH208 - names are bytes here
 from __future__ import annotations
 
 import os
@@ -44,7 +45,7 @@ def shown(selection: Selection) -> list[str]:
 
 
 class TestText:
-    """"Two blocks, all directory rules (each ends in `/`), closed by `+ */`, then all others"."""
+    """ "Two blocks, all directory rules (each ends in `/`), closed by `+ */`, then all others"."""
 
     def test_a_nested_carve_out(self) -> None:
         selection = Selection(
@@ -57,10 +58,28 @@ class TestText:
             blocked=((b"x", b"y"),),
         )
         assert shown(selection) == [
-            "- .policyctl-*/", "- /lost+found/", "- @eaDir/", "- /x/y/", "+ /a/", "+ /a/b/",
-            "+ /a/b/c/", "+ /a/b/c/**/", "- /a/b/", "- /a/b/**/", "+ */", "+ */",
-            "- .policyctl-*", "- *.swp", "- /tmp", "- /x/y", "- /x",
-            "+ /a/b/c", "+ /a/b/c/**", "- /a/b", "- /a/b/**", "+ *",
+            "- .policyctl-*/",
+            "- /lost+found/",
+            "- @eaDir/",
+            "- /x/y/",
+            "+ /a/",
+            "+ /a/b/",
+            "+ /a/b/c/",
+            "+ /a/b/c/**/",
+            "- /a/b/",
+            "- /a/b/**/",
+            "+ */",
+            "+ */",
+            "- .policyctl-*",
+            "- *.swp",
+            "- /tmp",
+            "- /x/y",
+            "- /x",
+            "+ /a/b/c",
+            "+ /a/b/c/**",
+            "- /a/b",
+            "- /a/b/**",
+            "+ *",
         ]
 
     @given(st.lists(st.sampled_from([b"a", b"a/b", b"*/c", b"a/*/d", b"[ab]x"]), unique=True))
@@ -146,8 +165,10 @@ class TestQuoting:
             lines = tuple(
                 Line(
                     pattern=PathPattern(
-                        (parse_path_pattern(b"d?r").components[0],
-                         Component((byte_set(ord("x")), byte_set(value), byte_set(ord("y")))))
+                        (
+                            parse_path_pattern(b"d?r").components[0],
+                            Component((byte_set(ord("x")), byte_set(value), byte_set(ord("y")))),
+                        )
                     ),
                     taken=True,
                 )
@@ -173,14 +194,15 @@ class TestQuoting:
         wanted = {bytes([value]) for value in values if value != ord(".")}
         assert rsync_takes(all_names, selection) == wanted
 
-    @pytest.mark.parametrize("value", [1, 9, 10, 11, 12, 13, 14, 33, 42, 45, 63, 91, 92, 93, 94, 255])
+    @pytest.mark.parametrize(
+        "value", [1, 9, 10, 11, 12, 13, 14, 33, 42, 45, 63, 91, 92, 93, 94, 255]
+    )
     def test_a_byte_alone_or_all_but_it(self, all_names: Path, value: int) -> None:
         every = ByteSet(sum(1 << one for one in EVERY_BYTE))
         for token in (byte_set(value, ord("q")), ByteSet(every & ~(1 << value))):
             selection = only(Component((token,)))
             wanted = {
-                name for name in names_in(all_names)
-                if len(name) == 1 and token >> name[0] & 1
+                name for name in names_in(all_names) if len(name) == 1 and token >> name[0] & 1
             }
             try:
                 assert rsync_takes(all_names, selection) == wanted
@@ -192,7 +214,8 @@ class TestQuoting:
             ignores = tuple(
                 Ignore(
                     pattern=PathPattern((literal_component(b"x" + bytes([value]) + b"y"),)),
-                    anchored=False, directory=False,
+                    anchored=False,
+                    directory=False,
                 )
                 for value in block
             )

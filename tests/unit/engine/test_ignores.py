@@ -12,20 +12,22 @@ SQLITE = {
     "data": {"kind": "tree", "path": "/srv/data"},
     "apps": {"kind": "tree", "path": "/srv/apps"},
 }
-LEGS = {
+LEGS: dict[str, dict[str, Any]] = {
     "mirror": {"kind": "mirror", "to": "disk:/m"},
     "databases": {"kind": "sqlite", "from": "apps", "to": "disk:/d", "keep": {"weekly": 4}},
 }
 
 
-def said(ignore: dict[str, Any], routes: dict[str, Any] | None = None, **sections: Any) -> list[str]:
-    return errors(manifest(
-        ignore=ignore, routes={"/srv/data": "mirror", **(routes or {})}, **sections
-    ))
+def said(
+    ignore: dict[str, Any], routes: dict[str, Any] | None = None, **sections: Any
+) -> list[str]:
+    return errors(
+        manifest(ignore=ignore, routes={"/srv/data": "mirror", **(routes or {})}, **sections)
+    )
 
 
 class TestSidecars:
-    """"Ignoring a database's sidecars on a source that no `sqlite` leg takes is an error"."""
+    """ "Ignoring a database's sidecars on a source that no `sqlite` leg takes is an error"."""
 
     @pytest.mark.parametrize(
         "text", ["*-wal", "*-shm", "*-journal", "*.db-wal", "/a/x-wal", "*-wal*", "*wal", "*-[ws]*"]
@@ -45,8 +47,10 @@ class TestSidecars:
     def test_volumes_that_a_sqlite_leg_takes_over_snapshots(self) -> None:
         content = manifest(
             sources={"pvcs": {"kind": "lvm-thin", "vg": "v", "pool": "p", "volumes": "*"}},
-            legs={"snap": {"kind": "snapshot", "keep": {"within": "7d"}},
-                  "databases": {**LEGS["databases"], "from": "snap"}},
+            legs={
+                "snap": {"kind": "snapshot", "keep": {"within": "7d"}},
+                "databases": {**LEGS["databases"], "from": "snap"},
+            },
             routes={"pvcs:": "snap"},
             ignore={"*-wal": "x"},
         )
@@ -54,21 +58,35 @@ class TestSidecars:
 
 
 class TestSwallowed:
-    """"A route key that it swallows is an error"."""
+    """ "A route key that it swallows is an error"."""
 
     @pytest.mark.parametrize(
         ("ignore", "key"),
-        [("cache/", "cache"), ("cache/", "a/cache/b"), ("c*/", "cache"), ("c*/", "c[ab]*"),
-         ("/a/b/", "a/b"), ("/a/b/", "a/b/c"), ("/a/", "a/*"), ("x.swp", "a/x.swp"),
-         ("/a/x", "a/x")],
+        [
+            ("cache/", "cache"),
+            ("cache/", "a/cache/b"),
+            ("c*/", "cache"),
+            ("c*/", "c[ab]*"),
+            ("/a/b/", "a/b"),
+            ("/a/b/", "a/b/c"),
+            ("/a/", "a/*"),
+            ("x.swp", "a/x.swp"),
+            ("/a/x", "a/x"),
+        ],
     )
     def test_refused(self, ignore: str, key: str) -> None:
         assert said({ignore: "x"}, {f"/srv/data/{key}": "mirror"}) == ["ignore-swallows-route"]
 
     @pytest.mark.parametrize(
         ("ignore", "key"),
-        [("cache/", "caches"), ("ca?he/", "c*"), ("/a/b/", "b"), ("/a/b/", "a"), ("x.swp", "x.swp/a"),
-         ("*.swp", "a*")],
+        [
+            ("cache/", "caches"),
+            ("ca?he/", "c*"),
+            ("/a/b/", "b"),
+            ("/a/b/", "a"),
+            ("x.swp", "x.swp/a"),
+            ("*.swp", "a*"),
+        ],
     )
     def test_allowed(self, ignore: str, key: str) -> None:
         assert said({ignore: "x"}, {f"/srv/data/{key}": "mirror"}) == []

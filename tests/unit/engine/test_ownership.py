@@ -40,8 +40,10 @@ class TestOneOwner:
             for name in ("full", "again")
         }
         content = manifest(
-            sources={"data": {"kind": "tree", "path": "/srv/data"},
-                     "db": {"kind": "redis", "connect": {"host": "x"}}},
+            sources={
+                "data": {"kind": "tree", "path": "/srv/data"},
+                "db": {"kind": "redis", "connect": {"host": "x"}},
+            },
             legs={"mirror": {"kind": "mirror", "to": "disk:/"}, **legs},
         )
         assert errors(content) == ["owner-twice"]
@@ -64,12 +66,16 @@ class TestOneOwner:
 
 
 class TestLoops:
-    """"A destination inside a source that is copied there (a loop)"."""
+    """ "A destination inside a source that is copied there (a loop)"."""
 
-    def inside(self, routes: dict[str, Any] | None = None, path: str = "/srv/data/copies") -> list[str]:
-        return errors(manifest(
-            destinations={"disk": place(path)}, routes={"/srv/data": "mirror", **(routes or {})}
-        ))
+    def inside(
+        self, routes: dict[str, Any] | None = None, path: str = "/srv/data/copies"
+    ) -> list[str]:
+        return errors(
+            manifest(
+                destinations={"disk": place(path)}, routes={"/srv/data": "mirror", **(routes or {})}
+            )
+        )
 
     def test_inside_the_source(self) -> None:
         assert self.inside() == ["copy-loop"]
@@ -92,10 +98,14 @@ class TestLoops:
     def test_live_data_of_another_leg_inside_the_place_for_copies(self) -> None:
         content = manifest(
             destinations={"disk": place("/mnt/disk"), "far": place("/mnt/far")},
-            sources={"data": {"kind": "tree", "path": "/srv/data"},
-                     "other": {"kind": "tree", "path": "/mnt/disk/live"}},
-            legs={"mirror": {"kind": "mirror", "to": "disk:/"},
-                  "second": {"kind": "mirror", "to": "far:/"}},
+            sources={
+                "data": {"kind": "tree", "path": "/srv/data"},
+                "other": {"kind": "tree", "path": "/mnt/disk/live"},
+            },
+            legs={
+                "mirror": {"kind": "mirror", "to": "disk:/"},
+                "second": {"kind": "mirror", "to": "far:/"},
+            },
             routes={"/srv/data": "mirror", "/mnt/disk/live": "second"},
         )
         assert errors(content) == ["source-in-destination"]
@@ -103,34 +113,48 @@ class TestLoops:
     def test_two_legs_that_feed_each_others_source(self) -> None:
         content = manifest(
             destinations={"disk": place("/srv/b/disk"), "far": place("/srv/a/far")},
-            sources={"a": {"kind": "tree", "path": "/srv/a"}, "b": {"kind": "tree", "path": "/srv/b"}},
-            legs={"one": {"kind": "mirror", "to": "disk:/"}, "two": {"kind": "mirror", "to": "far:/"}},
+            sources={
+                "a": {"kind": "tree", "path": "/srv/a"},
+                "b": {"kind": "tree", "path": "/srv/b"},
+            },
+            legs={
+                "one": {"kind": "mirror", "to": "disk:/"},
+                "two": {"kind": "mirror", "to": "far:/"},
+            },
             routes={"/srv/a": "one", "/srv/b": "two"},
         )
         assert errors(content) != []
 
     def test_a_destination_into_itself(self) -> None:
-        legs = {"mirror": {"kind": "mirror", "to": "disk:/m"},
-                "again": {"kind": "mirror", "from": "disk", "to": "disk:/again"}}
+        legs = {
+            "mirror": {"kind": "mirror", "to": "disk:/m"},
+            "again": {"kind": "mirror", "from": "disk", "to": "disk:/again"},
+        }
         assert errors(manifest(legs=legs)) != []
 
     def test_two_destinations_into_each_other(self) -> None:
         content = manifest(
             destinations={"disk": place("/mnt/a"), "far": place("/mnt/b")},
-            legs={"mirror": {"kind": "mirror", "to": "disk:/m"},
-                  "there": {"kind": "mirror", "from": "disk", "to": "far:/there"},
-                  "back": {"kind": "mirror", "from": "far", "to": "disk:/back"}},
+            legs={
+                "mirror": {"kind": "mirror", "to": "disk:/m"},
+                "there": {"kind": "mirror", "from": "disk", "to": "far:/there"},
+                "back": {"kind": "mirror", "from": "far", "to": "disk:/back"},
+            },
         )
         assert errors(content) != []
 
     def test_a_leg_that_takes_its_own_product(self) -> None:
-        legs = {"mirror": {"kind": "mirror", "to": "disk:/m"},
-                "self": {"kind": "mirror", "from": "self", "to": "disk:/s"}}
+        legs = {
+            "mirror": {"kind": "mirror", "to": "disk:/m"},
+            "self": {"kind": "mirror", "from": "self", "to": "disk:/s"},
+        }
         assert errors(manifest(legs=legs)) != []
 
     def test_trees_inside_each_other(self) -> None:
-        sources = {"data": {"kind": "tree", "path": "/srv/data"},
-                   "inner": {"kind": "tree", "path": "/srv/data/in"}}
+        sources = {
+            "data": {"kind": "tree", "path": "/srv/data"},
+            "inner": {"kind": "tree", "path": "/srv/data/in"},
+        }
         content = manifest(
             sources=sources,
             legs={"mirror": {"kind": "mirror", "to": "disk:/{source}"}},
@@ -140,7 +164,7 @@ class TestLoops:
 
 
 class TestBlocked:
-    """"Named by `check`, a failed item at run time, never skipped in silence"."""
+    """ "Named by `check`, a failed item at run time, never skipped in silence"."""
 
     def test_a_note_names_the_live_path_and_the_owner(self) -> None:
         report = checked(two_legs("disk:/", "disk:/pvc/data"))

@@ -45,11 +45,13 @@ FITS = {
 @pytest.mark.parametrize("taken", [*SOURCES, *LEGS, "disk"])
 def test_which_kind_of_leg_takes_what(kind: str, taken: str) -> None:
     used = {"data", "volumes", taken}
-    report = checked(manifest(
-        sources={name: one for name, one in SOURCES.items() if name in used},
-        legs={**LEGS, "x": {**KINDS[kind], "from": taken}},
-        routes={"/srv/data": "mirror", "volumes:": "snapshot"},
-    ))
+    report = checked(
+        manifest(
+            sources={name: one for name, one in SOURCES.items() if name in used},
+            legs={**LEGS, "x": {**KINDS[kind], "from": taken}},
+            routes={"/srv/data": "mirror", "volumes:": "snapshot"},
+        )
+    )
     found = [one.code for one in report.findings if one.code == "from-wrong-kind"]
     fits = FITS[kind] | ({"data"} if "tree" in FITS[kind] else set())
     assert found == ([] if taken in fits else ["from-wrong-kind"])
@@ -66,23 +68,30 @@ def test_which_kind_of_leg_takes_what(kind: str, taken: str) -> None:
     ],
 )
 def test_names_of_a_leg(change: dict[str, Any], code: str, hint: str | None) -> None:
-    report = checked(manifest(
-        sources={name: SOURCES[name] for name in ("data", "files", "tree")},
-        legs={**LEGS, "take": {"kind": "mirror", "from": "files", "to": "disk:/f"},
-              "x": {"kind": "mirror", "from": "tree", "to": "disk:/t", **change}},
-    ))
+    report = checked(
+        manifest(
+            sources={name: SOURCES[name] for name in ("data", "files", "tree")},
+            legs={
+                **LEGS,
+                "take": {"kind": "mirror", "from": "files", "to": "disk:/f"},
+                "x": {"kind": "mirror", "from": "tree", "to": "disk:/t", **change},
+            },
+        )
+    )
     found = {one.code: one.hint for one in report.findings}
     assert code in found
     assert hint is None or found[code] == hint
 
 
 def test_a_check_of_nothing() -> None:
-    content = manifest(checks={"c": {"kind": "sqlite-integrity", "source": "data", "schedule": "hourly"}})
+    content = manifest(
+        checks={"c": {"kind": "sqlite-integrity", "source": "data", "schedule": "hourly"}}
+    )
     assert errors(content) == ["unknown-name"]
 
 
 class TestEachSource:
-    """"A source is either routed or named by a `from`; neither is an error, and so is both"."""
+    """ "A source is either routed or named by a `from`; neither is an error, and so is both"."""
 
     def test_neither(self) -> None:
         assert errors(manifest(sources={"data": SOURCES["data"], "tree": SOURCES["tree"]})) == [
@@ -90,8 +99,10 @@ class TestEachSource:
         ]
 
     def test_both(self) -> None:
-        legs = {"mirror": {"kind": "mirror", "to": "disk:/m"},
-                "x": {"kind": "mirror", "from": "data", "to": "disk:/x"}}
+        legs = {
+            "mirror": {"kind": "mirror", "to": "disk:/m"},
+            "x": {"kind": "mirror", "from": "data", "to": "disk:/x"},
+        }
         assert errors(manifest(legs=legs)) == ["source-both"]
 
     def test_two_legs_may_take_one(self) -> None:
@@ -108,8 +119,12 @@ class TestEachSource:
 
 class TestRenames:
     def rename(self, **was: str) -> list[str]:
-        legs = {name: {"kind": "mirror", "to": f"disk:/{name}", "was": was[name]}
-                if name in was else {"kind": "mirror", "to": f"disk:/{name}"} for name in "ab"}
+        legs = {
+            name: {"kind": "mirror", "to": f"disk:/{name}", "was": was[name]}
+            if name in was
+            else {"kind": "mirror", "to": f"disk:/{name}"}
+            for name in "ab"
+        }
         return errors(manifest(legs=legs, routes={"/srv/data": "a", "/srv/data/b": "b"}))
 
     def test_from_a_name_that_is_gone(self) -> None:

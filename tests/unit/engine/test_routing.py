@@ -79,7 +79,7 @@ keys = st.lists(path_texts(deepest=3, longest=2), min_size=1, max_size=6, unique
 class TestOrder:
     """ "The most specific line wins"."""
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(keys)
     def test_the_first_match_is_the_most_specific(self, texts: list[str]) -> None:
         trie = trie_of(texts)
@@ -94,7 +94,7 @@ class TestOrder:
                 assert order is not None, (names, matching[0], text)
                 assert order < 0, (names, matching[0], text)
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(keys, st.randoms(use_true_random=False))
     def test_the_order_of_adding_means_nothing(self, texts: list[str], random: object) -> None:
         mixed = list(texts)
@@ -108,7 +108,7 @@ class TestOrder:
         }
         assert sorted(distinct) == sorted(texts)
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(keys)
     def test_a_conflict_is_shown_exactly_where_two_keys_fight(self, texts: list[str]) -> None:
         trie = trie_of(texts)

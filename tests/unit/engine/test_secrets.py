@@ -22,16 +22,18 @@ def said(
         legs["offsite"] = {"kind": "mirror", "from": "disk", "to": "far:/", **offsite}
     place = {"media": "hdd", "site": "home"}
     far = {**place, "path": "/mnt/far", **({"cannot_keep": cannot_keep} if cannot_keep else {})}
-    return errors(manifest(
-        destinations={"disk": {**place, "path": "/mnt/disk"}, "far": far},
-        sources={"host": source or {"kind": "files", "paths": ["/etc/pve"]}},
-        legs=legs,
-        routes=None,
-    ))
+    return errors(
+        manifest(
+            destinations={"disk": {**place, "path": "/mnt/disk"}, "far": far},
+            sources={"host": source or {"kind": "files", "paths": ["/etc/pve"]}},
+            legs=legs,
+            routes=None,
+        )
+    )
 
 
 class TestWidening:
-    """"A leg that widens modes […] is refused unless `chmod` tightens"."""
+    """ "A leg that widens modes […] is refused unless `chmod` tightens"."""
 
     @pytest.mark.parametrize(
         "chmod", ["Du=rwx,Dgo=rx,Fu=rw,Fog=r", "a+r", "644", "F640", "D755", "go+r", "Fg+r", "+X"]
@@ -59,7 +61,7 @@ class TestWidening:
 
 
 class TestKeeping:
-    """"A destination that cannot keep them, is refused unless `chmod` tightens"."""
+    """ "A destination that cannot keep them, is refused unless `chmod` tightens"."""
 
     def test_refused(self) -> None:
         assert said({}, offsite={"preserve": ["times"]}, cannot_keep=["perms"]) == ["secret-unkept"]
@@ -79,16 +81,24 @@ class TestKeeping:
         [
             ({"kind": "etcd", "connect": {"endpoint": "x"}}, {"kind": "dump"}),
             ({"kind": "vault", "connect": {"address": "x"}}, {"kind": "dump"}),
-            ({"kind": "device", "ssh": "a@b", "secret": True},
-             {"kind": "fetch", "files": {"a": ["cat", "/a"]}}),
+            (
+                {"kind": "device", "ssh": "a@b", "secret": True},
+                {"kind": "fetch", "files": {"a": ["cat", "/a"]}},
+            ),
             ({"kind": "tree", "path": "/srv/x", "secret": True}, {"kind": "versions"}),
             ({"kind": "tree", "path": "/srv/x", "secret": True}, {"kind": "sqlite"}),
         ],
     )
     def test_legs_of_every_kind(self, source: dict[str, Any], leg: dict[str, Any]) -> None:
         content = manifest(
-            destinations={"disk": {"path": "/mnt/disk", "media": "nas", "site": "home",
-                                   "cannot_keep": ["perms"]}},
+            destinations={
+                "disk": {
+                    "path": "/mnt/disk",
+                    "media": "nas",
+                    "site": "home",
+                    "cannot_keep": ["perms"],
+                }
+            },
             sources={"secret": source},
             legs={"leg": {**leg, "from": "secret", "to": "disk:/", "keep": {"within": "7d"}}},
             routes=None,
@@ -107,9 +117,13 @@ def test_secrets_inside_a_routed_tree() -> None:
 
 def test_a_dump_that_lands_in_a_tree_rides_on_as_a_secret() -> None:
     content = manifest(
-        sources={"data": {"kind": "tree", "path": "/srv/data"},
-                 "etcd": {"kind": "etcd", "connect": {"endpoint": "x"}}},
-        legs={"mirror": {"kind": "mirror", "to": "disk:/", "chmod": "F644"},
-              "dump": {"kind": "dump", "from": "etcd", "to": "data:/etcd", "keep": {"within": "7d"}}},
+        sources={
+            "data": {"kind": "tree", "path": "/srv/data"},
+            "etcd": {"kind": "etcd", "connect": {"endpoint": "x"}},
+        },
+        legs={
+            "mirror": {"kind": "mirror", "to": "disk:/", "chmod": "F644"},
+            "dump": {"kind": "dump", "from": "etcd", "to": "data:/etcd", "keep": {"within": "7d"}},
+        },
     )
     assert errors(content) == ["secret-widened"]

@@ -15,8 +15,13 @@ from engine.selection import (
 )
 from policy.patterns import parse_path_pattern
 
-T, L, E, I, B, R = (
-    Verdict.TAKEN, Verdict.LEFT, Verdict.ENTERED, Verdict.IGNORED, Verdict.BLOCKED, Verdict.RESERVED,
+T, L, E, G, B, R = (
+    Verdict.TAKEN,
+    Verdict.LEFT,
+    Verdict.ENTERED,
+    Verdict.IGNORED,
+    Verdict.BLOCKED,
+    Verdict.RESERVED,
 )
 
 
@@ -39,16 +44,22 @@ def hits(text: str, path: str) -> bool:
 
 
 class TestIgnores:
-    """"Without a trailing `/` files only, with one directories and all below; a leading or inner
+    """ "Without a trailing `/` files only, with one directories and all below; a leading or inner
     `/` anchors at each source's root"."""
 
     @pytest.mark.parametrize(
         ("text", "yes", "no"),
         [
-            ("*-journal", ["a-journal", "x/y/a-journal"],
-             ["travel-journal/", "travel-journal/page", "a-journal.txt"]),
-            ("@eaDir/", ["@eaDir/", "@eaDir/x", "a/@eaDir/", "a/@eaDir/b/c"],
-             ["@eaDir", "a/@eaDir", "@eaDirs/"]),
+            (
+                "*-journal",
+                ["a-journal", "x/y/a-journal"],
+                ["travel-journal/", "travel-journal/page", "a-journal.txt"],
+            ),
+            (
+                "@eaDir/",
+                ["@eaDir/", "@eaDir/x", "a/@eaDir/", "a/@eaDir/b/c"],
+                ["@eaDir", "a/@eaDir", "@eaDirs/"],
+            ),
             ("/temp/", ["temp/", "temp/a", "temp/a/b/"], ["temp", "a/temp/", "a/temp/b", "temps/"]),
             ("/temp", ["temp"], ["temp/", "a/temp", "temp/a"]),
             ("a/b", ["a/b"], ["a/b/", "x/a/b", "a/b/c", "b"]),
@@ -66,9 +77,14 @@ class TestReserved:
     @pytest.mark.parametrize(
         ("path", "reserved"),
         [
-            (".policyctl-x", True), ("a/.policyctl-partial/b", True), (".policyctl", False),
-            ("lost+found/", True), ("lost+found/a", True), ("lost+found", False),
-            ("a/lost+found/", False), ("a/lost+found/b", False),
+            (".policyctl-x", True),
+            ("a/.policyctl-partial/b", True),
+            (".policyctl", False),
+            ("lost+found/", True),
+            ("lost+found/a", True),
+            ("lost+found", False),
+            ("a/lost+found/", False),
+            ("a/lost+found/b", False),
         ],
     )
     def test_names(self, path: str, reserved: bool) -> None:
@@ -79,8 +95,16 @@ class TestReserved:
 class TestBlocked:
     @pytest.mark.parametrize(
         ("path", "blocked"),
-        [("a/b/", True), ("a/b", True), ("a/b/c", True), ("a", True), ("a/", False), ("a/c", False),
-         ("ab", False), ("x/a/b", False)],
+        [
+            ("a/b/", True),
+            ("a/b", True),
+            ("a/b/c", True),
+            ("a", True),
+            ("a/", False),
+            ("a/c", False),
+            ("ab", False),
+            ("x/a/b", False),
+        ],
     )
     def test_places(self, path: str, blocked: bool) -> None:
         names = tuple(path.rstrip("/").encode().split(b"/"))
@@ -91,15 +115,32 @@ class TestDecisions:
     @pytest.mark.parametrize(
         ("path", "verdict"),
         [
-            ("x", L), ("a/", E), ("a", L), ("a/b/", T), ("a/b", T), ("a/b/c", T), ("a/b/no/", E), ("a/b/no/x", L), ("a/b/no/x/", L),
-            ("a/b/no/yes/", T), ("a/b/no/yes/x.swp", I), ("a/x.swp", I), ("a/b/.policyctl-1", R),
-            ("q1/", E), ("q1/z/", T), ("q1/y/", L), ("b/", L),
+            ("x", L),
+            ("a/", E),
+            ("a", L),
+            ("a/b/", T),
+            ("a/b", T),
+            ("a/b/c", T),
+            ("a/b/no/", E),
+            ("a/b/no/x", L),
+            ("a/b/no/x/", L),
+            ("a/b/no/yes/", T),
+            ("a/b/no/yes/x.swp", G),
+            ("a/x.swp", G),
+            ("a/b/.policyctl-1", R),
+            ("q1/", E),
+            ("q1/z/", T),
+            ("q1/y/", L),
+            ("b/", L),
         ],
     )
     def test_each(self, path: str, verdict: Verdict) -> None:
         selection = Selection(
             lines=(
-                line("a/b/no/yes"), line("a/b/no", taken=False), line("a/b"), line("q?/z"),
+                line("a/b/no/yes"),
+                line("a/b/no", taken=False),
+                line("a/b"),
+                line("q?/z"),
                 line("", taken=False),
             ),
             ignores=(ignore("*.swp"),),
@@ -112,7 +153,7 @@ class TestDecisions:
             lines=(line(""),), ignores=(ignore("a/"),), blocked=((b"a",), (b"c",))
         )
         assert selection.decide((b"a", b".policyctl-x"), directory=False) is R
-        assert selection.decide((b"a", b"x"), directory=False) is I
+        assert selection.decide((b"a", b"x"), directory=False) is G
         assert selection.decide((b"a",), directory=False) is B
         assert selection.decide((b"c", b"x"), directory=True) is B
         assert selection.decide((b"d",), directory=True) is T

@@ -30,13 +30,22 @@ def only(routes: dict[str, Any], **sections: Any) -> Diagnostic:
 
 class TestLines:
     def test_most_specific_first(self) -> None:
-        compilation, _ = compiled(manifest(routes={
-            "/srv/data": "mirror", "/srv/data/*": {"none": "x"}, "/srv/data/a": "mirror",
-            "data:a/b": {"none": "y"},
-        }))
+        compilation, _ = compiled(
+            manifest(
+                routes={
+                    "/srv/data": "mirror",
+                    "/srv/data/*": {"none": "x"},
+                    "/srv/data/a": "mirror",
+                    "data:a/b": {"none": "y"},
+                }
+            )
+        )
         (table,) = compilation.plan.tables
         assert [line.text for line in table.lines] == [
-            "data:a/b", "/srv/data/a", "/srv/data/*", "/srv/data",
+            "data:a/b",
+            "/srv/data/a",
+            "/srv/data/*",
+            "/srv/data",
         ]
         line = table.line_for((b"a", b"c"))
         assert line is not None
@@ -47,10 +56,12 @@ class TestLines:
         assert table.runner_up(()) is None
 
     def test_a_tree_at_the_root_of_the_machine(self) -> None:
-        compilation, _ = compiled(manifest(
-            sources={"all": {"kind": "tree", "path": "/"}},
-            routes={"/": "mirror", "/proc": {"none": "x"}, "/mnt": {"none": "the copies"}},
-        ))
+        compilation, _ = compiled(
+            manifest(
+                sources={"all": {"kind": "tree", "path": "/"}},
+                routes={"/": "mirror", "/proc": {"none": "x"}, "/mnt": {"none": "the copies"}},
+            )
+        )
         (table,) = compilation.plan.tables
         assert [str(line.pattern) for line in table.lines] == ["/mnt", "/proc", "/"]
 
@@ -66,11 +77,20 @@ class TestLines:
 
     @pytest.mark.parametrize(
         ("key", "name"),
-        [("srv/data", "data"), ("srv/data/x", "data"), ("srv/[d]ata/x", "data"), ("srv/dat?", None),
-         ("srv", None), ("opt/*", "root"), ("elsewhere", None)],
+        [
+            ("srv/data", "data"),
+            ("srv/data/x", "data"),
+            ("srv/[d]ata/x", "data"),
+            ("srv/dat?", None),
+            ("srv", None),
+            ("opt/*", "root"),
+            ("elsewhere", None),
+        ],
     )
     def test_the_tree_of_a_key(self, key: str, name: str | None) -> None:
-        policy = policy_of(manifest(sources=TREES, routes={"/srv/data": "mirror", "/opt": "mirror"}))
+        policy = policy_of(
+            manifest(sources=TREES, routes={"/srv/data": "mirror", "/opt": "mirror"})
+        )
         tree = tree_of(policy, parse_path_pattern(key.encode()))
         assert (tree[0].name if tree else None) == name
 
@@ -83,7 +103,8 @@ class TestFindings:
 
     def test_an_unknown_source(self) -> None:
         finding = next(
-            one for one in checked(manifest(routes={"/srv/data": "mirror", "dta:x": "mirror"})).findings
+            one
+            for one in checked(manifest(routes={"/srv/data": "mirror", "dta:x": "mirror"})).findings
         )
         assert (finding.code, finding.hint) == ("unknown-name", "did you mean 'data'?")
 
@@ -103,9 +124,13 @@ class TestFindings:
         assert finding.code == "route-twice"
 
     def test_two_that_fight_show_a_path(self) -> None:
-        finding = only({
-            "/srv/data": "mirror", "/srv/data/a*": "mirror", "/srv/data/*b": {"none": "x"},
-        })
+        finding = only(
+            {
+                "/srv/data": "mirror",
+                "/srv/data/a*": "mirror",
+                "/srv/data/*b": {"none": "x"},
+            }
+        )
         assert finding.code == "route-ambiguous"
         assert "'/srv/data/ab'" in finding.message
 
@@ -117,10 +142,13 @@ class TestFindings:
         ],
     )
     def test_what_a_mirror_cannot_take(self, source: dict[str, Any], code: str) -> None:
-        codes = [code for code, _ in found(
-            {"/srv/data": "mirror", "other:": "mirror"},
-            sources={"data": TREES["data"], "other": source},
-        )]
+        codes = [
+            code
+            for code, _ in found(
+                {"/srv/data": "mirror", "other:": "mirror"},
+                sources={"data": TREES["data"], "other": source},
+            )
+        ]
         assert code in codes
 
     def test_a_leg_that_takes_a_whole_source(self) -> None:
@@ -128,9 +156,12 @@ class TestFindings:
             "mirror": {"kind": "mirror", "to": "disk:/"},
             "whole": {"kind": "mirror", "from": "root", "to": "disk:/root"},
         }
-        codes = [code for code, _ in found(
-            {"/srv/data": "mirror", "/srv/data/x": "whole"}, sources=TREES, legs=legs
-        )]
+        codes = [
+            code
+            for code, _ in found(
+                {"/srv/data": "mirror", "/srv/data/x": "whole"}, sources=TREES, legs=legs
+            )
+        ]
         assert codes == ["route-to-fed-leg"]
 
     def test_a_stop_after_nobody(self) -> None:
@@ -143,8 +174,13 @@ class TestFindings:
             "mirror": {"kind": "mirror", "to": "disk:/"},
             "other": {"kind": "mirror", "to": "disk:/other"},
         }
-        assert found(
-            {"/srv/data": {"leg": "mirror", "stop": {"after": "other", "reason": "x"}},
-             "/srv/data/x": "other"},
-            legs={**legs, "mirror": {"kind": "mirror", "to": "disk:/mirror"}},
-        ) != []
+        assert (
+            found(
+                {
+                    "/srv/data": {"leg": "mirror", "stop": {"after": "other", "reason": "x"}},
+                    "/srv/data/x": "other",
+                },
+                legs={**legs, "mirror": {"kind": "mirror", "to": "disk:/mirror"}},
+            )
+            != []
+        )

@@ -21,7 +21,7 @@ from tests.strategies import REFERENCE, Manifest, manifest, policy_of
 HOUR, DAY = 3600, 86_400
 
 
-def mirrors(zone: str = "UTC", **legs: dict[str, Any]) -> Manifest:
+def mirrors(zone: str = "UTC", /, **legs: Any) -> Manifest:
     """Mirror legs, each of a tree of its own, all to one disk where they name no other."""
     return manifest(
         timezone=zone,
@@ -63,7 +63,7 @@ def times(runs: Runs, at: int = 40, zone: str = "UTC") -> tuple[str, str, str, s
 
 
 class TestByHand:
-    """ "The earliest start and the latest end (calendar, random delay, waits, one leg a disk, limit)"."""
+    """Each run's earliest start and latest end, from calendar, delay, waits and limits."""
 
     def test_alone(self) -> None:
         runs = runs_of(mirrors(a={"schedule": "02:00", "timeout": "3h"}), "a")

@@ -27,7 +27,7 @@ def shown(line: str, column: int, width: int = 1, hint: str = "") -> list[str]:
 
 
 class TestText:
-    """"`file:line:col: error CODE: message`, the source line with a caret, and a hint"."""
+    """ "`file:line:col: error CODE: message`, the source line with a caret, and a hint"."""
 
     def test_whole(self) -> None:
         assert shown("a: [bad, x]", 5, 3, "write good") == [

@@ -49,21 +49,56 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 class TestScalars:
-    """"YAML 1.2 scalars only (`02:00`, `on`, `0755` stay strings)"."""
+    """ "YAML 1.2 scalars only (`02:00`, `on`, `0755` stay strings)"."""
 
     @pytest.mark.parametrize(
         "text",
-        ["02:00", "22:30:00", "on", "off", "yes", "no", "Yes", "y", "0755", "0o755", "0x1f", "1_000",
-         "1e3", ".5", "1.", "+.inf", ".nan", "True", "NULL", "Null", "2027-01-01", "=", "85%", "+",
-         "123456789012345678901234567890", "١٢"],
+        [
+            "02:00",
+            "22:30:00",
+            "on",
+            "off",
+            "yes",
+            "no",
+            "Yes",
+            "y",
+            "0755",
+            "0o755",
+            "0x1f",
+            "1_000",
+            "1e3",
+            ".5",
+            "1.",
+            "+.inf",
+            ".nan",
+            "True",
+            "NULL",
+            "Null",
+            "2027-01-01",
+            "=",
+            "85%",
+            "+",
+            "123456789012345678901234567890",
+            "١٢",
+        ],
     )
     def test_text(self, text: str) -> None:
         assert value(f"a: {text}") == {"a": text}
 
     @pytest.mark.parametrize(
         ("text", "expected"),
-        [("1", 1), ("0", 0), ("-5", -5), ("+5", 5), ("1.5", 1.5), ("true", True), ("false", False),
-         ("null", None), ("~", None), ("", None)],
+        [
+            ("1", 1),
+            ("0", 0),
+            ("-5", -5),
+            ("+5", 5),
+            ("1.5", 1.5),
+            ("true", True),
+            ("false", False),
+            ("null", None),
+            ("~", None),
+            ("", None),
+        ],
     )
     def test_other(self, text: str, expected: object) -> None:
         found = value(f"a: {text}")["a"]
@@ -131,7 +166,9 @@ class TestRefusals:
     def test_too_deep(self) -> None:
         assert isinstance(value("[" * MAX_DEPTH + "]" * MAX_DEPTH), list)
         assert only("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)) == (
-            "yaml-depth", 1, MAX_DEPTH + 1
+            "yaml-depth",
+            1,
+            MAX_DEPTH + 1,
         )
 
     def test_too_large(self) -> None:
@@ -140,17 +177,20 @@ class TestRefusals:
     def test_all_duplicates_at_once(self) -> None:
         found = refused("a: 1\na: 2\na: 3\nb: {c: 1, c: 2}\n")
         assert [(one.code, one.origin.line) for one in found] == [
-            ("yaml-duplicate-key", 2), ("yaml-duplicate-key", 3), ("yaml-duplicate-key", 4),
+            ("yaml-duplicate-key", 2),
+            ("yaml-duplicate-key", 3),
+            ("yaml-duplicate-key", 4),
         ]
 
     def test_a_duplicate_before_a_syntax_error(self) -> None:
         assert {one.code for one in refused("a: 1\na: 2\nb: [\n")} == {
-            "yaml-duplicate-key", "yaml-syntax"
+            "yaml-duplicate-key",
+            "yaml-syntax",
         }
 
 
 class TestPositions:
-    """"`text[span]` re-parses to the value"."""
+    """ "`text[span]` re-parses to the value"."""
 
     TEXT = "top:\n  list: [one, 'two x', {k~/: v}]\n  é𝄞: \"quoted\"\n"
 

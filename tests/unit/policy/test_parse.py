@@ -24,14 +24,24 @@ POLICY = load(REFERENCE.read_bytes(), "reference.yaml")[1]
 
 
 class TestReference:
-    """"Every kind of source, leg, check and objective in it is parsed to a typed value"."""
+    """ "Every kind of source, leg, check and objective in it is parsed to a typed value"."""
 
     def test_kinds(self) -> None:
         assert {type(one) for one in POLICY.sources} == {
-            TreeSource, LvmThinSource, FilesSource, DeviceSource, ServerSource, SqliteSource,
+            TreeSource,
+            LvmThinSource,
+            FilesSource,
+            DeviceSource,
+            ServerSource,
+            SqliteSource,
         }
         assert {type(one) for one in POLICY.legs} == {
-            MirrorLeg, SnapshotLeg, VersionsLeg, SqliteLeg, FetchLeg, DumpLeg,
+            MirrorLeg,
+            SnapshotLeg,
+            VersionsLeg,
+            SqliteLeg,
+            FetchLeg,
+            DumpLeg,
         }
 
     def test_sorted_by_name(self) -> None:
@@ -71,7 +81,11 @@ class TestReference:
 
     def test_secrets_by_default(self) -> None:
         assert {one.name for one in POLICY.sources if one.secret} == {
-            "host", "firewall", "etcd", "vault", "vaultwarden",
+            "host",
+            "firewall",
+            "etcd",
+            "vault",
+            "vaultwarden",
         }
 
     def test_the_rest(self) -> None:
@@ -112,7 +126,12 @@ class TestDefaults:
             assert len(policy_of(manifest(legs={"mirror": leg})).legs[0].schedule) == count
 
     def test_lists_whose_order_means_nothing(self) -> None:
-        leg = {"kind": "mirror", "to": "disk:/", "preserve": ["perms", "times"], "after": ["b", "a"]}
+        leg = {
+            "kind": "mirror",
+            "to": "disk:/",
+            "preserve": ["perms", "times"],
+            "after": ["b", "a"],
+        }
         found = policy_of(manifest(legs={"mirror": leg})).legs[0]
         assert isinstance(found, MirrorLeg)
         assert found.preserve == (Attribute.TIMES, Attribute.PERMS)
@@ -127,7 +146,12 @@ def leg(**more: Any) -> dict[str, Any]:
     ("sections", "code", "pointer", "words"),
     [
         (leg(schedule="noon"), "bad-calendar", "/legs/mirror/schedule", "noon"),
-        (leg(schedule=["daily", "*-02-30"]), "bad-calendar", "/legs/mirror/schedule/1", "never comes"),
+        (
+            leg(schedule=["daily", "*-02-30"]),
+            "bad-calendar",
+            "/legs/mirror/schedule/1",
+            "never comes",
+        ),
         (leg(to="disk:x"), "bad-value", "/legs/mirror/to", "'disk:x'"),
         (leg(chmod="rwx"), "bad-value", "/legs/mirror/chmod", "chmod"),
         (leg(timeout="0s"), "bad-value", "/legs/mirror/timeout", "outside 1s to 100 years"),
@@ -135,19 +159,39 @@ def leg(**more: Any) -> dict[str, Any]:
         ({"timezone": "Europe/Nowhere"}, "bad-timezone", "/timezone", "Europe/Nowhere"),
         ({"timezone": "../../etc/passwd"}, "bad-timezone", "/timezone", "no time zone"),
         ({"timezone": "Europe"}, "bad-timezone", "/timezone", "no time zone"),
-        ({"routes": {"/srv/data": "mirror", "/srv/data/**": "mirror"}},
-         "bad-pattern", "/routes/~1srv~1data~1**", "`**`"),
-        ({"routes": {"/srv/data": "mirror", "data": "mirror"}}, "bad-pattern", "/routes/data",
-         "neither an absolute path"),
+        (
+            {"routes": {"/srv/data": "mirror", "/srv/data/**": "mirror"}},
+            "bad-pattern",
+            "/routes/~1srv~1data~1**",
+            "`**`",
+        ),
+        (
+            {"routes": {"/srv/data": "mirror", "data": "mirror"}},
+            "bad-pattern",
+            "/routes/data",
+            "neither an absolute path",
+        ),
         ({"ignore": {"a//b": "x"}}, "bad-pattern", "/ignore/a~1~1b", "empty component"),
         ({"ignore": {"/": "x"}}, "bad-pattern", "/ignore/~1", "names nothing"),
         ({"objectives": {"/a/..": {"copies": 1}}}, "bad-pattern", "/objectives/~1a~1..", "'..'"),
-        ({"sources": {"data": {"kind": "tree", "path": "/srv/data/"}}},
-         "bad-value", "/sources/data/path", "ends in a slash"),
-        ({"sources": {"disk": {"kind": "tree", "path": "/srv/data"}}}, "name-twice", "/sources/disk",
-         "already taken"),
-        ({"sources": {"v": {"kind": "lvm-thin", "vg": "a", "pool": "b", "volumes": "["}}},
-         "bad-pattern", "/sources/v/volumes", "never closed"),
+        (
+            {"sources": {"data": {"kind": "tree", "path": "/srv/data/"}}},
+            "bad-value",
+            "/sources/data/path",
+            "ends in a slash",
+        ),
+        (
+            {"sources": {"disk": {"kind": "tree", "path": "/srv/data"}}},
+            "name-twice",
+            "/sources/disk",
+            "already taken",
+        ),
+        (
+            {"sources": {"v": {"kind": "lvm-thin", "vg": "a", "pool": "b", "volumes": "["}}},
+            "bad-pattern",
+            "/sources/v/volumes",
+            "never closed",
+        ),
     ],
 )
 def test_bad_values_at_their_places(
@@ -161,19 +205,28 @@ def test_bad_values_at_their_places(
 
 def test_all_bad_values_at_once() -> None:
     content = manifest(
-        timezone="Mars", **leg(schedule="noon", chmod="x", timeout="0s"), ignore={"**": "x"},
+        timezone="Mars",
+        **leg(schedule="noon", chmod="x", timeout="0s"),
+        ignore={"**": "x"},
     )
     assert sorted(one.code for one in checked(content).findings) == [
-        "bad-calendar", "bad-pattern", "bad-timezone", "bad-value", "bad-value",
+        "bad-calendar",
+        "bad-pattern",
+        "bad-timezone",
+        "bad-value",
+        "bad-value",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "anchored", "directory", "pattern"),
     [
-        ("*.swp", False, False, "/*.swp"), ("@eaDir/", False, True, "/@eaDir"),
-        ("/temp/", True, True, "/temp"), ("/temp", True, False, "/temp"),
-        ("a/b", True, False, "/a/b"), ("a/b/", True, True, "/a/b"),
+        ("*.swp", False, False, "/*.swp"),
+        ("@eaDir/", False, True, "/@eaDir"),
+        ("/temp/", True, True, "/temp"),
+        ("/temp", True, False, "/temp"),
+        ("a/b", True, False, "/a/b"),
+        ("a/b/", True, True, "/a/b"),
     ],
 )
 def test_ignores(text: str, anchored: bool, directory: bool, pattern: str) -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from policy.patterns import (
     ANY,
     STAR,
-    PatternError,
     PathPattern,
+    PatternError,
     byte_set,
     lies_inside,
     literal_component,
@@ -37,7 +37,7 @@ def oracle(pattern: str, name: bytes) -> bool:
 class TestMatching:
     """ "`*` `?` `[…]` `[!…]` work on bytes, match a leading dot, are case-sensitive"."""
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(pattern_texts(longest=4))
     def test_as_fnmatch_does(self, text: str) -> None:
         component = parse_component(text.encode())
@@ -56,13 +56,13 @@ class TestMatching:
         assert not component.matches(name + b"x")
         assert component.example() == name
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(pattern_texts(longest=4))
     def test_the_example_matches(self, text: str) -> None:
         component = parse_component(text.encode())
         assert component.matches(component.example())
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(pattern_texts(longest=4))
     def test_as_written_it_reads_back(self, text: str) -> None:
         component = parse_component(text.encode())
@@ -156,7 +156,7 @@ def test_what_is_no_path_is_said_in_words(text: bytes, words: str) -> None:
 class TestMeeting:
     """ "an error that shows a path both match"."""
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(pattern_texts(longest=3), pattern_texts(longest=3))
     def test_against_all_short_names(self, one: str, other: str) -> None:
         a, b = parse_component(one.encode()), parse_component(other.encode())
@@ -169,7 +169,7 @@ class TestMeeting:
             assert len(found) == len(common[0])
             assert found not in {b"", b".", b".."}
 
-    @settings(max_examples=max(60, settings.default.max_examples))
+    @settings(max_examples=max(60, settings().max_examples))
     @given(pattern_texts(longest=3), pattern_texts(longest=3))
     def test_inside_against_all_short_names(self, one: str, other: str) -> None:
         a, b = parse_component(one.encode()), parse_component(other.encode())

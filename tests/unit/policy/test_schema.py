@@ -23,7 +23,7 @@ def properties(node: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]
     """Every property that the schema describes, with where it stands."""
     if isinstance(node, dict):
         for name, one in node.get("properties", {}).items():
-            if isinstance(one, dict) and one is not True:
+            if isinstance(one, dict):
                 yield f"{where}/{name}", one
         for key, inner in node.items():
             if key not in {"examples", "enum", "const", "default"}:
@@ -45,7 +45,7 @@ def target(one: dict[str, Any]) -> dict[str, Any]:
 
 
 class TestSchema:
-    """"JSON Schema (closed; every property described and with an example)"."""
+    """ "JSON Schema (closed; every property described and with an example)"."""
 
     def test_it_is_a_schema(self) -> None:
         jsonschema.Draft202012Validator.check_schema(SCHEMA)
@@ -114,14 +114,26 @@ class TestSentences:
         ("change", "code", "words", "hint"),
         [
             ({"rotes": {}}, "unknown-key", "'rotes' is not known here", "did you mean 'routes'?"),
-            ({"legs": {"mirror": {"kind": "miror", "to": "disk:/"}}},
-             "bad-value", "'miror' is none of: mirror", "did you mean 'mirror'?"),
-            ({"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "timout": "1h"}}},
-             "unknown-key", "'timout'", "did you mean 'timeout'?"),
+            (
+                {"legs": {"mirror": {"kind": "miror", "to": "disk:/"}}},
+                "bad-value",
+                "'miror' is none of: mirror",
+                "did you mean 'mirror'?",
+            ),
+            (
+                {"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "timout": "1h"}}},
+                "unknown-key",
+                "'timout'",
+                "did you mean 'timeout'?",
+            ),
             ({"legs": {"mirror": {"kind": "mirror"}}}, "missing-key", "'to' is missing here", ""),
             ({"sources": {"data": {"kind": "tree"}}}, "missing-key", "'path' is missing here", ""),
-            ({"sources": {"Data_": {"kind": "tree", "path": "/srv/data"}}},
-             "bad-value", "'Data_' is no name", ""),
+            (
+                {"sources": {"Data_": {"kind": "tree", "path": "/srv/data"}}},
+                "bad-value",
+                "'Data_' is no name",
+                "",
+            ),
             ({"version": 2}, "bad-value", "2 must be 1", ""),
             ({"version": "1"}, "bad-value", "must be 1", ""),
             ({"host": 12}, "bad-type", "12 must be host name", "put it in quotes"),
@@ -129,16 +141,37 @@ class TestSentences:
             ({"destinations": {}}, "bad-value", "must not be empty", ""),
             ({"destinations": []}, "bad-type", "must be a mapping", ""),
             ({"routes": {"/srv/data": []}}, "bad-value", "is no route", ""),
-            ({"routes": {"/srv/data": {"leg": "mirror", "becuase": "x"}}},
-             "unknown-key", "'becuase'", "did you mean 'because'?"),
-            ({"routes": {"/srv/data": {"nne": "x"}}}, "unknown-key", "'nne'", "did you mean 'none'?"),
+            (
+                {"routes": {"/srv/data": {"leg": "mirror", "becuase": "x"}}},
+                "unknown-key",
+                "'becuase'",
+                "did you mean 'because'?",
+            ),
+            (
+                {"routes": {"/srv/data": {"nne": "x"}}},
+                "unknown-key",
+                "'nne'",
+                "did you mean 'none'?",
+            ),
             ({"ignore": {"x": {"only": ["data"]}}}, "missing-key", "'reason' is missing here", ""),
-            ({"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "timeout": {"ful": "1h"}}}},
-             "unknown-key", "'ful'", "did you mean 'full'?"),
-            ({"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "max_delete": "many"}}},
-             "bad-value", "'many'", ""),
-            ({"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "after": "x"}}},
-             "bad-type", "'x' must be a list", ""),
+            (
+                {"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "timeout": {"ful": "1h"}}}},
+                "unknown-key",
+                "'ful'",
+                "did you mean 'full'?",
+            ),
+            (
+                {"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "max_delete": "many"}}},
+                "bad-value",
+                "'many'",
+                "",
+            ),
+            (
+                {"legs": {"mirror": {"kind": "mirror", "to": "disk:/", "after": "x"}}},
+                "bad-type",
+                "'x' must be a list",
+                "",
+            ),
         ],
     )
     def test_each(self, change: dict[str, Any], code: str, words: str, hint: str) -> None:
@@ -149,16 +182,34 @@ class TestSentences:
 
     def test_no_validator_jargon(self) -> None:
         content = manifest(
-            version="x", host=1.5, timezone=[], destinations={"a": {"path": 3, "media": None}},
-            sources={"s": []}, legs={"l": {"kind": []}}, routes={"/x": 5, "y": {"leg": 1}},
-            ignore={"a": 1}, objectives={"default": {"rpo": 5, "copies": "x"}}, checks=[],
+            version="x",
+            host=1.5,
+            timezone=[],
+            destinations={"a": {"path": 3, "media": None}},
+            sources={"s": []},
+            legs={"l": {"kind": []}},
+            routes={"/x": 5, "y": {"leg": 1}},
+            ignore={"a": 1},
+            objectives={"default": {"rpo": 5, "copies": "x"}},
+            checks=[],
             monitoring={"pushgateway": "ftp:", "receivers": {"x": "y"}},
         )
         findings = checked(content).findings
         assert len(findings) > 12
         for one in findings:
-            for jargon in ("schema", "instance", "under any", "valid under", "$ref", "regex", "oneOf",
-                           "does not match", "is not of type", "Additional properties", "enum"):
+            for jargon in (
+                "schema",
+                "instance",
+                "under any",
+                "valid under",
+                "$ref",
+                "regex",
+                "oneOf",
+                "does not match",
+                "is not of type",
+                "Additional properties",
+                "enum",
+            ):
                 assert jargon not in one.message + one.hint, one
 
     def test_all_at_once_each_once(self) -> None:

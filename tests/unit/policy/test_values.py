@@ -26,7 +26,7 @@ from policy.values import (
 
 
 class TestDurations:
-    """"Durations `90s 15m 26h 7d 4w`"."""
+    """ "Durations `90s 15m 26h 7d 4w`"."""
 
     @pytest.mark.parametrize(
         ("text", "seconds"),
@@ -36,7 +36,8 @@ class TestDurations:
         assert parse_duration(text) == Duration(seconds)
 
     @pytest.mark.parametrize(
-        "text", ["", "0s", "1", "s", "-1h", "1.5h", "1 h", "1h30m", "1M", "１h", "1h\n", "999999999999w"]
+        "text",
+        ["", "0s", "1", "s", "-1h", "1.5h", "1 h", "1h30m", "1M", "１h", "1h\n", "999999999999w"],
     )
     def test_none(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"duration"):
@@ -48,7 +49,7 @@ class TestDurations:
 
 
 class TestSizes:
-    """"Sizes `500G 1.5T` (IEC)"."""
+    """ "Sizes `500G 1.5T` (IEC)"."""
 
     @pytest.mark.parametrize(
         ("text", "size"),
@@ -57,7 +58,9 @@ class TestSizes:
     def test_units(self, text: str, size: int) -> None:
         assert parse_size(text) == ByteSize(size)
 
-    @pytest.mark.parametrize("text", ["", "0", "0.1", "G", "-1G", "1GB", "1g", "1,5T", "1.G", "1G\n"])
+    @pytest.mark.parametrize(
+        "text", ["", "0", "0.1", "G", "-1G", "1GB", "1g", "1,5T", "1.G", "1G\n"]
+    )
     def test_none(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"size"):
             parse_size(text)
@@ -68,7 +71,7 @@ class TestSizes:
 
 
 class TestPercentages:
-    """"Percentages `85%`"."""
+    """ "Percentages `85%`"."""
 
     @pytest.mark.parametrize(
         ("text", "millis"), [("85%", 85_000), ("0%", 0), ("100%", 100_000), ("2.5%", 2500)]
@@ -95,8 +98,20 @@ class TestPaths:
         assert parse_absolute_path("/a/b").text == b"/a/b"
 
     @pytest.mark.parametrize(
-        "text", ["", "a", "a/b", "//", "/a/", "/a//b", "/./a", "/a/..", "/a\0", "/" + "a" * 256,
-                 "/a" * 2048]
+        "text",
+        [
+            "",
+            "a",
+            "a/b",
+            "//",
+            "/a/",
+            "/a//b",
+            "/./a",
+            "/a/..",
+            "/a\0",
+            "/" + "a" * 256,
+            "/a" * 2048,
+        ],
     )
     def test_none(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"."):
@@ -145,8 +160,17 @@ class TestItemKeys:
 
 class TestChmod:
     @pytest.mark.parametrize(
-        "text", ["D700,F600", "Du=rwx,Dgo=rx,Fu=rw,Fog=r", "go-rwx", "a+rX", "u=rwX,go=", "0644", "F640",
-                 "ug+w,o-r"]
+        "text",
+        [
+            "D700,F600",
+            "Du=rwx,Dgo=rx,Fu=rw,Fog=r",
+            "go-rwx",
+            "a+rX",
+            "u=rwX,go=",
+            "0644",
+            "F640",
+            "ug+w,o-r",
+        ],
     )
     @pytest.mark.tool("rsync")
     def test_modes_as_rsync_sets_them(self, text: str, tmp_path: Path) -> None:
@@ -167,8 +191,14 @@ class TestChmod:
 
     @pytest.mark.parametrize(
         ("text", "widens", "tightens"),
-        [("D700,F600", False, True), ("F644", True, False), ("go-rwx", False, True),
-         ("u+w", False, False), ("D755,F600", True, False), ("Fgo-rwx", False, False)],
+        [
+            ("D700,F600", False, True),
+            ("F644", True, False),
+            ("go-rwx", False, True),
+            ("u+w", False, False),
+            ("D755,F600", True, False),
+            ("Fgo-rwx", False, False),
+        ],
     )
     def test_what_it_does_to_others(self, text: str, widens: bool, tightens: bool) -> None:
         chmod = parse_chmod(text)
