@@ -16,7 +16,7 @@ from engine.feeds import Draft, build_feeds
 from engine.filters import FilterError, check_writable
 from engine.ignores import check_ignores
 from engine.objectives import check_objectives
-from engine.ownership import check_ownership
+from engine.ownership import check_ownership, writes_into
 from engine.plan import LegPlan, Plan, RoutingTable
 from engine.references import check_references
 from engine.secrets import check_secrets
@@ -67,6 +67,7 @@ def compile_with(policy: Policy, findings: Findings) -> Compilation | None:
     timeline = Timeline(policy)
     chains = Chains(policy, tables, drafts, timeline)
     check_timing(policy, drafts, timeline, findings)
+    _check_stops(tables, chains, findings)
     check_secrets(policy, tables, chains, findings)
     check_objectives(policy, tables, chains, findings)
     plan = _plan(policy, tables, drafts, timeline)
@@ -124,6 +125,10 @@ def _check_chain_circle(policy: Policy, drafts: tuple[Draft, ...], findings: Fin
     edges: dict[str, list[str]] = {}
     for producer, consumer in product_edges(policy, drafts):
         edges.setdefault(producer, []).append(consumer)
+    for writer in drafts:
+        for reader in drafts:
+            if writer.leg.name != reader.leg.name and writes_into(writer, reader, policy):
+                edges.setdefault(writer.leg.name, []).append(reader.leg.name)
     circle = find_circle(edges)
     leg = policy.leg(circle[0]) if circle else None
     if leg is not None:
@@ -133,6 +138,23 @@ def _check_chain_circle(policy: Policy, drafts: tuple[Draft, ...], findings: Fin
             leg.at("from"),
             hint="copies of copies would grow for ever; take one of these hops out",
         )
+
+
+def _check_stops(tables: tuple[RoutingTable, ...], chains: Chains, findings: Findings) -> None:
+    """Law 4: a stop after a leg that never carries the path stops nothing."""
+    for table in tables:
+        for line in table.lines:
+            if line.stop is None:
+                continue
+            names = tuple(component.example() for component in line.pattern.components)
+            legs = [copy.leg for copy in chains.of_line(table.source, names, line)]
+            if line.stop.after not in legs:
+                findings.warning(
+                    "stop-never-reached",
+                    f"{line.text!r} never rides {line.stop.after!r}, so nothing stops after it",
+                    line.origin,
+                    hint=f"it rides {', '.join(legs) or 'no leg'}",
+                )
 
 
 def _check_attributes(policy: Policy, findings: Findings) -> None:

@@ -73,7 +73,7 @@ def explain(
         return _nowhere(path, f"no source of this policy holds it{_copy_note(policy, path)}")
     table = compilation.plan.table(subject.source.name)
     if table is None:
-        return _taken_whole(compilation, subject, path, directory=directory)
+        return _taken_whole(policy, compilation, subject, path, directory=directory)
     line = table.line_for(subject.names)
     if line is None:
         return _nowhere(path, "no route covers it")
@@ -131,16 +131,7 @@ def _refused(
         return _nowhere(path, "the name is kept for the engine or the file system itself")
     rule = _ignoring(policy, subject, directory=directory)
     if rule is not None:
-        return Explanation(
-            path=path,
-            leg=None,
-            reason=f"ignored by {rule.text!r}: {rule.reason}",
-            decided_by=rule.origin,
-            line=rule.text,
-            runner_up=line,
-            copies=(),
-            source=subject.source.name,
-        )
+        return _ignored(path, rule, subject, line)
     feed = _feed(compilation, line.leg, subject.source.name)
     selection = feed.selection if feed else None
     if selection and selection.decide(subject.names, directory=directory) is Verdict.BLOCKED:
@@ -188,8 +179,28 @@ def _feed(compilation: Compilation, leg: str | None, source: str) -> Feed | None
     return next((feed for feed in plan.feeds if feed.reads == source), None) if plan else None
 
 
+def _ignored(
+    path: bytes, rule: IgnoreRule, subject: Subject, line: RouteLine | None
+) -> Explanation:
+    return Explanation(
+        path=path,
+        leg=None,
+        reason=f"ignored by {rule.text!r}: {rule.reason}",
+        decided_by=rule.origin,
+        line=rule.text,
+        runner_up=line,
+        copies=(),
+        source=subject.source.name,
+    )
+
+
 def _taken_whole(
-    compilation: Compilation, subject: Subject, path: bytes, *, directory: bool
+    policy: Policy,
+    compilation: Compilation,
+    subject: Subject,
+    path: bytes,
+    *,
+    directory: bool,
 ) -> Explanation:
     """A source that one or more legs take as a whole by `from`."""
     plans = [
@@ -199,6 +210,9 @@ def _taken_whole(
         and _holds(one.feeds, subject, directory=directory)
         and _fetches(one.leg, subject)
     ]
+    rule = _ignoring(policy, subject, directory=directory) if subject.names else None
+    if not plans and rule is not None:
+        return _ignored(path, rule, subject, None)
     if not plans:
         return _nowhere(path, f"no leg takes it from {subject.source.name!r}")
     copies = tuple(

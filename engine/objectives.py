@@ -19,7 +19,7 @@ from policy.model import Policy
 from policy.patterns import PathPattern, literal_component
 from policy.routes import Objective
 from policy.sources import Source
-from policy.values import Duration
+from policy.values import Duration, display
 
 _FIELDS = ("copies", "media", "offsite", "rpo", "history", "beyond_host")
 _SMALLER_IS_STRONGER = {"rpo"}
@@ -162,7 +162,25 @@ class _Chooser:
                 continue
             self._check_weaker(objective, findings)
             source, pattern = found
-            self.tries.setdefault(source.name, RouteTrie()).add(pattern, (pattern, objective))
+            trie = self.tries.setdefault(source.name, RouteTrie())
+            first = trie.add(pattern, (pattern, objective))
+            if first is not None:
+                findings.error(
+                    "objective-twice",
+                    f"{objective.text!r} names the same as {first[1].text!r}",
+                    objective.origin,
+                    hint="keep one of the two",
+                )
+        for trie in self.tries.values():
+            for conflict in trie.conflicts():
+                one, other = conflict.first[1], conflict.second[1]
+                findings.error(
+                    "objective-ambiguous",
+                    f"{one.text!r} and {other.text!r} both match {display(conflict.path)!r}, and "
+                    "neither is the more specific",
+                    one.origin,
+                    hint="make one of them lie wholly inside the other",
+                )
 
     def for_region(self, region: Region) -> Objective:
         trie = self.tries.get(region.source.name)
@@ -218,6 +236,8 @@ def _shortfall(region: Region, wanted: Objective) -> tuple[str, str] | None:
                 "objective-rpo" if late else code,
                 _say(what, count(fresh), least, real, wanted),
             )
+    if wanted.rpo is not None and not fresh:
+        return "objective-rpo", _say("copies", 0, 1, real, wanted)
     back = max((copy.history for copy in real), default=0)
     if wanted.history is not None and back < wanted.history.seconds:
         return "objective-history", (
@@ -267,8 +287,7 @@ def _ages(copies: list[Copy]) -> dict[str, str]:
         known = best.get(copy.place)
         best[copy.place] = age if known is None else min(known, age or known)
     return {
-        place: "no promise" if age is None else f"up to {hours(age)}"
-        for place, age in best.items()
+        place: "no promise" if age is None else f"up to {hours(age)}" for place, age in best.items()
     }
 
 

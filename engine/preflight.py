@@ -67,6 +67,10 @@ class SourceSeen:
     previous_entries: int | None = None
     previous_file_system: str | None = None
     previous_mounts: tuple[bytes, ...] = ()
+    identity_needed: bool = False
+    """Whether it is a destination: the disk must be the one recorded at apply."""
+    recorded: str | None = None
+    found: str | None = None
     strangers: tuple[tuple[bytes, ...], ...] = ()
     """Paths in a destination that is read, which none of the legs that write there owns."""
     owned: frozenset[bytes] = frozenset()
@@ -189,8 +193,10 @@ def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
 def _source(feed: str, source: SourceSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
     what = f"source {display(source.path)}"
     if source.presence is not Presence.DIRECTORY:
-        yield _refuse(feed, what, f"there is {source.presence.value}")
+        yield _refuse(feed, what, f"there is {source.presence.value} (is it mounted?)")
         return
+    if source.identity_needed:
+        yield _identity(feed, what, source.recorded, source.found)
     if not source.entries:
         yield _refuse(feed, what, "nothing that this leg takes is in it: is it mounted?")
         return
@@ -244,7 +250,10 @@ def _filter(seen: FeedSeen) -> Iterator[Finding]:
         case FilterState.MISSING:
             yield _refuse(seen.feed, what, "it is missing: run `policyctl apply`")
         case FilterState.CHANGED:
-            found = "the filter file was changed by hand: run `policyctl apply`"
+            found = (
+                "the filter file was changed by hand: `policyctl plan` shows how, `policyctl apply "
+                f"--overwrite {display(seen.filter_path)}` puts it right"
+            )
             yield _refuse(seen.feed, what, found)
 
 
@@ -261,23 +270,27 @@ def _target(feed: str, seen: TargetSeen) -> Iterator[Finding]:
     elif seen.root is not Presence.DIRECTORY:
         yield _refuse(feed, what, f"at {display(seen.target.root)} there is {seen.root.value}")
         return
-    yield _identity(feed, what, seen)
+    if seen.identity_needed:
+        yield _identity(feed, what, seen.recorded, seen.found)
+    else:
+        yield _note(feed, f"{what}: identity", "none is recorded for this kind of place")
     yield _room(feed, what, seen)
     if seen.target.ssh is not None:
         yield _remote_rsync(feed, what, seen)
 
 
-def _identity(feed: str, what: str, seen: TargetSeen) -> Finding:
+def _identity(feed: str, what: str, recorded: str | None, found: str | None) -> Finding:
     what += ": identity"
-    if not seen.identity_needed:
-        return _note(feed, what, "none is recorded for this kind of place")
-    if seen.recorded is None:
-        found = "none was recorded: run `policyctl apply` while the right file system is mounted"
-        return _refuse(feed, what, found)
-    if seen.found != seen.recorded:
-        found = f"{seen.found or 'none'}, and {seen.recorded} was recorded: is it mounted?"
-        return _refuse(feed, what, found)
-    return _fine(feed, what, seen.recorded)
+    if recorded is None:
+        hint = "none was recorded: run `policyctl apply` while the right file system is mounted"
+        return _refuse(feed, what, hint)
+    if found != recorded:
+        hint = (
+            f"{found or 'none'}, and {recorded} was recorded: is it mounted? If the disk was "
+            "replaced on purpose: `policyctl apply --new-disk` with the destination's name"
+        )
+        return _refuse(feed, what, hint)
+    return _fine(feed, what, recorded)
 
 
 def _room(feed: str, what: str, seen: TargetSeen) -> Finding:

@@ -67,6 +67,8 @@ def _check_takes(leg: Leg, policy: Policy, findings: Findings) -> None:
         known = [*_names(policy.sources), *_names(policy.legs)]
         known += [one.name for one in policy.destinations]
         _unknown(leg.takes, "source, leg or destination", known, origin, findings)
+    elif leg.takes == leg.name:
+        findings.error("from-wrong-kind", f"{leg.name!r} cannot take its own product", origin)
     elif not _can_take(leg, taken):
         findings.error(
             "from-wrong-kind",
@@ -115,6 +117,14 @@ def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
     elif source is not None and not isinstance(source, TreeSource):
         findings.error(
             "to-wrong-kind", f"nothing can be written into the source {name!r}", leg.at("to")
+        )
+    elif source is not None and isinstance(leg, MirrorLeg):
+        findings.error(
+            "to-wrong-kind",
+            f"a mirror into the live data of {name!r} would delete there what its own source "
+            "does not have",
+            leg.at("to"),
+            hint="a mirror writes to a destination; dumps and fetches may land inside a tree",
         )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from engine.chains import Chains, Copy
 from engine.plan import RoutingTable
 from policy.diagnostics import Findings
-from policy.legs import MirrorLeg
+from policy.legs import DumpLeg, FetchLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.model import Policy
 from policy.parts import Attribute
+
+WritingLeg = MirrorLeg | VersionsLeg | SqliteLeg | FetchLeg | DumpLeg
 
 
 def check_secrets(
@@ -20,7 +22,7 @@ def check_secrets(
     for source, copy in _secret_copies(policy, tables, chains):
         carried.setdefault(copy.leg, set()).add(source)
     for leg in policy.legs:
-        if isinstance(leg, MirrorLeg) and leg.name in carried:
+        if leg.name in carried and not isinstance(leg, SnapshotLeg):
             _check_leg(leg, sorted(carried[leg.name]), policy, findings)
 
 
@@ -41,23 +43,26 @@ def _secret_copies(
                     yield from ((source.name, copy) for copy in copies)
 
 
-def _check_leg(leg: MirrorLeg, sources: list[str], policy: Policy, findings: Findings) -> None:
+def _check_leg(leg: WritingLeg, sources: list[str], policy: Policy, findings: Findings) -> None:
     names = ", ".join(sources)
-    if leg.chmod is not None and leg.chmod.widens:
+    chmod = leg.chmod if isinstance(leg, MirrorLeg) else None
+    if chmod is not None and chmod.widens:
         findings.error(
             "secret-widened",
             f"{leg.name!r} makes files of {names} readable for others: a key of mode 0600 "
-            f"arrives as {leg.chmod.apply(0o600, directory=False):04o}",
+            f"arrives as {chmod.apply(0o600, directory=False):04o}",
             leg.at("chmod"),
             hint="D700,F600 keeps them closed",
         )
         return
     destination = policy.destination(leg.to.name)
-    closed = leg.chmod is not None and leg.chmod.tightens
+    closed = chmod is not None and chmod.tightens
     if destination and Attribute.PERMS in destination.cannot_keep and not closed:
         findings.error(
             "secret-unkept",
             f"{destination.name!r} cannot keep modes, and {leg.name!r} carries {names} there",
             leg.at("to"),
-            hint="add chmod: D700,F600",
+            hint="add chmod: D700,F600"
+            if isinstance(leg, MirrorLeg)
+            else "choose a destination that keeps modes",
         )

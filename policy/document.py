@@ -253,11 +253,12 @@ class _Builder:
                 "yaml-alias",
                 "anchors and aliases are not part of the manifest language",
                 origin,
-                hint="write the value out; every line then says what it means",
+                hint="write the value out; text that begins with `*` or `&`: put it in quotes",
             )
         tag = getattr(event, "tag", None)
         if tag and tag != "!":
-            raise _invalid("yaml-tag", f"the tag {tag!r} is not allowed", origin)
+            hint = "text that begins with `!`: put it in quotes"
+            raise _invalid("yaml-tag", f"the tag {tag!r} is not allowed", origin, hint=hint)
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise _invalid("yaml-too-large", f"more than {MAX_NODES:,} values", origin)
@@ -322,14 +323,11 @@ class _Builder:
         problem = error.problem or str(error)
         if error.context:
             problem = f"{problem} ({error.context})"
-        hint = ""
         lines = split_lines(text)
         if line > len(lines):
             # libyaml lets the end stand in a line of its own, which the file need not have.
             line, column = len(lines), len(lines[-1]) + 1
-        # libyaml does not say which character it is that cannot start a token.
-        if lines[line - 1][column - 1 : column] == "\t":
-            hint = "YAML indents with spaces, never with tabs"
+        hint = _syntax_hint(problem, lines[line - 1], column)
         self.findings.error(
             "yaml-syntax", problem, Origin(file=self.file, line=line, column=column), hint=hint
         )
@@ -346,6 +344,23 @@ class _Builder:
             Origin(file=self.file, line=line, column=column),
             hint='write it as an escape inside double quotes, such as "\\x07"',
         )
+
+
+def _syntax_hint(problem: str, line: str, column: int) -> str:
+    """What to type, for the usual mistakes: text that YAML takes for something else."""
+    # libyaml does not say which character it is that cannot start a token.
+    character = line[column - 1 : column]
+    if character == "\t":
+        return "YAML indents with spaces, never with tabs"
+    if "alias" in problem or "anchor" in problem:
+        return "text that begins with `*` or `&`: put it in quotes"
+    if "cannot start any token" in problem:
+        return f"text that begins with this character ({character}): put it in quotes"
+    if "mapping values are not allowed" in problem:
+        return "text that holds `: `: put it in quotes; otherwise look at the indentation"
+    if "did not find expected" in problem and "{" in line:
+        return "text that holds `{`: put it in quotes"
+    return ""
 
 
 def _character_position(text: str, reported: int, code: int) -> int:

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = Duration(3600)
 DEFAULT_HOOK_LIMIT = Duration(60)
+CALENDAR_HINT = "such as `daily`, `02:00`, `Sun 05:00`, `*-*-01 03:00`; this is not cron"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Fields:
         try:
             return parser(node.text)
         except CalendarError as error:
-            self.findings.error("bad-calendar", str(error), node.origin)
+            self.findings.error("bad-calendar", str(error), node.origin, hint=CALENDAR_HINT)
         except ValueError as error:
             self.findings.error("bad-value", str(error), node.origin)
         return None

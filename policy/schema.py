@@ -16,9 +16,11 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 
 from policy.diagnostics import Findings, Origin
-from policy.document import Document, Mapping, find, plain
+from policy.document import Document, Mapping, Node, find, plain
 
 _SHOWN = 60
+DISCRIMINATOR = "kind"
+"""The key that says which other keys a part has."""
 
 
 @cache
@@ -95,9 +97,35 @@ def _report(document: Document, error: ValidationError, findings: Findings) -> N
         for key in _wanted(error):
             if key not in _instance_keys(error):
                 findings.error("missing-key", f"{key!r} is missing here", origin)
+                _report_misspelt(key, error, node, findings)
         return
     code, message, hint = _sentence(error)
     findings.error(code, message, origin, hint=hint)
+
+
+def _report_misspelt(key: str, error: ValidationError, node: Node, findings: Findings) -> None:
+    """Without its kind nothing is known of a part's other keys; one of them may be meant for it."""
+    if key != DISCRIMINATOR or not isinstance(node, Mapping):
+        return
+    strange = [one for one in _instance_keys(error) if one not in _every_key()]
+    for near in difflib.get_close_matches(key, strange, n=1, cutoff=0.6):
+        message, hint = f"{near!r} is not known here", f"did you mean {key!r}?"
+        findings.error("unknown-key", message, node.keys.get(near, node.origin), hint=hint)
+
+
+@cache
+def _every_key() -> frozenset[str]:
+    """Each key that some part of a manifest may have."""
+    found: set[str] = set()
+    pending: list[Any] = [json.loads(schema_text())]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            found.update(one.get("properties", {}))
+            pending.extend(one.values())
+        elif isinstance(one, list):
+            pending.extend(one)
+    return frozenset(found)
 
 
 def _origin(document: Document, path: list[str | int], error: ValidationError) -> Origin:
@@ -167,16 +195,28 @@ def _sentence(error: ValidationError) -> tuple[str, str, str]:
         case "enum":
             return "bad-value", f"{value} is none of: {', '.join(known)}", _near(error, known)
         case "type":
-            wanted = _TYPES.get(known[0], known[0])
-            return "bad-type", f"{value} must be {title or wanted}", _type_hint(error)
+            return "bad-type", _type_sentence(error, value, title), _type_hint(error)
         case _:
             return "bad-value", _misfit_sentence(error, value, title), about
+
+
+def _type_sentence(error: ValidationError, value: str, title: str) -> str:
+    kind = _wanted(error)[0]
+    wanted = _TYPES.get(kind, kind)
+    if not error.absolute_path:
+        return f"the manifest must be {wanted}"
+    # A title names what a mapping is for, and not how to write one.
+    wanted = wanted if kind in {"object", "array"} else title or wanted
+    if error.instance is None:
+        return f"there is no value here: it must be {wanted}"
+    return f"{value} must be {wanted}"
 
 
 def _misfit_sentence(error: ValidationError, value: str, title: str) -> str:
     match error.validator:
         case "const":
-            return f"{value} must be {_show(error.validator_value)}"
+            key = error.absolute_path[-1] if error.absolute_path else "this"
+            return f"{key} must be {_show(error.validator_value)}, not {value}"
         case "pattern" | "oneOf":
             return f"{value} is no {title or 'value that fits'}"
         case "minProperties" | "minItems" | "minLength":

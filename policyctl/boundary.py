@@ -6,63 +6,123 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+from click.exceptions import NoArgsIsHelpError
+
 from policyctl.exit_codes import ExitCode
-from policyctl.views.console import tell
+from policyctl.views.console import (
+    OutputFailed,
+    drop_output,
+    finish_output,
+    result_json,
+    tell,
+)
 
 if TYPE_CHECKING:
-    from policy.diagnostics import PolicyInvalid
+    from policy.diagnostics import Diagnostic, PolicyInvalid
 
 
-def guarded(run: Callable[[], None]) -> int:
-    """Run the program and give its exit code; only what nobody foresaw shows a traceback."""
+def guarded(run: Callable[[], object], *, json: bool = False) -> int:
+    """Run the program and give its exit code; only what nobody foresaw shows a traceback.
+
+    With `json` a failure is told on stdout as well, as a document of its own.
+    """
     for stream in (sys.stdout, sys.stderr):
         # A name that is no text, or a terminal that lacks a character: escaped, never a failure.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code = _run(run)
+    code = _run(run, json=json)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads has read enough; Python would complain once more on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        finish_output()
+    except OutputFailed as error:
+        tell(f"policyctl: {error}")
+        return ExitCode.FAILED
     return code
 
 
-def _run(run: Callable[[], None]) -> int:
+def _run(run: Callable[[], object], *, json: bool) -> int:
     try:
-        run()
+        code = run()
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except KeyboardInterrupt:
+        return _left(leaving)
+    except (KeyboardInterrupt, click.Abort):
         tell("policyctl: interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
+        drop_output()
         return ExitCode.OK
     except Exception as error:  # the one boundary
-        return _explain(error)
-    return ExitCode.OK
+        return _explain(error, json=json)
+    return code if isinstance(code, int) else ExitCode.OK
 
 
-def _explain(error: Exception) -> int:
+def _left(leaving: SystemExit) -> int:
+    """The code of a `sys.exit`; a reader that went away is no failure, whatever click calls it."""
+    if isinstance(leaving.__context__, BrokenPipeError):
+        drop_output()
+        return ExitCode.OK
+    return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+
+
+def _explain(error: Exception, *, json: bool) -> int:
     from engine.system.manifest import ManifestNotFound
     from policy.diagnostics import PolicyInvalid
 
+    if isinstance(error, click.ClickException):
+        if not isinstance(error, NoArgsIsHelpError):
+            _tell_json(error.format_message(), (), json=json)
+        with suppress(OSError):
+            error.show()
+        return error.exit_code
     if isinstance(error, PolicyInvalid):
-        _tell_invalid(error)
+        _tell_invalid(error, json=json)
         return ExitCode.INVALID_POLICY
-    if isinstance(error, ManifestNotFound):
-        tell(f"policyctl: {error}")
-        return ExitCode.USAGE
-    if isinstance(error, (Refused, *_expected())):
-        tell(f"policyctl: {error}")
-        return ExitCode.FAILED
-    traceback.print_exception(error)
+    if isinstance(error, (ManifestNotFound, Refused, OSError, *_expected())):
+        sentence = _sentence(error)
+        if sentence is not None:
+            _tell_json(sentence, (), json=json)
+            tell(f"policyctl: {sentence}")
+            return ExitCode.USAGE if isinstance(error, ManifestNotFound) else ExitCode.FAILED
+    _tell_json(f"a bug: {error!r}", (), json=json)
+    with suppress(OSError):
+        traceback.print_exception(error)
     tell("policyctl: this is a bug; nothing after this point was done. Please report these lines.")
     return ExitCode.BUG
+
+
+def _sentence(error: Exception) -> str | None:
+    """What happened, for people; None where it is no more than a bug."""
+    if isinstance(error, OSError):
+        try:
+            finish_output()
+        except OutputFailed as failed:
+            return str(failed)
+        if not isinstance(error, PermissionError):
+            return None
+        where = f"{error.filename}: " if error.filename else ""
+        return _with_advice(f"{where}{error.strerror or error}")
+    return _with_advice(str(error))
+
+
+def _with_advice(sentence: str) -> str:
+    if "Permission denied" not in sentence or os.geteuid() == 0:
+        return sentence
+    return f"{sentence}; run it as root (the state belongs to root)"
+
+
+def _tell_json(sentence: str, findings: Sequence[Diagnostic], *, json: bool) -> None:
+    """The failure as a document; stdout that cannot be written is told at the end."""
+    from policyctl.views.diagnostics import finding_json
+
+    if json:
+        more = {"findings": [finding_json(one) for one in findings]} if findings else {}
+        with suppress(OutputFailed):
+            result_json({"error": sentence, **more})
 
 
 def _expected() -> tuple[type[Exception], ...]:
@@ -89,13 +149,15 @@ class Refused(Exception):
     """Something was asked for that will not be done; the message says why and what to type."""
 
 
-def _tell_invalid(error: PolicyInvalid) -> None:
+def _tell_invalid(error: PolicyInvalid, *, json: bool) -> None:
     from policy.diagnostics import Severity
     from policyctl.views.diagnostics import count_findings, tell_findings
 
     worth = [one for one in error.diagnostics if one.severity is not Severity.NOTE]
     tell_findings(worth, _lines_of(error.diagnostics[0].origin.file))
-    tell(f"policyctl: the manifest is not valid: {count_findings(error.diagnostics)}")
+    sentence = f"the manifest is not valid: {count_findings(error.diagnostics)}"
+    _tell_json(sentence, error.diagnostics, json=json)
+    tell(f"policyctl: {sentence}")
 
 
 def _lines_of(file: str) -> tuple[str, ...]:

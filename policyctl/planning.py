@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.changes import ChangeSet, RenderedFile, change_set, paths_to_observe
+from engine.changes import ChangeSet, Reason, RenderedFile, change_set, paths_to_observe
 from engine.check import CheckReport
 from engine.plan import Plan
 from engine.plan_json import PlanUnreadable
 from engine.system.apply import load_plan, load_record
 from engine.system.files import observe_files
+from engine.system.look import without_root
 from engine.system.measure import measure_source
 from engine.volumes import SourceVolumes
 from policy.diagnostics import PolicyInvalid, Severity
@@ -58,9 +59,10 @@ def prepare(
         plan,
         rendered,
         observe_files(root, paths_to_observe(record, rendered)),
-        overwrite=frozenset(_path(one) for one in overwrite),
+        overwrite=frozenset(_path(one, root) for one in overwrite),
         accept_removals=accept_removals,
     )
+    _check_overwritten(changes, overwrite, root)
     return Prepared(
         report=report,
         plan=plan,
@@ -80,11 +82,25 @@ def _applied(root: Path) -> Plan | None:
         return None
 
 
-def _path(text: str) -> AbsolutePath:
+def _path(text: str, root: Path) -> AbsolutePath:
+    """A path that was typed, with or without the root before it."""
     try:
-        return parse_absolute_path(text)
+        path = parse_absolute_path(text)
     except ValueError as error:
         raise Refused(f"--overwrite: {error}") from None
+    return AbsolutePath(tuple(without_root(root, path.text).strip(b"/").split(b"/")))
+
+
+def _check_overwritten(changes: ChangeSet, overwrite: tuple[str, ...], root: Path) -> None:
+    """Refuse a name that stands for nothing: a slip would go unseen until the next refusal."""
+    there = [one.path for one in changes.files if one.reason in {Reason.DRIFTED, Reason.FOREIGN}]
+    for text in overwrite:
+        if _path(text, root) not in there:
+            names = ", ".join(str(path) for path in there) or "none"
+            raise Refused(
+                f"--overwrite: {text} is no file that somebody else changed or wrote; "
+                f"there are: {names}"
+            )
 
 
 def _volumes(plan: Plan, changes: ChangeSet, root: Path) -> dict[str, SourceVolumes]:
@@ -105,3 +121,13 @@ def tell_warnings(report: CheckReport) -> None:
     if worth:
         tell_findings(worth, report.lines)
         tell(f"policyctl: {count_findings(report.findings)}")
+
+
+def check_disks(plan: Plan, names: Sequence[str]) -> None:
+    """Refuse a `--new-disk` that names no destination."""
+    known = [one.name for one in plan.destinations]
+    for name in names:
+        if name not in known:
+            raise Refused(
+                f"--new-disk: there is no destination {name!r}; there are: {', '.join(known)}"
+            )

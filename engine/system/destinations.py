@@ -56,17 +56,29 @@ def _record(
     if known is not None and not renew:
         if found == known:
             return _told(name, f"it is {known}, as recorded", recorded=True)
-        return _told(name, f"it is {found or 'not there'}; {known} stays on record", recorded=True)
+        kept = f"it is {found or 'not there'}; {known} stays on record"
+        return _told(name, f"{kept} ({_replaced(name)})", recorded=True)
     if not os.path.isdir(root):  # noqa: PTH112 - the path is bytes
-        missing = f"nothing was recorded: there is no directory {display(root)}"
+        missing = (
+            f"nothing was recorded: there is no directory {display(root)}; "
+            "create it, then `policyctl apply` again"
+        )
         return _told(name, missing, recorded=False)
     if not places.staged and destination.mount_required and _on_root(root):
-        return _told(name, f"nothing was recorded: {display(root)} is not mounted", recorded=False)
+        missing = (
+            f"nothing was recorded: {display(root)} is not mounted; "
+            "mount it, then `policyctl apply` again"
+        )
+        return _told(name, missing, recorded=False)
     if places.staged and found is None:
         found = _place_marker(root, name)
     assert found is not None, "a directory has an identity"
     state.record_destination(name, found, now)
     return _told(name, f"recorded as {found}", recorded=True)
+
+
+def _replaced(name: str) -> str:
+    return f"if the disk was replaced on purpose: policyctl apply --new-disk {name}"
 
 
 def _told(name: str, sentence: str, *, recorded: bool) -> Recorded:

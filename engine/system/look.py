@@ -28,6 +28,16 @@ def below(root: Path, path: bytes) -> bytes:
     return path if base == b"/" else base.rstrip(b"/") + b"/" + path.lstrip(b"/")
 
 
+def without_root(root: Path, path: bytes) -> bytes:
+    """The path as the final system has it, should it have been typed with the root before it."""
+    base = os.path.abspath(os.fsencode(root))  # noqa: PTH100 - bytes
+    if base == b"/":
+        return path
+    if path.rstrip(b"/") == base:
+        return b"/"
+    return path.removeprefix(base) if path.startswith(base + b"/") else path
+
+
 def is_directory(path: bytes, root: Path) -> bool:
     """Whether the path is to be judged as a directory: by its slash, or by what is there."""
     if path.endswith(b"/"):

@@ -120,6 +120,7 @@ class _Look:
     def _source(self, feed: Feed, selection: Selection) -> SourceSeen:
         path = self._read_path(feed)
         presence, identity = _look_at(path)
+        holder = self._read_destination(feed)
         if presence is not Presence.DIRECTORY:
             return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
         before = self.state.last_seen(stream_of(self.leg_plan, feed))
@@ -139,6 +140,9 @@ class _Look:
             identity=identity,
             file_system=identity_of(path, self.mounts),
             taken=tuple(one for one in taken_entries(path, selection) if (one,) not in strangers),
+            identity_needed=holder is not None,
+            recorded=self.state.destination_identity(holder.name) if holder else None,
+            found=find_identity(holder, self.places) if holder else None,
             strangers=strangers,
             entries=count if anything else 0,
             counted_all=count <= enough,
@@ -148,6 +152,13 @@ class _Look:
             previous_mounts=before.mounts if before and same_rules else (),
             owned=self.state.owned(stream_of(self.leg_plan, feed)),
         )
+
+    def _read_destination(self, feed: Feed) -> Destination | None:
+        """The destination that is read, whole or as the place of a leg's product."""
+        if self.plan.source(feed.reads) is not None:
+            return None
+        location = _located(self.plan, feed.reads)
+        return self.plan.destination(location.holder) if location else None
 
     def _strangers(self, feed: Feed, path: bytes) -> Iterator[tuple[bytes, ...]]:
         """What lies in a destination that is read and belongs to none of its legs.

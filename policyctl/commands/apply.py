@@ -44,7 +44,7 @@ def apply(
     from engine.system.places import Places
     from engine.system.renames import follow_renames
     from policyctl.host import refuse_elsewhere
-    from policyctl.planning import prepare, tell_warnings
+    from policyctl.planning import check_disks, prepare, tell_warnings
     from policyctl.views.apply import applied_json, tell_applied
     from policyctl.views.console import result_json
     from policyctl.views.plan import show_plan
@@ -53,6 +53,7 @@ def apply(
         policy, root, overwrite=tuple(overwrite or ()), accept_removals=accept_removals
     )
     refuse_elsewhere(prepared.plan, root, "apply")
+    check_disks(prepared.plan, new_disk or ())
     tell_warnings(prepared.report)
     if not json:
         show_plan(prepared.changes, prepared.volumes, prepared.orphans)

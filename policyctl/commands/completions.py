@@ -22,9 +22,11 @@ def completions(
 ) -> None:
     """Print a completion script, to be put where the shell looks for them."""
     from click.shell_completion import get_completion_class
+    from typer._completion_classes import completion_init
 
     from policyctl.views.console import result
 
+    completion_init()
     kind = get_completion_class(shell.value)
     context = click.get_current_context().find_root()
     assert kind is not None, "click knows these shells"

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
@@ -24,19 +25,51 @@ def paint(text: str, style: str, stream: TextIO) -> str:
 
 
 def result(text: str = "") -> None:
-    """Print a line of the result."""
-    print(text)
+    """Print a line of the result. Raises `OutputFailed` where it cannot be written."""
+    try:
+        print(text)
+    except BrokenPipeError:
+        drop_output()
+    except OSError as error:
+        raise OutputFailed(error) from None
+
+
+class OutputFailed(Exception):
+    """The result cannot be written, as on a full disk."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the result could not be written: {error.strerror or error}")
+
+
+def drop_output() -> None:
+    """Write to nowhere from now on: whoever reads has read enough, and the work goes on."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.close(descriptor)
+
+
+def finish_output() -> None:
+    """Write what is still buffered. Raises `OutputFailed`."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
+    except OSError as error:
+        # Python would complain once more on its way out.
+        drop_output()
+        raise OutputFailed(error) from None
 
 
 def tell(text: str = "") -> None:
-    """Print a line that is not part of the result."""
-    print(text, file=sys.stderr)
+    """Print a line that is not part of the result; that nobody can read it changes nothing."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 def result_json(value: Json) -> None:
     """Print the result as JSON: one document, stable key order."""
     utf_8 = sys.stdout.encoding.lower() in {"utf-8", "utf8"}
-    print(json.dumps(value, indent=2, ensure_ascii=not utf_8, sort_keys=False))
+    result(json.dumps(value, indent=2, ensure_ascii=not utf_8, sort_keys=False))
 
 
 def table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> list[str]:

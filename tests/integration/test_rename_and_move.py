@@ -104,10 +104,7 @@ def test_adopting_takes_over_what_lay_there_before_and_shows_it_first(lab: Lab) 
     lab("adopt", "disk:/copies", "--by", "nobody", code=5)
 
 
-def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
-    stranger = lab.root / "mnt/disk/stranger"
-    stranger.mkdir()
-    (stranger / "file").write_text("not ours")
+def two_hops(lab: Lab) -> None:
     (lab.root / "mnt/nas").mkdir()
     lab.apply(
         destinations={
@@ -117,6 +114,27 @@ def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
         legs={"leg": mirror(to="disk:/"), "far": {"kind": "mirror", "from": "disk", "to": "nas:/"}},
         routes={"/srv/data": "leg"},
     )
+
+
+def test_law_11_a_second_hop_reads_the_recorded_disk_and_no_other(lab: Lab) -> None:
+    two_hops(lab)
+    lab.run("leg")
+    lab.run("far")
+    marker = lab.root / "mnt/disk/.policyctl-destination"
+    marker.rename(lab.root / "aside")
+    (lab.root / "mnt/disk/texts/b.txt").unlink()
+    report = lab.run("far", code=5)
+    assert report["status"] == "refused"
+    assert (lab.root / "mnt/nas/texts/b.txt").exists()
+    (lab.root / "aside").rename(marker)
+    assert lab.run("far")["feeds"][0]["deleted"] == 1
+
+
+def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
+    stranger = lab.root / "mnt/disk/stranger"
+    stranger.mkdir()
+    (stranger / "file").write_text("not ours")
+    two_hops(lab)
     lab.run("leg")
     lab.run("far")
     assert sorted(path.name for path in (lab.root / "mnt/nas").iterdir() if path.is_dir()) == [
