@@ -6,6 +6,7 @@ stage all problems are reported.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -23,9 +24,15 @@ from engine.secrets import check_secrets
 from engine.tables import routing_tables
 from engine.timeline import Timeline
 from engine.timing import check_density, check_schedules, check_timing, product_edges
-from policy.diagnostics import Findings, PolicyInvalid
+from policy.diagnostics import Findings, Origin, PolicyInvalid
 from policy.legs import Leg, MirrorLeg, SnapshotLeg
 from policy.model import Policy
+from policy.patterns import (
+    PathPattern,
+    PatternTooComplex,
+    canonical,
+    check_complexity,
+)
 from policy.sources import TreeSource
 
 
@@ -50,6 +57,56 @@ def compile_policy(policy: Policy) -> Plan:
 
 def compile_with(policy: Policy, findings: Findings) -> Compilation | None:
     """Compile, adding findings; None where an error leaves nothing to compile."""
+    return _unless_too_complex(_judged, policy, findings)
+
+
+def compile_quietly(policy: Policy) -> Compilation | None:
+    """Compile for a question about one path: without judging, and without the plan's times."""
+    return _unless_too_complex(_unjudged, policy, Findings())
+
+
+def _unless_too_complex(
+    compiler: Callable[[Policy, Findings], Compilation | None], policy: Policy, findings: Findings
+) -> Compilation | None:
+    """Compile where all questions about the patterns can be answered in time."""
+    keys = _keys(policy)
+    if not _each_simple_enough(keys, findings):
+        return None
+    try:
+        return compiler(policy, findings)
+    except PatternTooComplex as error:
+        origin = next(
+            origin
+            for origin, pattern in reversed(keys)
+            if {canonical(one) for one in pattern.components} & {*map(canonical, error.components)}
+        )
+        findings.error("pattern-too-complex", str(error), origin, hint=_SIMPLER)
+        return None
+
+
+_SIMPLER = "write fewer `?` and `*` behind a `*`, or classes such as `[0-9]` in place of `?`"
+
+
+def _keys(policy: Policy) -> list[tuple[Origin, PathPattern]]:
+    """The patterns of all routes and ignores, in the manifest's order."""
+    found = [(route.origin, route.key.pattern) for route in policy.routes]
+    found += [(ignore.origin, ignore.pattern) for ignore in policy.ignores]
+    return sorted(found, key=lambda item: (item[0].line, item[0].column))
+
+
+def _each_simple_enough(keys: list[tuple[Origin, PathPattern]], findings: Findings) -> bool:
+    simple = True
+    for origin, pattern in keys:
+        for component in pattern.components:
+            try:
+                check_complexity(component)
+            except PatternTooComplex as error:
+                findings.error("pattern-too-complex", str(error), origin, hint=_SIMPLER)
+                simple = False
+    return simple
+
+
+def _judged(policy: Policy, findings: Findings) -> Compilation | None:
     check_references(policy, findings)
     check_schedules(policy, findings)
     tables = routing_tables(policy, findings)
@@ -74,9 +131,7 @@ def compile_with(policy: Policy, findings: Findings) -> Compilation | None:
     return Compilation(plan=plan, drafts=drafts, timeline=timeline, chains=chains)
 
 
-def compile_quietly(policy: Policy) -> Compilation | None:
-    """Compile for a question about one path: without judging, and without the plan's times."""
-    findings = Findings()
+def _unjudged(policy: Policy, findings: Findings) -> Compilation | None:
     check_references(policy, findings)
     check_density(policy, findings)
     tables = routing_tables(policy, findings)

@@ -7,7 +7,7 @@ Every rule is two-sided: what is not taken is neither sent nor deleted at the re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.selection import RECOVERED, RESERVED, Ignore, Line, Selection
@@ -120,15 +120,46 @@ def _other_rules(selection: Selection) -> Iterator[Rule]:
 def _line_rules(selection: Selection, *, tail: bytes) -> Iterator[Rule]:
     """The routing lines in order; the last rule decides what no line with a name decides."""
     opened = _Opened(selection.lines)
-    for line in selection.lines:
+    for line, needed in zip(selection.lines, _needed(selection.lines), strict=True):
         components = line.pattern.components
         if not components:
             yield Rule(line.taken, b"*" + tail)
             return
+        if not needed:
+            continue
         yield Rule(line.taken, _text(components, tail=tail))
         if line.taken or opened.inside(line.pattern):
             yield Rule(line.taken, _text(components, tail=b"/**" + tail))
     yield _exclude(b"*" + tail)
+
+
+def _needed(lines: Sequence[Line]) -> list[bool]:
+    """Whether each line needs rules: what is left is left without them where nothing takes it.
+
+    A line that is left decides something only against one that comes later and is taken, and that
+    meets it. Wildcards count as if they matched anything: a needless rule harms nothing.
+    """
+    taken: set[tuple[bytes, ...]] = set()
+    above: set[tuple[bytes, ...]] = set()
+    found = []
+    for line in reversed(lines):
+        head = _literal_head(line.pattern)
+        beginnings = [head[:depth] for depth in range(len(head) + 1)]
+        found.append(line.taken or head in above or not taken.isdisjoint(beginnings))
+        if line.taken:
+            taken.add(head)
+            above.update(beginnings)
+    return found[::-1]
+
+
+def _literal_head(pattern: PathPattern) -> tuple[bytes, ...]:
+    """The names before the first wildcard."""
+    names = []
+    for component in pattern.components:
+        if component.literal is None:
+            break
+        names.append(component.literal)
+    return tuple(names)
 
 
 def _entered(selection: Selection) -> Iterator[tuple[Component, ...]]:

@@ -36,6 +36,10 @@ class Location:
         """Whether the other is this one or lies below it."""
         return self.holder == other.holder and other.names[: len(self.names)] == self.names
 
+    def below(self, name: bytes) -> Location:
+        """One entry in it."""
+        return Location(holder=self.holder, names=(*self.names, name))
+
     def __str__(self) -> str:
         return f"{self.holder}:/{display(b'/'.join(self.names))}"
 

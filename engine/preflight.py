@@ -67,6 +67,8 @@ class SourceSeen:
     previous_entries: int | None = None
     previous_file_system: str | None = None
     previous_mounts: tuple[bytes, ...] = ()
+    mounted: tuple[Identity, ...] = ()
+    """The mount points below it, as they are now."""
     identity_needed: bool = False
     """Whether it is a destination: the disk must be the one recorded at apply."""
     recorded: str | None = None
@@ -104,6 +106,14 @@ class TargetSeen:
     """Top-level entries of the directory of copies."""
     directories: frozenset[bytes] = frozenset()
     """Those of them that are directories."""
+    root_identity: Identity | None = None
+    """The root directory as it is now; None on another machine."""
+    astray: bytes = b""
+    """A symlink on the way to the copies, or in the place of what is set aside."""
+    twins: tuple[str, ...] = ()
+    """Other destinations whose root is the same directory."""
+    retired: tuple[tuple[bytes, ...], ...] = ()
+    """Places in it whose legs have left the manifest: their copies are nobody's to delete."""
     set_aside: tuple[bytes, ...] = ()
     """Runs whose deletions are still kept."""
 
@@ -270,6 +280,12 @@ def _target(feed: str, seen: TargetSeen) -> Iterator[Finding]:
     elif seen.root is not Presence.DIRECTORY:
         yield _refuse(feed, what, f"at {display(seen.target.root)} there is {seen.root.value}")
         return
+    if seen.astray:
+        found = f"{display(seen.astray)} is a symlink: the copies would land somewhere else"
+        yield _refuse(feed, what, found)
+    if seen.twins:
+        found = f"its root is the same directory as that of {', '.join(seen.twins)}"
+        yield _refuse(feed, what, f"{found}: their legs would delete each other's copies")
     if seen.identity_needed:
         yield _identity(feed, what, seen.recorded, seen.found)
     else:

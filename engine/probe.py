@@ -20,8 +20,9 @@ ASK = (
     b'if [ -d "$1" ]; then echo directory; elif [ -e "$1" ]; then echo other; '
     b"else echo missing; fi; "
     b'df -P -k "$1" 2>/dev/null | sed -n 2p; '
-    b'if [ -d "$2" ]; then echo; cd "$2" && d=. && ' + _LIST + b"; "
-    b'cd "$2/$3" 2>/dev/null && ' + _LIST + b"; else echo; fi"
+    b'if [ -d "$2" ]; then echo; echo present; cd "$2" && d=. && ' + _LIST + b"; "
+    b'cd "$2/$3" 2>/dev/null && ' + _LIST + b'; elif [ -e "$2" ]; then :; '
+    b"else echo; echo absent; fi"
 )
 """$1 is the destination's root, $2 the directory of copies, $3 the folder of what is set aside."""
 MAKE = (
@@ -60,8 +61,10 @@ def parse_answer(output: bytes) -> Answer | None:
     at = next((index for index, line in enumerate(lines) if line in _PRESENCE), None)
     if not blank or at is None:
         return None
-    groups = _groups(lists)
-    if len(groups) not in {0, 2, 4}:
+    word, _, names = lists.partition(b"\n")
+    groups = _groups(names)
+    # What is there must have been listed: protection rests on knowing what lies at the top.
+    if len(groups) not in {b"present": (2, 4), b"absent": (0,)}.get(word, ()):
         return None
     return Answer(
         rsync=parse_version(b"\n".join(lines[:at])),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from policy.patterns import Component, PathPattern, lies_inside, meeting
+from policy.patterns import Component, PathPattern, canonical, lies_inside, meeting
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class RouteTrie(Generic[T]):
         """Hang a line in; gives the line that already has this very pattern, if any."""
         node = self._root
         for component in pattern.components:
-            node = node.child(_canonical(component))
+            node = node.child(canonical(component))
         if node.value is not None:
             return node.value
         node.value = value
@@ -69,23 +69,6 @@ class RouteTrie(Generic[T]):
     def conflicts(self) -> tuple[Conflict[T], ...]:
         """Pairs that no rule orders, each with a path that both match."""
         return tuple(_conflicts_below(self._root, ()))
-
-
-def _canonical(component: Component) -> Component:
-    """Write `*?` as `?*`: the same names, and one spelling to compare."""
-    tokens = list(component.tokens)
-    at = 0
-    while at + 1 < len(tokens):
-        if tokens[at] == 0 and tokens[at + 1].bit_count() == _ANY_BITS:
-            tokens[at], tokens[at + 1] = tokens[at + 1], tokens[at]
-            at = max(0, at - 1)
-        else:
-            at += 1
-    squeezed = [one for index, one in enumerate(tokens) if one or index == 0 or tokens[index - 1]]
-    return Component(tuple(squeezed))
-
-
-_ANY_BITS = 254
 
 
 def _sort_key(component: Component) -> tuple[int, ...]:

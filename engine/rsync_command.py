@@ -15,7 +15,8 @@ SILENCE = 600
 """Seconds without any traffic after which rsync gives up."""
 
 _PRESERVE: dict[Attribute, tuple[bytes, ...]] = {
-    Attribute.TIMES: (b"--times",),
+    # Whole seconds would hide a change of equal size within one (rsync(1), --modify-window).
+    Attribute.TIMES: (b"--times", b"--modify-window=-1"),
     Attribute.PERMS: (b"--perms",),
     Attribute.OWNER: (b"--owner", b"--group", b"--numeric-ids"),
     Attribute.HARDLINKS: (b"--hard-links",),

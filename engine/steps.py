@@ -73,6 +73,8 @@ class WriteRules:
     feed: str
     path: bytes
     text: bytes
+    protects: bool = False
+    """Whether it is the list of what to keep; else the leg's filter, as applied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,8 @@ class Transfer:
 
     feed: str
     argv: tuple[bytes, ...]
+    still: tuple[Identity, ...]
+    """Directories that must be the ones that were looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +122,8 @@ class DeletePass:
     feed: str
     argv: tuple[bytes, ...]
     """Everything but the limit, which is the number counted."""
-    source: Identity
+    still: tuple[Identity, ...]
+    """Directories that must still be the ones that were counted."""
 
     def limited(self, count: int) -> tuple[bytes, ...]:
         """The command with its limit."""
@@ -194,6 +199,8 @@ def _explain_note(step: EnsureDirectory | WriteRules | ClaimEntries | RecordProv
     match step:
         case EnsureDirectory():
             return f"make the directory {step.target} where it is missing"
+        case WriteRules(protects=False):
+            return "take a copy of its filter, as applied"
         case WriteRules():
             return f"protect {_entries(len(step.text.splitlines()))} that this leg never wrote"
         case ClaimEntries():

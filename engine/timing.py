@@ -29,7 +29,7 @@ def check_density(policy: Policy, findings: Findings) -> None:
                 "schedule-too-often",
                 f"{name!r} would run more than {MAX_RUNS_A_DAY} times a day",
                 origin,
-                hint="every five minutes (`*:0/5`) is the most",
+                hint="every quarter of an hour (`*:0/15`) is the most",
             )
 
 

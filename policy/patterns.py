@@ -33,6 +33,14 @@ class PatternError(ValueError):
     """The text is no pattern; the message says why and what to write."""
 
 
+class PatternTooComplex(PatternError):
+    """Telling which names a pattern, or two of them, match would take too long."""
+
+    def __init__(self, message: str, *components: Component) -> None:
+        self.components = components
+        super().__init__(message)
+
+
 def byte_set(*values: int) -> ByteSet:
     """Build a set from byte values."""
     return ByteSet(sum(1 << value for value in set(values)))
@@ -233,6 +241,25 @@ def _check_length(component: Component) -> None:
         raise PatternError(f"a name has at most {NAME_MAX} bytes; this one needs {least}")
 
 
+def canonical(component: Component) -> Component:
+    """Write `*?` as `?*`, and `?*` alone as `*`: the same names, and one spelling to compare."""
+    tokens = list(component.tokens)
+    at = 0
+    while at + 1 < len(tokens):
+        if tokens[at] == STAR and tokens[at + 1] == ANY:
+            tokens[at], tokens[at + 1] = tokens[at + 1], tokens[at]
+            at = max(0, at - 1)
+        else:
+            at += 1
+    squeezed = [
+        one
+        for index, one in enumerate(tokens)
+        if one != STAR or index == 0 or tokens[index - 1] != STAR
+    ]
+    # No name is empty.
+    return Component((STAR,) if squeezed == [ANY, STAR] else tuple(squeezed))
+
+
 @dataclass(frozen=True, slots=True)
 class PathPattern:
     """Components below a source's root; the empty tuple is the root itself."""
@@ -285,11 +312,19 @@ def _representatives(*components: Component) -> tuple[int, ...]:
     return tuple(chosen.values())
 
 
+STATES_MAX = 4_096
+"""How many states the automaton of one component may have; of n `?` behind a `*` it has 2ⁿ."""
+_SEARCH_MAX = 20_000
+"""How many pairs of states a question about two components may visit."""
+
 _NO_NAMES = frozenset({b"", b".", b".."})
 
 
 def _search(a: Component, b: Component, *, want_b: bool) -> bytes | None:
-    """Shortest name that `a` matches and `b` does (`want_b`) or does not."""
+    """Shortest name that `a` matches and `b` does (`want_b`) or does not.
+
+    Raises `PatternTooComplex`.
+    """
     machine_a, machine_b = _machine(a), _machine(b)
     start = (machine_a.start(), machine_b.start())
     # What is no name may lead to the same states as a name: the two must not be confused.
@@ -306,14 +341,42 @@ def _search(a: Component, b: Component, *, want_b: bool) -> bytes | None:
             longer = name + bytes([value])
             key = (*following, longer if longer in _NO_NAMES else None)
             if following[0] and (following[1] or not want_b) and key not in seen:
+                if len(seen) >= _SEARCH_MAX:
+                    raise PatternTooComplex(
+                        f"`{a}` and `{b}` are too complex together to tell which names both match",
+                        a,
+                        b,
+                    )
                 seen.add(key)
                 queue.append((*following, longer))
     return None
 
 
+@lru_cache(maxsize=16384)
+def check_complexity(component: Component) -> None:
+    """Raise `PatternTooComplex` where the component's automaton has too many states."""
+    if component.literal is not None or component.tokens.count(STAR) == 0:
+        return
+    machine, values = _machine(component), _representatives(component)
+    seen = {machine.start()}
+    waiting = [machine.start()]
+    while waiting:
+        states = waiting.pop()
+        fresh = {machine.step(states, value) for value in values} - seen
+        seen |= fresh
+        waiting.extend(fresh)
+        if len(seen) > STATES_MAX:
+            raise PatternTooComplex(
+                f"`{component}` is too complex: it has more than {STATES_MAX:,} states", component
+            )
+
+
 @lru_cache(maxsize=65536)
 def meeting(a: Component, b: Component) -> bytes | None:
-    """Shortest name that both match, or None where they have none in common."""
+    """Shortest name that both match, or None where they have none in common.
+
+    Raises `PatternTooComplex`, as `lies_inside` does.
+    """
     if a.literal is not None:
         return a.literal if b.matches(a.literal) else None
     if b.literal is not None:

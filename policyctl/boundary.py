@@ -82,7 +82,7 @@ def _explain(error: Exception, *, json: bool) -> int:
     if isinstance(error, PolicyInvalid):
         _tell_invalid(error, json=json)
         return ExitCode.INVALID_POLICY
-    if isinstance(error, (ManifestNotFound, Refused, OSError, *_expected())):
+    if isinstance(error, (ManifestNotFound, OutputFailed, Refused, OSError, *_expected())):
         sentence = _sentence(error)
         if sentence is not None:
             _tell_json(sentence, (), json=json)
@@ -102,11 +102,21 @@ def _sentence(error: Exception) -> str | None:
             finish_output()
         except OutputFailed as failed:
             return str(failed)
+        if _came_from_printing(error):
+            return str(OutputFailed(error))
         if not isinstance(error, PermissionError):
             return None
         where = f"{error.filename}: " if error.filename else ""
         return _with_advice(f"{where}{error.strerror or error}")
     return _with_advice(str(error))
+
+
+def _came_from_printing(error: OSError) -> bool:
+    """Whether it was click that could not write, as its help."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step is not None and step.tb_frame.f_globals.get("__name__") == "click.utils"
 
 
 def _with_advice(sentence: str) -> str:

@@ -1,11 +1,18 @@
-"""From the command line's options to a compiled manifest."""
+"""From the command line's words to a compiled manifest, and to what is asked about it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.compile import Compilation, compile_quietly, compile_with
+from engine.explain import Explanation, explain, find_subject
+from engine.plan import Plan, RouteLine
+from engine.plan_json import PlanUnreadable
+from engine.system.apply import load_plan
+from engine.system.files import Unobservable
+from engine.system.look import absolute_subject, below, is_directory, without_root
 from engine.system.manifest import find_manifest, read_manifest
 from policy.diagnostics import Diagnostic, Findings, PolicyInvalid
 from policy.document import Document
@@ -46,3 +53,67 @@ def load_for_question(named: Path | None, root: Path) -> tuple[Policy, Compilati
         compile_with(policy, findings)
         raise PolicyInvalid(findings.sorted())
     return policy, compilation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What becomes of one path."""
+
+    explanation: Explanation
+    as_directory: Explanation | None
+    """Where nothing is there yet, and a directory of that name would fare otherwise."""
+    below: tuple[RouteLine, ...]
+    """Routes of what lies below it."""
+
+
+def ask(policy: Policy, compilation: Compilation, text: str, root: Path) -> Answer:
+    """Explain a path as typed: relative or absolute, with the root before it or without."""
+    typed = without_root(root, absolute_subject(os.fsencode(text)))
+    directory = is_directory(typed, root)
+    path = typed.rstrip(b"/") or b"/"
+    one = explain(policy, compilation, path, directory=directory)
+    other = None
+    if not directory and path.startswith(b"/") and not os.path.lexists(below(root, path)):
+        other = explain(policy, compilation, path, directory=True)
+    differs = other is not None and _gist(other) != _gist(one)
+    return Answer(
+        explanation=one,
+        as_directory=other if differs else None,
+        below=_routes_below(policy, compilation.plan, path),
+    )
+
+
+def _gist(one: Explanation) -> tuple[object, ...]:
+    return one.leg, one.reason, one.line, one.copies
+
+
+def _routes_below(policy: Policy, plan: Plan, path: bytes) -> tuple[RouteLine, ...]:
+    subject = find_subject(policy, path)
+    table = plan.table(subject.source.name) if subject else None
+    if subject is None or table is None:
+        return ()
+    names = subject.names
+    return tuple(
+        line
+        for line in table.lines
+        if len(line.pattern.components) > len(names)
+        and all(
+            component.matches(name)
+            for component, name in zip(line.pattern.components, names, strict=False)
+        )
+    )
+
+
+def not_applied_yet(plan: Plan, root: Path) -> bool:
+    """Whether something else is applied; what cannot be read is not spoken of."""
+    try:
+        applied = load_plan(root)
+    except (OSError, PlanUnreadable, Unobservable):
+        return False
+    return applied is not None and _untimed(applied) != _untimed(plan)
+
+
+def _untimed(plan: Plan) -> Plan:
+    """The plan without what is judged of times: for a question they are not worked out."""
+    legs = (replace(one, longest_gap=None, allowed_age=None) for one in plan.legs)
+    return replace(plan, legs=tuple(legs))

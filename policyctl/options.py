@@ -22,7 +22,8 @@ RootOption = Annotated[
     typer.Option(
         "--root",
         metavar="DIR",
-        help="Put every absolute path below DIR (staging, tests, the demo).",
+        help="Put every absolute path below DIR (staging, tests, the demo). There the directory "
+        "DIR/@HOST stands for `ssh: USER@HOST`; make it first.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.changes import ChangeSet, Reason, RenderedFile, change_set, paths_to_observe
 from engine.check import CheckReport
-from engine.plan import Plan
+from engine.plan import Feed, LegPlan, Location, Plan
+from engine.plan_changes import Action
 from engine.plan_json import PlanUnreadable
+from engine.renames import plan_renamed, renames_between
+from engine.selection import Verdict
 from engine.system.apply import load_plan, load_record
 from engine.system.files import observe_files
 from engine.system.look import without_root
 from engine.system.measure import measure_source
 from engine.volumes import SourceVolumes
 from policy.diagnostics import PolicyInvalid, Severity
+from policy.patterns import PathPattern
 from policy.sources import TreeSource
 from policy.values import AbsolutePath, parse_absolute_path
 from policyctl.boundary import Refused
 from policyctl.checking import check_file
 from policyctl.views.console import tell
 from policyctl.views.diagnostics import count_findings, tell_findings
-from policyctl.views.plan import orphans_of
 from renderers import render
 
 
@@ -35,7 +38,9 @@ class Prepared:
     rendered: tuple[RenderedFile, ...]
     changes: ChangeSet
     volumes: Mapping[str, SourceVolumes]
-    orphans: Mapping[str, str]
+    orphans: Mapping[str, Sequence[str]]
+    notes: Sequence[str]
+    """What else a person should know before applying it."""
 
 
 def prepare(
@@ -69,7 +74,8 @@ def prepare(
         rendered=rendered,
         changes=changes,
         volumes=_volumes(plan, changes, root) if measure else {},
-        orphans=orphans_of(applied, changes),
+        orphans=orphans_of(applied, plan, changes),
+        notes=unknown_names(applied, plan),
     )
 
 
@@ -131,3 +137,84 @@ def check_disks(plan: Plan, names: Sequence[str]) -> None:
             raise Refused(
                 f"--new-disk: there is no destination {name!r}; there are: {', '.join(known)}"
             )
+
+
+# ── What stays behind ────────────────────────────────────────────────────────────────────────
+
+
+def orphans_of(applied: Plan | None, plan: Plan, changes: ChangeSet) -> dict[str, list[str]]:
+    """Where copies stay, by the text of a route that left its leg, and by a leg that is gone."""
+    if applied is None:
+        return {}
+    before = plan_renamed(applied, renames_between(applied, plan))
+    found: dict[str, list[str]] = {}
+    for one in changes.routes:
+        leg = before.leg(one.before) if one.moved else None
+        feeds = [feed for feed in leg.feeds if feed.reads == one.source] if leg else []
+        places = [place for feed in feeds for place in _hops(before, leg, feed, one.pattern)]
+        if places:
+            found[one.text] = list(dict.fromkeys(places))
+    for part in changes.legs:
+        gone = before.leg(part.name) if part.action is Action.DELETE else None
+        if gone is not None:
+            found[part.name] = [str(feed.writes) for feed in gone.feeds if feed.writes]
+    return found
+
+
+def _hops(plan: Plan, leg: LegPlan | None, feed: Feed, pattern: PathPattern) -> Iterator[str]:
+    if leg is not None and feed.writes is not None:
+        yield from _follow(plan, leg, feed.writes, pattern, frozenset({leg.name}))
+
+
+def _follow(
+    plan: Plan, leg: LegPlan, root: Location, pattern: PathPattern, seen: frozenset[str]
+) -> Iterator[str]:
+    """The copy of this hop, and those of the hops that read it; `root` is the tree's there."""
+    tail = "/" if pattern.literal == () else f"/{pattern}".replace("//", "/")
+    yield str(root).rstrip("/") + tail
+    for reader in plan.legs:
+        for feed in reader.feeds:
+            base = _base(leg, feed, root)
+            if reader.name in seen or base is None or feed.writes is None:
+                continue
+            inner = root.names[len(base.names) :]
+            if _takes(feed, inner + _example(pattern)):
+                onward = Location(holder=feed.writes.holder, names=feed.writes.names + inner)
+                yield from _follow(plan, reader, onward, pattern, seen | {reader.name})
+
+
+def _base(leg: LegPlan, feed: Feed, root: Location) -> Location | None:
+    """Where a reader's paths count from; None where it does not read this copy."""
+    if feed.reads == root.holder:
+        return Location(holder=root.holder)
+    places = [one.writes for one in leg.feeds if one.writes is not None]
+    if feed.reads == leg.name and len(places) == 1 and places[0].contains(root):
+        return places[0]
+    return None
+
+
+def _example(pattern: PathPattern) -> tuple[bytes, ...]:
+    return tuple(component.example() for component in pattern.components)
+
+
+def _takes(feed: Feed, names: tuple[bytes, ...]) -> bool:
+    if feed.selection is None or not names:
+        return True
+    return feed.selection.decide(names, directory=True) in {Verdict.TAKEN, Verdict.ENTERED}
+
+
+def unknown_names(applied: Plan | None, plan: Plan) -> Sequence[str]:
+    """A line for each new `was:` that names nothing which is applied: a slip, most often."""
+    if applied is None:
+        return ()
+    old = _was_by_name(applied)
+    return tuple(
+        f"{name}: `was: {was}` names nothing that is applied, so nothing is renamed"
+        for name, was in _was_by_name(plan).items()
+        if was is not None and was not in old and old.get(name) != was
+    )
+
+
+def _was_by_name(plan: Plan) -> dict[str, str | None]:
+    parts = (*plan.destinations, *plan.sources, *(one.leg for one in plan.legs))
+    return {part.name: part.was for part in parts}

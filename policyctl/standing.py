@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.plan import Plan
-from engine.status import LegStatus, Ran, leg_status
+from engine.plan import LegPlan, Plan
+from engine.reports import RunStatus
+from engine.status import Health, LegStatus, Ran, leg_status
 from engine.system.apply import load_applied
+from engine.system.lock import Locked, hold
 from engine.system.manifest import ManifestNotFound
 from engine.system.places import Places
 from engine.system.state import RunRecord, open_state
@@ -34,19 +37,64 @@ def read_standing(named: Path | None, root: Path) -> Standing:
     plan, record = applied
     applied_at = datetime.fromisoformat(record.applied_at)
     now = datetime.now(UTC)
-    with open_state(Places(root=root).state_file) as state:
+    places = Places(root=root)
+    with open_state(places.state_file) as state:
         legs = tuple(
             leg_status(
                 plan,
                 leg,
-                _ran(state.last_run(leg.name)),
+                _last(state.last_run(leg.name), places),
                 _ran(state.last_success(leg.name)),
                 applied_at=applied_at,
                 now=now,
             )
             for leg in plan.legs
         )
-    return Standing(legs=legs, notes=tuple(_notes(named, root, plan)), timezone=plan.timezone)
+    notes = (*_upstream_notes(plan, legs), *_notes(named, root, plan))
+    return Standing(legs=legs, notes=notes, timezone=plan.timezone)
+
+
+def _last(record: RunRecord | None, places: Places) -> Ran | None:
+    """The last run; one that has no end, and whose leg nobody runs now, was killed."""
+    ran = _ran(record)
+    if record is None or ran is None or record.ended is not None:
+        return ran
+    if _is_held(places.leg_lock(record.leg)):
+        return ran
+    return replace(
+        ran, status=RunStatus.INTERRUPTED, reason="it ended without telling: killed, or a power cut"
+    )
+
+
+def _upstream_notes(plan: Plan, rows: tuple[LegStatus, ...]) -> Iterator[str]:
+    """Say which legs copy what a failing leg left: their copies are older than they look."""
+    bad = {one.leg: one.health.value for one in rows if not one.health.sound}
+    for leg in plan.legs:
+        for name in sorted(_upstream(plan, leg, frozenset({leg.name})) & bad.keys()):
+            is_it = "is " if bad[name] != Health.NEVER_RAN.value else ""
+            yield f"{leg.name}: its source {name} {is_it}{bad[name]}"
+
+
+def _upstream(plan: Plan, leg: LegPlan, seen: frozenset[str]) -> frozenset[str]:
+    """The legs that write what a leg reads, and those before them."""
+    read = {feed.reads for feed in leg.feeds}
+    found: frozenset[str] = frozenset()
+    for one in plan.legs:
+        writes = {feed.writes.holder for feed in one.feeds if feed.writes is not None}
+        if one.name not in seen and (one.name in read or writes & read):
+            found |= {one.name} | _upstream(plan, one, seen | found | {one.name})
+    return found
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether some process holds a lock now: taken for a moment, and let go at once."""
+    if not lock.exists():
+        return False
+    try:
+        with hold(lock):
+            return False
+    except Locked:
+        return True
 
 
 def _ran(record: RunRecord | None) -> Ran | None:

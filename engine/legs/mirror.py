@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from engine.filters import exclude_rule, protect_inside_rule, protect_rule
+from engine.filters import exclude_rule, protect_inside_rule, protect_rule, render_rules
 from engine.legs.kind import Run
 from engine.plan import LegPlan
 from engine.preflight import FeedSeen, Observation, Waiver
@@ -38,7 +38,7 @@ from engine.steps import (
     Transfer,
     WriteRules,
 )
-from policy.legs import MirrorLeg
+from policy.legs import LegCommon, MirrorLeg
 from policy.parts import Hook
 from policy.values import Duration, Percentage
 
@@ -59,11 +59,11 @@ class MirrorKind:
         seen = [one for one in observation.feeds if one.feed in feeds]
         passes = [_Pass(leg, leg_plan, one, run) for one in seen]
         return (
-            *(_hook(hook, always=False) for hook in leg.before),
+            *hooks_before(leg),
             *(step for one in passes for step in one.copy()),
             _guard(leg, seen, observation.waived),
             *(step for one in passes for step in one.finish()),
-            *(_hook(hook, always=True) for hook in leg.finally_),
+            *hooks_after(leg),
         )
 
 
@@ -81,6 +81,7 @@ class _Pass:
         self.guarded = (
             *(protect_rule((name,)) for name in strangers(seen, selection)),
             *(protect_inside_rule((name,)) for name in unowned(seen)),
+            *(protect_inside_rule(names) for names in seen.target.retired),
             *(exclude_rule(names) for names in seen.source.strangers),
         )
         self.connection = connection_options(
@@ -90,29 +91,38 @@ class _Pass:
             leg, cannot_keep=seen.target.cannot_keep, run_id=run.run_id
         )
         self.rules_path = run.directory + b"/protect-" + seen.feed.encode()
+        self.filter_path = run.directory + b"/filter-" + seen.feed.encode()
+        target = seen.target.root_identity
+        self.still = (
+            seen.source.identity,
+            *seen.source.mounted,
+            *((target,) if target is not None else ()),
+        )
 
     def copy(self) -> Iterator[Step]:
         """Everything up to the count of the deletions that are wanted."""
         feed, seen = self.seen.feed, self.seen
         if seen.target.commands and not seen.target.present:
             yield EnsureDirectory(feed=feed, target=self.target)
+        # A copy of its own: an apply in the middle of a run must not change what the run does.
+        yield WriteRules(feed=feed, path=self.filter_path, text=render_rules(self.selection))
         if self.guarded:
             text = b"".join(rule + b"\n" for rule in self.guarded)
-            yield WriteRules(feed=feed, path=self.rules_path, text=text)
+            yield WriteRules(feed=feed, path=self.rules_path, text=text, protects=True)
         new = set(seen.source.taken) - set(seen.target.entries) - seen.source.owned
         if new:
             yield ClaimEntries(feed=feed, names=tuple(sorted(new)))
         argv = transfer_command(self.options, self._rules(), seen.source.path, self.target)
-        yield Transfer(feed=feed, argv=argv)
+        yield Transfer(feed=feed, argv=argv, still=self.still)
 
     def finish(self) -> Iterator[Step]:
         """Everything from the deletions on."""
         feed, source = self.seen.feed, self.seen.source
         argv = delete_command(self.options, self._rules(), source.path, self.target)
-        yield DeletePass(feed=feed, argv=argv, source=source.identity)
+        yield DeletePass(feed=feed, argv=argv, still=self.still)
         yield RecordProvenance(
             feed=feed,
-            names=remembered(self.seen),
+            names=remembered(self.seen, self.selection),
             file_system=source.file_system,
             mounts=source.mounts,
             source=source.path,
@@ -125,7 +135,7 @@ class _Pass:
     def _rules(self) -> tuple[bytes, ...]:
         """Protection first: rsync obeys the first rule that matches."""
         own = (merge_rules(self.rules_path),) if self.guarded else ()
-        return (*own, merge_rules(self.seen.filter_path))
+        return (*own, merge_rules(self.filter_path))
 
     def _expire(self, keep: Duration) -> Iterator[Step]:
         old = expired_runs(self.seen.target.set_aside, keep, self.run.now)
@@ -158,13 +168,25 @@ def unowned(seen: FeedSeen) -> tuple[bytes, ...]:
     return tuple(sorted(both - seen.source.owned))
 
 
-def remembered(seen: FeedSeen) -> tuple[bytes, ...]:
+def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
     """What the leg owns after a completed pass; what is gone from both trees is forgotten.
 
     A directory that lay there before is not owned by being filled: `adopt` takes it over.
     """
-    left_over = seen.source.owned & set(seen.target.entries)
+    inner = {owner[0] for owner in selection.blocked if owner}
+    left_over = {
+        name
+        for name in seen.source.owned & set(seen.target.entries) - inner
+        if _kept_by_the_filter(name, selection)
+    }
     return tuple(sorted((left_over | set(seen.source.taken)) - set(unowned(seen))))
+
+
+def _kept_by_the_filter(name: bytes, selection: Selection) -> bool:
+    """Whether the pass leaves the entry; what it does not leave and the source lacks is gone."""
+    kinds = (True, False)
+    verdicts = {selection.decide((name,), directory=kind) for kind in kinds}
+    return not verdicts & {Verdict.TAKEN, Verdict.ENTERED}
 
 
 def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
@@ -212,6 +234,16 @@ def _guard(leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]) -> G
             for one in seen
         ),
     )
+
+
+def hooks_before(leg: LegCommon) -> tuple[HookStep, ...]:
+    """Commands before anything is looked at: they may mount what is looked at."""
+    return tuple(_hook(hook, always=False) for hook in leg.before)
+
+
+def hooks_after(leg: LegCommon) -> tuple[HookStep, ...]:
+    """Commands after the last step, on every way out."""
+    return tuple(_hook(hook, always=True) for hook in leg.finally_)
 
 
 def _hook(hook: Hook, *, always: bool) -> HookStep:

@@ -28,6 +28,8 @@ class Adoption:
     """What a leg would take over."""
 
     stream: Stream
+    place: Location
+    """Where the leg writes."""
     names: tuple[bytes, ...]
     """Top-level entries that it does not own yet."""
     extra: tuple[bytes, ...]
@@ -39,31 +41,36 @@ class Adoption:
 def preview(plan: Plan, place: str, leg: str, places: Places) -> Adoption:
     """Find what would be taken over. Raises `NotAdoptable`."""
     leg_plan, feed, names = _find(plan, place, leg)
-    stream = stream_of(leg_plan, feed)
     assert feed.writes is not None
+    with open_state(places.state_file) as state:
+        stream = stream_of(plan, leg_plan, feed, state)
+        retired = state.retired(feed.writes)
     folder = _folder(plan, feed.writes, places)
     if folder is None:
         if not names:
             raise NotAdoptable(f"{place} is on another machine: name one entry below it")
-        return Adoption(stream=stream, names=names, extra=(), extra_known=False)
+        return Adoption(stream=stream, place=feed.writes, names=names, extra=(), extra_known=False)
     with open_state(places.state_file) as state:
         owned = state.owned(stream)
     found = [name for name in _entries(folder) if not names or name in names]
     inner = {owner[0] for owner in feed.selection.blocked} if feed.selection else set()
+    lapsed = {one[0] for one in retired}
     wanted = tuple(
         name
         for name in found
-        if name not in owned | inner and not is_reserved((name,), directory=True)
+        if name not in (owned - lapsed) | inner and not is_reserved((name,), directory=True)
     )
     source = _source(plan, feed, places)
     extra = tuple(path for name in wanted for path in _extra(folder, source, name))
-    return Adoption(stream=stream, names=wanted, extra=extra, extra_known=True)
+    return Adoption(stream=stream, place=feed.writes, names=wanted, extra=extra, extra_known=True)
 
 
 def adopt(adoption: Adoption, places: Places, now: datetime) -> None:
     """Note that the leg owns these entries."""
     with open_state(places.state_file) as state:
         state.claim(adoption.stream, f"adopted-{now:%Y%m%dT%H%M%SZ}", adoption.names)
+        for name in adoption.names:
+            state.forget_retired(adoption.place.below(name))
 
 
 def _find(plan: Plan, place: str, leg: str) -> tuple[LegPlan, Feed, tuple[bytes, ...]]:

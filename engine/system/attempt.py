@@ -14,11 +14,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from engine.legs import LEG_KINDS, Run
-from engine.legs.mirror import RUN_ID_FORMAT, strangers, unowned
+from engine.legs.mirror import (
+    RUN_ID_FORMAT,
+    hooks_after,
+    hooks_before,
+    strangers,
+    unowned,
+)
 from engine.plan import LegPlan, Plan
 from engine.preflight import Observation, Waiver, preflight, preflight_kind, refusals
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, Verdict
-from engine.steps import Step
+from engine.steps import HookStep, Step
 from engine.system.execute import Executor, HookFailed, OutOfTime
 from engine.system.lock import Locked, hold
 from engine.system.observe import NothingToRead, holder_of, observe, rules_digest
@@ -141,6 +147,16 @@ class Attempt:
         self.progress("another leg writes to the destination: waiting for it to end")
 
     def _look_and_act(self, this_run: Run) -> None:
+        executor = self._executor(this_run)
+        executor.feeds = self.feeds
+        try:
+            executor.carry_out(hooks_before(self.leg_plan.leg))
+            executor.carry_out(self._steps(this_run))
+        finally:
+            executor.finish(hooks_after(self.leg_plan.leg))
+
+    def _steps(self, this_run: Run) -> tuple[Step, ...]:
+        """Look, judge, and say what is to be done; the commands around it have their own turn."""
         seen = observe(
             self.plan,
             self.leg_plan,
@@ -154,14 +170,15 @@ class Attempt:
         steps = steps_for(self.leg_plan, seen, this_run, self.findings)
         if not steps:
             raise _Refused(_refusal_sentence(self.findings))
-        executor = self._executor(this_run)
-        executor.feeds = self.feeds
-        executor.carry_out(steps)
+        return tuple(step for step in steps if not isinstance(step, HookStep))
 
     def _executor(self, this_run: Run) -> Executor:
         leg = self.leg_plan.leg
         return Executor(
-            streams={one.reads: stream_of(self.leg_plan, one) for one in self.leg_plan.feeds},
+            streams={
+                one.reads: stream_of(self.plan, self.leg_plan, one, self.state)
+                for one in self.leg_plan.feeds
+            },
             this_run=this_run,
             state=self.state,
             rules={

@@ -41,6 +41,7 @@ from engine.system.observe import taken_entries
 from engine.system.process import Command, CommandNotStarted, Completed, run
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import LastSeen, State, Stream
+from policy.values import display
 
 _STATUS = {
     Outcome.OK: RunStatus.OK,
@@ -50,6 +51,10 @@ _STATUS = {
     Outcome.TIMED_OUT: RunStatus.TIMED_OUT,
     Outcome.FAILED: RunStatus.FAILED,
 }
+
+
+_PARTIAL = 23
+"""rsync's code for a partial transfer (rsync(1), EXIT VALUES)."""
 
 
 class OutOfTime(Exception):
@@ -178,6 +183,11 @@ class Executor:
             words = f": {told.last_words}" if told.last_words else ""
             raise HookFailed(f"the command {step.run[0]} {how}{words}")
 
+    def finish(self, steps: Iterable[HookStep]) -> None:
+        """Run the closing commands, one after another."""
+        for step in steps:
+            self._finally(step)
+
     def _finally(self, step: HookStep) -> None:
         """Run a closing command by its own limit: the run's may have passed already."""
         self._progress(explain_steps((step,))[0])
@@ -197,6 +207,7 @@ class Executor:
 
     def _transfer(self, step: Transfer) -> None:
         self.feeds[step.feed] = self._report(step.feed)
+        self._check_still_there(step.still)
         told = self._command(step.argv)
         figures = parse_figures(told.stdout)
         wanted = deletions_wanted(told.stdout, told.stderr) if told.whole else None
@@ -207,7 +218,12 @@ class Executor:
             bytes_sent=figures.bytes_sent or 0,
             deletions_wanted=wanted or 0,
         )
+        self._check_still_there(step.still)
         whole = self._judge_transfer(step.feed, told)
+        stuck = told.code == _PARTIAL and told.whole and only_lacks_room_for_types(told.stderr)
+        if stuck and not wanted:
+            # A directory in the way of a file holds something protected, and stays.
+            raise _FeedStopped(RunStatus.DEGRADED, _sentence(told))
         self._counted[step.feed] = Counted(entries=_entries(figures), wanted=wanted if whole else 0)
 
     def _judge_transfer(self, feed: str, told: Completed) -> bool:
@@ -238,22 +254,23 @@ class Executor:
         count = self._allowed.get(step.feed, 0)
         if count == 0:
             return
-        self._check_identity(step.source)
+        self._check_still_there(step.still)
         told = self._command(step.limited(count))
         deleted = parse_figures(told.stdout).deleted or 0
         self.feeds[step.feed] = replace(self._report(step.feed), deleted=deleted)
-        self._check_identity(step.source)
+        self._check_still_there(step.still)
         outcome = outcome_of(told.code)
         if outcome in {Outcome.OK_NOTED, Outcome.GUARD}:
             self._note(step.feed, RunStatus.NOTED, _left_over_sentence(outcome, told))
         elif outcome is not Outcome.OK:
             raise _FeedStopped(_STATUS[outcome], f"while deleting: {_sentence(told)}")
 
-    def _check_identity(self, expected: Identity) -> None:
+    def _check_still_there(self, expected: tuple[Identity, ...]) -> None:
         """An unmounted source is an empty one, and must never be mirrored."""
-        if not still_there(expected):
-            reason = "the source is not the one that it was when the run began: was it unmounted?"
-            raise _FeedStopped(RunStatus.FAILED, reason)
+        for one in expected:
+            if not still_there(one):
+                reason = f"{display(one.path)} is not what it was when the run began"
+                raise _FeedStopped(RunStatus.FAILED, f"{reason}: was it unmounted?")
 
     def _record(self, step: RecordProvenance) -> None:
         seen = LastSeen(

@@ -6,7 +6,7 @@ import hashlib
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from engine.filters import render_rules
@@ -123,7 +123,7 @@ class _Look:
         holder = self._read_destination(feed)
         if presence is not Presence.DIRECTORY:
             return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
-        before = self.state.last_seen(stream_of(self.leg_plan, feed))
+        before = self.state.last_seen(stream_of(self.plan, self.leg_plan, feed, self.state))
         same_rules = before is not None and before.rules == rules_digest(selection)
         previous = before.entries if before and same_rules else None
         enough = min(COUNT_MOST, max(COUNT_LEAST, (previous + 1) // 2 if previous else 0))
@@ -149,8 +149,9 @@ class _Look:
             mounts=self._mounts(path, selection),
             previous_entries=previous,
             previous_file_system=before.file_system if before else None,
-            previous_mounts=before.mounts if before and same_rules else (),
-            owned=self.state.owned(stream_of(self.leg_plan, feed)),
+            previous_mounts=self._carried_mounts(before.mounts, path, selection) if before else (),
+            mounted=tuple(_look_at(point)[1] for point in self._mounts(path, selection)),
+            owned=self.state.owned(stream_of(self.plan, self.leg_plan, feed, self.state)),
         )
 
     def _read_destination(self, feed: Feed) -> Destination | None:
@@ -177,7 +178,8 @@ class _Look:
         for leg_plan, one in writers:
             if leg_plan.kind != "mirror" or one.writes is None or one.selection is None:
                 continue
-            known = self.state.owned(stream_of(leg_plan, one))
+            known = self.state.owned(stream_of(self.plan, leg_plan, one, self.state))
+            known |= self._living(one, one.selection)
             known |= {owner[0] for owner in one.selection.blocked if owner}
             folder = b"/".join((path.rstrip(b"/"), *one.writes.names))
             for name, directory in _list(folder):
@@ -202,11 +204,28 @@ class _Look:
 
     def _mounts(self, path: bytes, selection: Selection) -> tuple[bytes, ...]:
         """Mount points below the source that the leg carries something of."""
+        return self._carried_mounts(mounts_below(path, self.mounts), path, selection)
+
+    def _living(self, feed: Feed, selection: Selection) -> frozenset[bytes]:
+        """What a feed takes of live data now: its copies are its leg's, whoever made them."""
+        source = self.plan.source(feed.reads)
+        root = tree_root(source) if source is not None else None
+        if root is None:
+            return frozenset()
+        return frozenset(taken_entries(self.places.below_root(root), selection))
+
+    @staticmethod
+    def _carried_mounts(
+        points: Iterable[bytes], path: bytes, selection: Selection
+    ) -> tuple[bytes, ...]:
+        """Those of some mount points that the leg carries something of, by its rules today."""
         prefix = os.path.realpath(path).rstrip(b"/") + b"/"
         return tuple(
             point
-            for point in mounts_below(path, self.mounts)
-            if selection.decide(tuple(point[len(prefix) :].split(b"/")), directory=True) in _CARRIED
+            for point in points
+            if point.startswith(prefix)
+            and selection.decide(tuple(point[len(prefix) :].split(b"/")), directory=True)
+            in _CARRIED
         )
 
     # ── Target ───────────────────────────────────────────────────────────────────────────────
@@ -232,8 +251,24 @@ class _Look:
             found=find_identity(destination, self.places) if destination and not remote else None,
             max_used=destination.max_used if destination else None,
             cannot_keep=destination.cannot_keep if destination else (),
+            retired=self.state.retired(writes),
         )
-        return self._there(seen) if ssh is not None else _here(seen)
+        if ssh is not None:
+            return self._there(seen)
+        return replace(_here(seen), twins=self._twins(writes.holder, root))
+
+    def _twins(self, name: str, root: bytes) -> tuple[str, ...]:
+        """Other destinations whose root is the same directory by another path."""
+        _, mine = _look_at(root)
+        found = []
+        for other in self.plan.destinations:
+            if other.name == name or self.places.reaches_over_ssh(other):
+                continue
+            presence, theirs = _look_at(self.places.destination_root(other))
+            same = (theirs.device, theirs.inode) == (mine.device, mine.inode)
+            if presence is Presence.DIRECTORY and same:
+                found.append(other.name)
+        return tuple(found)
 
     def _there(self, seen: TargetSeen) -> TargetSeen:
         try:
@@ -246,9 +281,10 @@ class _Look:
 
 
 def _here(seen: TargetSeen) -> TargetSeen:
-    presence, _ = _look_at(seen.target.root)
+    presence, identity = _look_at(seen.target.root)
     if presence is not Presence.DIRECTORY:
         return replace(seen, root=presence)
+    seen = replace(seen, root_identity=identity, astray=_astray(seen.target))
     path = seen.target.path
     seen = replace(seen, present=_look_at(path)[0] is Presence.DIRECTORY)
     entries = _list(path)
@@ -295,6 +331,16 @@ def _look_at(path: bytes) -> tuple[Presence, Identity]:
     except OSError:
         return Presence.UNREADABLE, identity
     return Presence.DIRECTORY, identity
+
+
+def _astray(target: Target) -> bytes:
+    """A symlink where a directory of copies should be: rsync would follow it out of its root."""
+    path = target.root.rstrip(b"/")
+    for name in (*target.names, SET_ASIDE):
+        path += b"/" + name
+        if os.path.islink(path):  # noqa: PTH114 - the path is bytes
+            return path
+    return b""
 
 
 def _list(path: bytes) -> tuple[tuple[bytes, bool], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -83,9 +84,16 @@ class Remote:
         told = run(Command(argv=list_command(target, connection), timeout=5 * _PATIENCE))
         if told.code == 0 and told.whole:
             return parse_listing(told.stdout)
-        if told.code in _NOT_THERE and b"No such file or directory" in told.stderr:
+        if told.code in _NOT_THERE and _says_missing(told.stderr, target):
             return None
         raise Unreachable(f"its directory cannot be listed: {told.last_words}")
+
+
+def _says_missing(complaint: bytes, target: Target) -> bool:
+    """Whether rsync complains of this very directory, and not of an entry that vanished in it."""
+    last = target.path.rstrip(b"/").rpartition(b"/")[2]
+    pattern = rb'"[^"\n]*' + re.escape(last) + rb'/?\.?"[^\n]* failed: No such file or directory'
+    return re.search(pattern, complaint) is not None
 
 
 @contextmanager

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from engine.plan import Plan
 from engine.system.places import Places
-from engine.system.state import open_state
+from engine.system.state import open_state, stream_of
 
 
 def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
-    """Rename in the state whatever says `was`. Asked again, there is nothing left to rename."""
+    """Bring the state in step with an applied plan: renames, places that left, lapsed ownership.
+
+    Asked again, there is nothing left to do.
+    """
     with open_state(places.state_file) as state:
-        return (
+        told = (
             *(
                 f"leg {one.name}: history and ownership of {one.leg.was} are its own"
                 for one in plan.legs
@@ -27,3 +30,7 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
                 if one.was and state.rename_destination(one.was, one.name)
             ),
         )
+        feeds = [(leg, feed) for leg in plan.legs for feed in leg.feeds]
+        state.keep_only(stream_of(plan, leg, feed, state) for leg, feed in feeds)
+        state.set_places(feed.writes for _, feed in feeds if feed.writes is not None)
+        return told

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.plan import Feed, LegPlan
+from engine.plan import Feed, LegPlan, Location, Plan
 from engine.reports import RunStatus
 from engine.system.state_schema import StateUnusable, connect
 
@@ -48,9 +48,19 @@ class Stream(NamedTuple):
     """Where it is written."""
 
 
-def stream_of(leg: LegPlan, feed: Feed) -> Stream:
-    """The stream that a feed is."""
-    return Stream(leg=leg.name, source=feed.reads, place=str(feed.writes or ""))
+def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
+    """The stream that a feed is.
+
+    Its place is more than a name: with another disk, path or account under the same name, what
+    lies there was never this leg's.
+    """
+    holder = feed.writes.holder if feed.writes is not None else ""
+    destination = plan.destination(holder)
+    where = ""
+    if destination is not None:
+        account = destination.ssh.account if destination.ssh else ""
+        where = f" at {account}:{destination.path} on {state.destination_identity(holder)}"
+    return Stream(leg=leg.name, source=feed.reads, place=f"{feed.writes or ''}{where}")
 
 
 _THIS = "leg = ? AND source = ? AND place = ?"
@@ -199,6 +209,47 @@ class State:
             mounts=tuple(bytes(mount[0]) for mount in mounts),
         )
 
+    # ── Places ───────────────────────────────────────────────────────────────────────────────
+
+    def set_places(self, places: Iterable[Location]) -> None:
+        """Note the places of an applied plan; those of earlier ones are retired from now on."""
+        with self._connection as db:
+            db.execute("UPDATE place SET current = 0")
+            db.executemany(
+                "INSERT OR REPLACE INTO place VALUES (?, ?, 1)",
+                [(one.holder, b"/".join(one.names)) for one in places],
+            )
+
+    def retired(self, inside: Location) -> tuple[tuple[bytes, ...], ...]:
+        """Places below this one, relative to it, whose legs have left."""
+        rows = self._connection.execute(
+            "SELECT path FROM place WHERE holder = ? AND current = 0 ORDER BY path",
+            (inside.holder,),
+        )
+        names = [tuple(bytes(row[0]).split(b"/")) for row in rows if row[0]]
+        depth = len(inside.names)
+        return tuple(
+            one[depth:] for one in names if one[:depth] == inside.names and len(one) > depth
+        )
+
+    def forget_retired(self, at: Location) -> None:
+        """Let a retired place go, and those below it: another leg has taken it over."""
+        for names in ((), *self.retired(at)):
+            with self._connection as db:
+                db.execute(
+                    "DELETE FROM place WHERE holder = ? AND path = ? AND current = 0",
+                    (at.holder, b"/".join((*at.names, *names))),
+                )
+
+    def keep_only(self, streams: Iterable[Stream]) -> None:
+        """Forget what legs owned at places that they no longer write."""
+        kept = set(streams)
+        with self._connection as db:
+            for table in _STREAM_TABLES:
+                rows = db.execute(f"SELECT DISTINCT leg, source, place FROM {table}")  # noqa: S608
+                gone = [row for row in rows if Stream(*row) not in kept]
+                db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608
+
     # ── Renames ──────────────────────────────────────────────────────────────────────────────
 
     def rename_leg(self, old: str, new: str) -> bool:
@@ -213,6 +264,7 @@ class State:
         """Give a destination's identity, and what its legs own there, its new name."""
         moved = self._rename("name", old, new, ("destination",))
         moved |= self._rename("source", old, new, _STREAM_TABLES)
+        self._rename("holder", old, new, ("place",))
         with self._connection as db:
             for table in _STREAM_TABLES:
                 db.execute(
@@ -226,6 +278,13 @@ class State:
         moved = 0
         with self._connection as db:
             for table in tables:
+                known = db.execute(
+                    f"SELECT 1 FROM {table} WHERE {column} = ?",  # noqa: S608
+                    (old,),
+                ).fetchone()
+                if known and table != "run":
+                    # What an earlier thing of the new name has left is not this one's.
+                    db.execute(f"DELETE FROM {table} WHERE {column} = ?", (new,))  # noqa: S608
                 cursor = db.execute(
                     f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
                     (new, old),

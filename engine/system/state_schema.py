@@ -51,6 +51,12 @@ CREATE TABLE mount (
     path BLOB NOT NULL,
     PRIMARY KEY (leg, source, place, path)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE place (
+    holder TEXT NOT NULL,
+    path BLOB NOT NULL,
+    current INTEGER NOT NULL,
+    PRIMARY KEY (holder, path)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE destination (
     name TEXT PRIMARY KEY,
     identity TEXT NOT NULL,

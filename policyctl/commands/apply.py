@@ -56,7 +56,7 @@ def apply(
     check_disks(prepared.plan, new_disk or ())
     tell_warnings(prepared.report)
     if not json:
-        show_plan(prepared.changes, prepared.volumes, prepared.orphans)
+        show_plan(prepared.changes, prepared.volumes, prepared.orphans, prepared.notes)
     now = datetime.now(UTC)
     report = apply_changes(prepared.changes, prepared.rendered, prepared.plan, root, now)
     places = Places(root=root)

@@ -18,28 +18,19 @@ def explain(
     json: JsonOption = False,
 ) -> None:
     """Say which leg carries a path and why. It need not exist (yet)."""
-    import os
-
-    from engine.explain import explain as explain_path
-    from engine.system.look import absolute_subject, is_directory
-    from policyctl.loading import load_for_question
-    from policyctl.views.console import result, result_json
-    from policyctl.views.explain import explanation_json, explanation_lines
+    from policyctl.loading import ask, load_for_question, not_applied_yet
+    from policyctl.views.console import result, result_json, tell
+    from policyctl.views.explain import answer_json, answer_lines
 
     model, compilation = load_for_question(policy, root)
-    answers = []
-    for text in paths:
-        path = absolute_subject(os.fsencode(text))
-        directory = is_directory(path, root)
-        answers.append(
-            explain_path(model, compilation, path.rstrip(b"/") or b"/", directory=directory)
-        )
+    answers = [ask(model, compilation, text, root) for text in paths]
     if json:
-        shown = [explanation_json(compilation.plan, one) for one in answers]
+        shown = [answer_json(compilation.plan, one) for one in answers]
         result_json(shown[0] if len(shown) == 1 else shown)
-        return
-    for index, one in enumerate(answers):
+    for index, one in enumerate(() if json else answers):
         if index:
             result()
-        for line in explanation_lines(compilation.plan, one):
+        for line in answer_lines(compilation.plan, one):
             result(line)
+    if not_applied_yet(compilation.plan, root):
+        tell("not applied yet: what runs is the applied plan")

@@ -32,6 +32,6 @@ def plan(
     if json:
         result_json(plan_json(changes, prepared.volumes, prepared.orphans))
     else:
-        show_plan(changes, prepared.volumes, prepared.orphans)
+        show_plan(changes, prepared.volumes, prepared.orphans, prepared.notes)
     if exit_code and not changes.empty:
         raise typer.Exit(ExitCode.CHANGES)

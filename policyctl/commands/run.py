@@ -43,9 +43,12 @@ def run(
         root, waived=tuple(one.value for one in allow or ()), verbose=verbose
     )
     if explain:
-        for leg in legs:
-            for line in running.explain(leg):
-                result(line)
+        told = {leg: running.explain(leg) for leg in legs}
+        if json:
+            shown = [{"leg": leg, "steps": list(lines)} for leg, lines in told.items()]
+            result_json(shown[0] if len(legs) == 1 else shown)
+        else:
+            result("\n".join(line for lines in told.values() for line in lines))
         return
     reports = []
     for report in running.run(legs):
@@ -53,8 +56,8 @@ def run(
         for line in () if json else report_lines(report):
             result(line)
     if json:
-        shown = [report_json(one) for one in reports]
-        result_json(shown[0] if len(legs) == 1 else shown)
+        ended = [report_json(one) for one in reports]
+        result_json(ended[0] if len(legs) == 1 else ended)
     code = max((exit_code_of(one) for one in reports), default=ExitCode.OK)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.system.apply import ApplyReport
 from engine.system.destinations import Recorded
 from policyctl.views.console import Json, result, tell
+from policyctl.views.paths import counted
 
 
 def tell_applied(
@@ -16,9 +17,9 @@ def tell_applied(
 ) -> None:
     """Say what was done, and what to type next."""
     if report.changed:
+        written = counted(len(report.written), "file")
         result(
-            f"applied: {len(report.written)} files written, {len(report.removed)} removed, "
-            f"{report.kept} as they were"
+            f"applied: {written} written, {len(report.removed)} removed, {report.kept} as they were"
         )
     for sentence in renamed:
         tell(sentence)

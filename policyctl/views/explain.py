@@ -8,8 +8,37 @@ from engine.chains import Copy
 from engine.explain import Explanation
 from engine.objectives import hours
 from engine.plan import Plan
+from policyctl.loading import Answer
 from policyctl.views.console import Json
 from policyctl.views.paths import location_path, path_json, show_path
+
+_MOST_BELOW = 20
+
+
+def answer_json(plan: Plan, answer: Answer) -> dict[str, Json]:
+    """The explanation, and what there is to say beside it."""
+    found = explanation_json(plan, answer.explanation)
+    if answer.as_directory is not None:
+        found["as_directory"] = explanation_json(plan, answer.as_directory)
+    if answer.below:
+        found["below"] = [
+            {"text": one.text, "line": one.origin.line, "leg": one.leg or "none"}
+            for one in answer.below
+        ]
+    return found
+
+
+def answer_lines(plan: Plan, answer: Answer) -> Iterator[str]:
+    """The same for people."""
+    yield from explanation_lines(plan, answer.explanation)
+    for one in answer.below[:_MOST_BELOW]:
+        reason = f" ({one.reason})" if one.reason else ""
+        yield f"  below       {one.text} → {one.leg or 'none'}{reason}"
+    if len(answer.below) > _MOST_BELOW:
+        yield f"  below       … and {len(answer.below) - _MOST_BELOW} more routes"
+    if answer.as_directory is not None:
+        yield "nothing is there yet; as a directory:"
+        yield from explanation_lines(plan, answer.as_directory)
 
 
 def explanation_json(plan: Plan, one: Explanation) -> dict[str, Json]:

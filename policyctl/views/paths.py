@@ -30,6 +30,11 @@ def location_path(plan: Plan, location: Location) -> bytes:
     return location.holder.encode() + b":" + b"/".join(location.names)
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number of things: `1 file`, `2 files`."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def show_path(path: bytes) -> str:
     """A path on one line."""
     return display(path)

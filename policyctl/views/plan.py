@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.changes import ChangeSet, FileChange
-from engine.plan import Plan
 from engine.plan_changes import Action, PartChange, RouteChange
 from engine.volumes import SourceVolumes
 from policyctl.views.console import Json, paint, result
 
+Left = Mapping[str, Sequence[str]]
+"""Where copies stay behind, by the route's text or the name of the leg that is gone."""
 _DIFF_LINES = 40
 _STYLES = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
 
@@ -19,30 +20,50 @@ _STYLES = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"
 def show_plan(
     changes: ChangeSet,
     volumes: Mapping[str, SourceVolumes],
-    orphans: Mapping[str, str],
+    orphans: Left,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print the change set for people."""
-    for line in plan_lines(changes, volumes, orphans):
+    for line in plan_lines(changes, volumes, orphans, notes):
         result(line)
 
 
 def plan_lines(
-    changes: ChangeSet, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
+    changes: ChangeSet,
+    volumes: Mapping[str, SourceVolumes],
+    orphans: Left,
+    notes: Sequence[str] = (),
 ) -> Iterator[str]:
     """Lines of the change set."""
+    yield from notes
     if changes.empty:
         yield "nothing to change: what is applied is what the manifest says"
         return
+    if not changes.completes and not _visible(changes):
+        yield "nothing but the stored plan changes: no route, no leg, no file"
     if changes.completes:
         yield "an earlier apply was interrupted; this one completes it"
     yield from _section("routes", [_route(one, volumes, orphans) for one in changes.routes])
-    yield from _section("legs", [_part(one) for one in changes.legs])
+    yield from _section("legs", [_part(one) + _left(orphans, one) for one in changes.legs])
     yield from _section("other", [_part(one, with_section=True) for one in changes.others])
     files = [one for one in changes.files if one.action is not Action.KEEP]
     yield from _section("files", [text for one in files for text in _file(one)])
     yield from _section(
         "refused", [f"{one.message}\n    hint: {one.hint}" for one in changes.refused]
     )
+    if changes.refused:
+        yield "apply would refuse this"
+
+
+def _visible(changes: ChangeSet) -> bool:
+    files = any(one.action is not Action.KEEP for one in changes.files)
+    return bool(files or changes.routes or changes.legs or changes.others or changes.refused)
+
+
+def _left(orphans: Left, one: PartChange) -> str:
+    """Where the copies of a leg that is gone stay."""
+    places = orphans.get(one.name, ()) if one.action is Action.DELETE else ()
+    return "".join(f"\n      left behind, protected: {place}" for place in places)
 
 
 def _section(title: str, lines: list[str]) -> Iterator[str]:
@@ -56,9 +77,7 @@ def _sign(action: Action) -> str:
     return paint(action.sign, style, sys.stdout) if style else action.sign
 
 
-def _route(
-    one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
-) -> str:
+def _route(one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Left) -> str:
     way = (
         one.after or "no line" if one.before is None else f"{one.before} → {one.after or 'no line'}"
     )
@@ -68,8 +87,7 @@ def _route(
     if volume is not None:
         parts.append(f"  ({volume})")
     parts.extend(f"\n      {word}" for word in one.words)
-    if one.text in orphans:
-        parts.append(f"\n      left behind, protected: {orphans[one.text]}")
+    parts.extend(f"\n      left behind, protected: {place}" for place in orphans.get(one.text, ()))
     return "".join(parts)
 
 
@@ -105,29 +123,17 @@ def _diff(before: bytes, after: bytes) -> Iterator[str]:
         yield f"    … and {len(lines) - _DIFF_LINES} more lines"
 
 
-def orphans_of(applied: Plan | None, changes: ChangeSet) -> dict[str, str]:
-    """Where copies stay behind when a path leaves a leg, by the route's text."""
-    found: dict[str, str] = {}
-    for one in changes.routes:
-        leg = applied.leg(one.before) if applied and one.moved else None
-        literal = one.pattern.literal
-        for feed in leg.feeds if leg else ():
-            if feed.reads == one.source and feed.writes is not None:
-                place = str(feed.writes).rstrip("/")
-                tail = f"/{one.pattern}".replace("//", "/") if literal != () else "/"
-                found[one.text] = place + tail
-    return found
-
-
 def plan_json(
-    changes: ChangeSet, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
+    changes: ChangeSet, volumes: Mapping[str, SourceVolumes], orphans: Left
 ) -> dict[str, Json]:
     """The same for programs."""
     return {
         "empty": changes.empty,
         "completes_interrupted": changes.completes,
         "routes": [_route_json(one, volumes, orphans) for one in changes.routes],
-        "legs": [_part_json(one) for one in changes.legs],
+        "legs": [
+            {**_part_json(one), "orphans": list(orphans.get(one.name, ()))} for one in changes.legs
+        ],
         "other": [_part_json(one) for one in changes.others],
         "files": [
             {
@@ -145,7 +151,7 @@ def plan_json(
 
 
 def _route_json(
-    one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Mapping[str, str]
+    one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Left
 ) -> dict[str, Json]:
     known = volumes.get(one.source)
     volume = known.by_line.get(one.text) if known else None
@@ -158,7 +164,8 @@ def _route_json(
         "words": list(one.words),
         "bytes": volume.bytes if volume else None,
         "files": volume.files if volume else None,
-        "orphan": orphans.get(one.text),
+        "orphan": next(iter(orphans.get(one.text, ())), None),
+        "orphans": list(orphans.get(one.text, ())),
     }
 
 

@@ -11,7 +11,7 @@ from engine.reports import Verdict as Looked
 from engine.volumes import human_bytes
 from policyctl.exit_codes import ExitCode
 from policyctl.views.console import Json, paint
-from policyctl.views.paths import path_json, show_path
+from policyctl.views.paths import counted, path_json, show_path
 
 _MOST_FOREIGN = 20
 
@@ -53,10 +53,11 @@ def _finding(row: Finding) -> str:
 
 
 def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
-    seen = f"{feed.entries:,} entries seen, " if feed.entries is not None else ""
+    entries = feed.entries
+    seen = f"{counted(entries, 'entry', 'entries')} seen, " if entries is not None else ""
+    sent = f"{counted(feed.files, 'file')} sent ({human_bytes(feed.bytes_sent)})"
     yield (
-        f"  {feed.feed}: {seen}{feed.files:,} files sent ({human_bytes(feed.bytes_sent)}), "
-        f"{feed.deleted:,} deleted"
+        f"  {feed.feed}: {seen}{sent}, {feed.deleted:,} deleted"
         + (f"; {feed.reason}" if feed.reason and feed.reason not in told else "")
     )
     for name in feed.shared[:_MOST_FOREIGN]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.objectives import hours
-from engine.status import Health, LegStatus
+from engine.status import Health, LegStatus, Ran
 from policyctl.views.console import Json, paint, table
 
 
@@ -23,11 +23,12 @@ def status_lines(rows: tuple[LegStatus, ...], notes: tuple[str, ...], zone: str)
     for one in rows:
         if one.last is not None and one.last.reason and one.health is not Health.FRESH:
             yield f"{one.leg}: {one.last.reason}"
+    yield f"times are those of {zone}"
     yield from notes
 
 
 def _row(one: LegStatus, zone: ZoneInfo) -> tuple[str, ...]:
-    status = one.last.status.value if one.last and one.last.status else "running"
+    status = _how_it_ended(one.last) if one.last else ""
     last = f"{_time(one.last.started, zone)} {status}" if one.last else "-"
     return (
         one.leg,
@@ -39,6 +40,12 @@ def _row(one: LegStatus, zone: ZoneInfo) -> tuple[str, ...]:
         _length(one.allowed),
         _time(one.due, zone),
     )
+
+
+def _how_it_ended(ran: Ran) -> str:
+    if ran.status is None:
+        return "running"
+    return ran.status.value if ran.ended else "killed"
 
 
 def _time(moment: datetime | None, zone: ZoneInfo) -> str:
@@ -64,7 +71,7 @@ def _leg_json(one: LegStatus) -> dict[str, Json]:
         last = {
             "started": one.last.started.isoformat(),
             "ended": one.last.ended.isoformat() if one.last.ended else None,
-            "status": one.last.status.value if one.last.status else None,
+            "status": _how_it_ended(one.last) if one.last.status else None,
             "reason": one.last.reason,
             "bytes": one.last.bytes,
             "files": one.last.files,

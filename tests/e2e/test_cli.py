@@ -1,11 +1,14 @@
 """The command line as a user meets it: a process of its own, below a root of its own."""
 
 import base64
+import fcntl
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -443,13 +446,7 @@ def lab(tmp_path: Path) -> Machine:
     return machine
 
 
-KNOWN = pytest.mark.xfail(reason="a filter lists lines too that its leg left anyway", strict=True)
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [pytest.param(one, marks=KNOWN if one == "nested-carve-out" else ()) for one in EDITS],
-)
+@pytest.mark.parametrize("edit", EDITS)
 def test_a_routing_change_is_one_line_and_changes_its_legs_filters_alone(
     lab: Machine, edit: str, update_golden: bool
 ) -> None:
@@ -661,8 +658,10 @@ def test_what_a_run_would_do_is_explained_without_doing_it(applied: Machine) -> 
 def test_an_unknown_leg_is_named_with_those_that_there_are(applied: Machine) -> None:
     for more in ((), ("--explain",), ("--json",)):
         done = applied("run", "nigthly", *more)
-        assert (done.code, done.out) == (5, "")
-        assert "the applied plan has no leg 'nigthly'; it has: direct, dumps, " in done.err
+        told = "the applied plan has no leg 'nigthly'; it has: direct, dumps, "
+        assert done.code == 5
+        assert told in done.err
+        assert told in done.json["error"] if "--json" in more else done.out == ""
     assert applied("run", "nightly", "nope").code == 5
     assert not (applied.root / "mnt/disk/a").exists()
 
@@ -922,3 +921,91 @@ def test_the_console_script_is_the_same_program() -> None:
         pytest.skip("policyctl is not installed beside this Python")
     done = subprocess.run([script, "--help"], capture_output=True, timeout=60, check=True)
     assert done.stdout.decode() == policyctl("--help").out
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["show", "plan"], ["check", "--json"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_the_result_is_said(
+    machine: Machine, arguments: list[str], unbuffered: str
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "policyctl.main", *arguments, "-p", str(machine.manifest)],
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": unbuffered},
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 5
+    assert done.stderr.decode().splitlines()[-1] == (
+        "policyctl: the result could not be written: No space left on device"
+    )
+    assert b"Traceback" not in done.stderr
+
+
+def test_the_version_is_told() -> None:
+    done = policyctl("--version")
+    assert (done.code, done.out.split()[0], done.err) == (0, "policyctl", "")
+
+
+def test_a_failure_with_json_is_a_document_too(machine: Machine) -> None:
+    assert "nothing is applied yet" in machine("status", "--json").json["error"]
+    slip = machine("plan", "--json", "--nope")
+    assert (slip.code, "No such option" in slip.json["error"]) == (2, True)
+
+
+def test_a_path_below_the_root_is_known_by_either_name(applied: Machine) -> None:
+    path = applied.root / "srv/data/big"
+    assert applied("explain", "--json", str(path)).json["path"] == "/srv/data/big"
+    timer = applied.root / "etc/systemd/system/policyctl-nightly.timer"
+    timer.write_text("by hand\n")
+    assert "apply would refuse this" in applied("plan").out
+    assert applied("apply", "--overwrite", str(timer)).code == 0
+    refused = applied("apply", "--overwrite", str(timer))
+    assert (refused.code, "; there are: none" in refused.err) == (5, True)
+
+
+def test_an_unknown_disk_is_named_with_those_that_there_are(machine: Machine) -> None:
+    done = machine("apply", "--new-disk", "dsk")
+    assert done.code == 5
+    assert "there is no destination 'dsk'; there are: disk, nas" in done.err
+    assert not (machine.root / "var").exists()
+
+
+def test_what_only_a_directory_would_meet_is_answered_too(machine: Machine) -> None:
+    found = machine("explain", "--json", "/srv/data/new/cache").json
+    assert (found["leg"], found["as_directory"]["leg"]) == ("nightly", "none")
+    assert "as_directory" not in machine("explain", "--json", "/srv/data/a/file").json
+    assert "  below       /srv/data/big → direct" in machine("explain", "/srv/data").out
+
+
+def test_explain_says_that_an_edit_is_not_applied(applied: Machine) -> None:
+    assert applied("explain", "/srv/data").err == ""
+    applied.edit("  /srv/data/big: direct\n", "")
+    assert "not applied yet" in applied("explain", "/srv/data").err
+
+
+def test_a_run_that_was_killed_is_called_so(applied: Machine) -> None:
+    with closing(sqlite3.connect(applied.root / "var/lib/policyctl/state.db")) as db:
+        db.execute(
+            "INSERT INTO run (run_id, leg, mode, started, status) VALUES "
+            "('x', 'nightly', 'full', '2026-11-22T10:00:00+00:00', 'running')"
+        )
+        db.commit()
+    done = applied("status")
+    assert done.code == 5
+    assert " killed " in done.out
+    lock = applied.root / "var/lib/policyctl/locks/leg.nightly.lock"
+    lock.touch()
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert " running " in applied("status").out
+
+
+def test_a_leg_that_goes_tells_where_its_copies_stay(applied: Machine) -> None:
+    applied.edit("  /srv/data/big: direct\n", "")
+    applied.edit('  direct: {kind: mirror, to: "nas:/data", schedule: "04:00", timeout: 5m}\n', "")
+    shown = applied("plan").out
+    assert "- direct\n      left behind, protected: nas:/data\n" in shown
+    assert "left behind, protected: nas:/data/big" in shown

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.system.apply import load_applied
+from engine.system.places import Places
+from engine.system.runner import run_leg
 from tests.strategies import ROOT, manifest
 
 pytestmark = pytest.mark.tool("rsync")
@@ -144,14 +147,95 @@ def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
 
 
 def test_what_appears_while_a_pass_runs_is_owned_by_it(lab: Lab) -> None:
-    """The hook comes after the look and before the copy: the worst moment for a new directory."""
+    """It comes after the look and before the copy: the worst moment for a new directory."""
     late = lab.root / "srv/data/late"
-    hook = [{"run": ["mkdir", str(late)]}]
-    lab.apply(legs={"leg": mirror(before=hook)}, routes={"/srv/data": "leg"})
-    lab.run("leg")
-    assert (lab.root / "mnt/disk/copies/late").is_dir()
     lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    applied = load_applied(lab.root)
+    assert applied is not None
+
+    def appear(step: str) -> None:
+        if "copy, and count" in step:
+            late.mkdir(exist_ok=True)
+
+    run_leg(applied[0], "leg", places=Places(root=lab.root), progress=appear)
+    assert (lab.root / "mnt/disk/copies/late").is_dir()
     (late / "file").write_text("new")
     assert lab.run("leg")["feeds"][0]["shared"] == []
     (late / "file").unlink()
     assert lab.run("leg")["feeds"][0]["deleted"] == 1
+
+
+def test_law_01_a_leg_that_left_is_not_reaped_by_the_one_around_it(lab: Lab) -> None:
+    (lab.root / "srv/data/hosts/pc").mkdir(parents=True)
+    (lab.root / "srv/other").mkdir()
+    (lab.root / "srv/other/only.txt").write_text("the only copy")
+    sources = {
+        "data": {"kind": "tree", "path": "/srv/data"},
+        "other": {"kind": "tree", "path": "/srv/other"},
+    }
+    legs = {"leg": mirror(to="disk:/"), "inner": mirror(to="disk:/hosts/nas")}
+    lab.apply(legs={"leg": legs["leg"]}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    lab.apply(sources=sources, legs=legs, routes={"/srv/data": "leg", "/srv/other": "inner"})
+    lab.run("leg")
+    lab.run("inner")
+    lab.write(legs={"leg": legs["leg"]}, routes={"/srv/data": "leg"})
+    lab("apply", "--accept-removals")
+    for _ in range(2):
+        assert lab.run("leg")["feeds"][0]["deleted"] == 0
+        assert (lab.root / "mnt/disk/hosts/nas/only.txt").exists()
+
+
+def test_law_01_another_disk_under_the_same_name_is_not_owned(lab: Lab) -> None:
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    (lab.root / "mnt/disk").rename(lab.root / "mnt/old")
+    theirs = lab.root / "mnt/disk/copies/photos/theirs.jpg"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("the only copy")
+    lab("apply", "--new-disk", "disk")
+    for _ in range(2):
+        lab.run("leg")
+        assert theirs.exists()
+
+
+def test_law_01_what_lapsed_is_not_owned_again(lab: Lab) -> None:
+    """Somebody archives by hand, at the place of something that has just left the source."""
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    (lab.root / "srv/data/photos/a.jpg").unlink()
+    (lab.root / "srv/data/photos").rmdir()
+    assert lab.run("leg")["feeds"][0]["deleted"] == 2
+    mine = lab.root / "mnt/disk/copies/photos/mine.jpg"
+    mine.parent.mkdir()
+    mine.write_text("an archive")
+    lab.run("leg")
+    assert mine.exists()
+
+
+def test_law_41_copies_never_leave_their_root_by_a_symlink(lab: Lab) -> None:
+    (lab.root / "victim").mkdir()
+    (lab.root / "mnt/disk/copies").symlink_to("../../victim")
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    assert lab.run("leg", code=5)["status"] == "refused"
+    assert list((lab.root / "victim").iterdir()) == []
+
+
+def test_a_change_within_a_second_and_of_equal_size_is_copied(lab: Lab) -> None:
+    file = lab.root / "srv/data/texts/b.txt"
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    for text, tenth in (("AAAA", 1), ("BBBB", 9)):
+        file.write_text(text)
+        os.utime(file, ns=(10**18, 10**18 + tenth * 10**8))
+        lab.run("leg")
+    assert (lab.root / "mnt/disk/copies/texts/b.txt").read_text() == "BBBB"
+
+
+def test_a_file_that_cannot_take_its_place_is_no_success(lab: Lab) -> None:
+    only = lab.root / "mnt/disk/copies/thing/only.txt"
+    only.parent.mkdir(parents=True)
+    only.write_text("the only copy")
+    (lab.root / "srv/data/thing").write_text("a file now")
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    assert lab.run("leg", code=6)["status"] == "degraded"
+    assert only.exists()

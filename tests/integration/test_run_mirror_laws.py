@@ -319,7 +319,7 @@ def test_law_11_a_source_swapped_before_the_deletions_loses_nothing(
     monkeypatch.setenv("PATH", path)
     report = lab.run()
     assert report.status is RunStatus.FAILED
-    assert "the source is not the one that it was" in report.reason
+    assert "is not what it was when the run began" in report.reason
     assert lab.copies() == before
 
 

@@ -82,6 +82,25 @@ class TestText:
             "+ *",
         ]
 
+    def test_what_is_left_anyway_is_not_listed(self) -> None:
+        selection = Selection(
+            lines=(
+                line(b"a/x", taken=False),
+                line(b"a/y"),
+                line(b"b", taken=False),
+                line(b"c/d", taken=False),
+                line(b"c"),
+                line(b"e/f", taken=False),
+                line(b"e/*"),
+                line(b"g/h", taken=False),
+                line(b"", taken=False),
+            )
+        )
+        text = render_rules(selection)
+        left = [rule for rule in text.decode().splitlines() if rule[:3] == "- /"]
+        assert left == ["- /lost+found/", "- /c/d/", "- /e/f/", "- /c/d", "- /e/f"]
+        assert prove(selection, text).holds
+
     @given(st.lists(st.sampled_from([b"a", b"a/b", b"*/c", b"a/*/d", b"[ab]x"]), unique=True))
     def test_each_rule_of_the_first_block_is_about_directories(self, keys: list[bytes]) -> None:
         rules = rules_for(Selection(lines=(*(line(key) for key in keys), line(b"", taken=False))))

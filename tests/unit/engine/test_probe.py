@@ -80,6 +80,12 @@ def test_any_other_answer_is_none(output: bytes) -> None:
 
 
 def test_a_greeting_before_the_answer_does_no_harm() -> None:
-    answer = parse_answer(b"Welcome!\nrsync  version 3.2.7\ndirectory\n/dev/a 9 4 5 44% /\n\n\0\0")
+    answer = parse_answer(b"Welcome!\nrsync  version 3.2.7\ndirectory\n/dev/a 9 4 5 44% /\n\npresent\n\0\0")
     assert answer is not None
     assert (answer.rsync, answer.room, answer.target) == ((3, 2, 7), (5 * 1024, 9 * 1024), True)
+
+
+@pytest.mark.parametrize("lists", [b"", b"present\n", b"present\n\0", b"absent\n\0\0", b"\0\0"])
+def test_law_01_a_directory_that_was_not_listed_is_never_taken_for_empty(lists: bytes) -> None:
+    """Without a listing nothing would be foreign, and all of it would be deleted."""
+    assert parse_answer(b"rsync  version 3.2.7\ndirectory\n\n" + lists) is None

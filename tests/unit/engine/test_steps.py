@@ -33,11 +33,12 @@ def test_every_step_is_explained() -> None:
     steps = (
         HookStep(run=("fsfreeze", "-f", "/a b"), timeout=5, always=False),
         EnsureDirectory(feed="data", target=HERE),
-        WriteRules(feed="data", path=b"/run/x", text=b"P /a\nP /b\n"),
+        WriteRules(feed="data", path=b"/run/f", text=b"+ *\n"),
+        WriteRules(feed="data", path=b"/run/x", text=b"P /a\nP /b\n", protects=True),
         ClaimEntries(feed="data", names=(b"a",)),
-        Transfer(feed="data", argv=(b"rsync", b"a\nb", b"bad\xff")),
+        Transfer(feed="data", argv=(b"rsync", b"a\nb", b"bad\xff"), still=()),
         GuardDeletions(most=1234, smaller_source_allowed=False, deletions_allowed=False, feeds=()),
-        DeletePass(feed="data", argv=(b"rsync", b"x"), source=source),
+        DeletePass(feed="data", argv=(b"rsync", b"x"), still=(source,)),
         RecordProvenance(
             feed="data",
             names=(b"a", b"b"),
@@ -53,6 +54,7 @@ def test_every_step_is_explained() -> None:
     assert explain_steps(steps) == (
         "first: fsfreeze -f '/a b'",
         "data: make the directory /mnt/disk/photos/2026/ where it is missing",
+        "data: take a copy of its filter, as applied",
         "data: protect 2 entries that this leg never wrote",
         "data: note 1 entry at the top as this leg's own",
         "data: copy, and count deletions: rsync $'a\\nb' $'bad\\xff'",
@@ -70,5 +72,5 @@ def test_a_command_is_shown_so_that_it_can_be_typed() -> None:
 
 def test_a_deleting_command_carries_the_number_that_was_counted() -> None:
     source = Identity(path=b"/srv", device=1, inode=2)
-    step = DeletePass(feed="data", argv=(b"rsync", b"x"), source=source)
+    step = DeletePass(feed="data", argv=(b"rsync", b"x"), still=(source,))
     assert step.limited(7) == (b"rsync", b"--max-delete=7", b"x")

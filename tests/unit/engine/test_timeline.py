@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -166,6 +167,43 @@ class TestByHand:
     def test_the_day_when_clocks_go_back_has_25_hours(self) -> None:
         runs = runs_of(mirrors("Europe/Sofia", a={"schedule": "02:00", "timeout": "3h"}), "a")
         assert runs.allowed_age == 28 * HOUR
+
+    def test_a_run_that_comes_after_this_one_by_its_own_words_is_not_in_its_way(self) -> None:
+        content = mirrors(
+            a={"schedule": "02:00", "timeout": "1h", "random_delay": "1h"},
+            b={"schedule": "02:30", "timeout": "3h", "after": ["a"]},
+            c={"schedule": "02:30", "timeout": "10m", "random_delay": "1h"},
+        )
+        # At worst c comes first, which is due in the hour of a's delay; b waits for a.
+        assert times(runs_of(content, "a")) == ("02:00", "02:00", "03:10", "04:10")
+
+    def test_its_own_run_before_has_ended_when_it_is_due(self) -> None:
+        content = mirrors(
+            a={"schedule": ["02:00", "03:00"], "timeout": "3h"},
+            b={"schedule": "02:30", "timeout": "1h"},
+        )
+        runs = runs_of(content, "a")
+        three = next(at for at, due in enumerate(runs.due) if at > 40 and clock(due) == "03:00")
+        assert times(runs, three) == ("03:00", "03:00", "04:00", "07:00")
+
+    def test_who_waits_too_long_gives_up(self) -> None:
+        content = mirrors(
+            a={"schedule": "02:00", "timeout": "5h"},
+            b={"schedule": "02:00", "timeout": "1h", "wait": "1h", "random_delay": "30m"},
+        )
+        runs = runs_of(content, "b")
+        assert times(runs) == ("02:00", "02:00", "03:30", "04:30")
+        assert runs.longest_wait == 5 * HOUR
+
+    @pytest.mark.parametrize("limit", ["1m", "1h"])
+    def test_as_many_runs_as_may_be_on_one_disk_take_seconds(self, limit: str) -> None:
+        content = mirrors(**{name: {"schedule": "*:0/15", "timeout": limit} for name in "ab"})
+        began = time.process_time()
+        runs = runs_of(content, "a")
+        assert time.process_time() - began < 20
+        assert {
+            start - due for start, due in zip(runs.start[200:], runs.due[200:], strict=True)
+        } == ({60} if limit == "1m" else {12 * HOUR})
 
     def test_the_reference(self) -> None:
         from policy.parse import load

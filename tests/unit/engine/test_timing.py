@@ -59,8 +59,8 @@ class TestSchedules:
         assert codes(mirrors(zone, a={"schedule": "03:30"})) == []
 
     def test_too_often(self) -> None:
-        assert codes(mirrors(a={"schedule": "*:0/2", "timeout": "1m"})) == ["schedule-too-often"]
-        assert codes(mirrors(a={"schedule": "*:0/5", "timeout": "1m"})) == []
+        assert codes(mirrors(a={"schedule": "*:0/5", "timeout": "1m"})) == ["schedule-too-often"]
+        assert codes(mirrors(a={"schedule": "*:0/15", "timeout": "1m"})) == []
 
     def test_checks_count_too(self) -> None:
         content = manifest(

@@ -14,7 +14,10 @@ from policy.patterns import (
     STAR,
     PathPattern,
     PatternError,
+    PatternTooComplex,
     byte_set,
+    canonical,
+    check_complexity,
     lies_inside,
     literal_component,
     lowest,
@@ -208,3 +211,36 @@ def test_sets() -> None:
     assert lowest(byte_set(1, 2)) == 1
     assert ANY.bit_count() == 254
     assert STAR == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "other"), [(b"*?", b"?*"), (b"?*", b"*"), (b"*?", b"*"), (b"a*?*", b"a?*")]
+)
+def test_one_spelling_of_the_same_names(text: bytes, other: bytes) -> None:
+    assert canonical(parse_component(text)) == canonical(parse_component(other))
+
+
+def test_two_bytes_are_not_one() -> None:
+    assert canonical(parse_component(b"?*?")) != canonical(parse_component(b"*"))
+
+
+def test_two_patterns_that_explode_are_named() -> None:
+    one, other = parse_component(b"*a" + b"?" * 20), parse_component(b"*[ab]" + b"?" * 20)
+    with pytest.raises(PatternTooComplex) as raised:
+        lies_inside(one, other)
+    assert raised.value.components == (one, other)
+    assert all(str(each) in str(raised.value) for each in (one, other))
+
+
+@pytest.mark.parametrize("text", [b"*a" + b"?" * 20, b"*a" + b"?" * 12 + b"*b"])
+def test_a_pattern_that_explodes(text: bytes) -> None:
+    with pytest.raises(PatternTooComplex, match="too complex"):
+        check_complexity(parse_component(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"a", b"?" * 255, b"*", b"*.bak", b"*-????-??-??", b"*a" * 60, b"*-" + b"[0-9]" * 100],
+)
+def test_a_pattern_that_does_not(text: bytes) -> None:
+    check_complexity(parse_component(text))
