@@ -237,14 +237,6 @@ def test_a_file_that_cannot_be_read_is_a_finding_in_json_too(machine: Machine) -
     assert [one["code"] for one in done.json["findings"]] == ["manifest-unreadable"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_no_permission_is_a_finding(machine: Machine) -> None:
-    machine.manifest.chmod(0)
-    done = machine("check")
-    assert done.code == 3
-    assert "error manifest-unreadable: the manifest cannot be read: Permission denied" in done.err
-
-
 @pytest.mark.root
 def test_root_does_not_follow_what_everybody_can_write(machine: Machine) -> None:
     machine.manifest.chmod(0o666)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -79,7 +80,7 @@ def manifests(draw) -> Manifest:
         name = draw(st.one_of(st.sampled_from(KEY_NAMES), st.sampled_from(WILDCARDS)))
         form = draw(st.sampled_from(["{}", "{}/", "/{}", "/{}/", "a/{}", "b/{}/"]))
         ignores[form.format(name)] = "litter"
-    legs = {
+    legs: dict[str, Any] = {
         name: {"kind": "mirror", "to": f"disk:/{name}/{{source}}"}
         for name in LEGS
         if name in routes.values()
@@ -226,7 +227,9 @@ class TestPartition:
         involved = {new, old if isinstance(old, str) else None}
         for one in before.plan.legs:
             if one.name not in involved:
-                assert decisions(one.feeds) == decisions(after.plan.leg(one.name).feeds)
+                edited_leg = after.plan.leg(one.name)
+                assert edited_leg is not None
+                assert decisions(one.feeds) == decisions(edited_leg.feeds)
 
 
 def decisions(feeds) -> list[object]:

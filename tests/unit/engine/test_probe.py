@@ -80,7 +80,9 @@ def test_any_other_answer_is_none(output: bytes) -> None:
 
 
 def test_a_greeting_before_the_answer_does_no_harm() -> None:
-    answer = parse_answer(b"Welcome!\nrsync  version 3.2.7\ndirectory\n/dev/a 9 4 5 44% /\n\npresent\n\0\0")
+    answer = parse_answer(
+        b"Welcome!\nrsync  version 3.2.7\ndirectory\n/dev/a 9 4 5 44% /\n\npresent\n\0\0"
+    )
     assert answer is not None
     assert (answer.rsync, answer.room, answer.target) == ((3, 2, 7), (5 * 1024, 9 * 1024), True)
 
