@@ -27,11 +27,11 @@ from engine.timing import check_density, check_schedules, check_timing, product_
 from policy.diagnostics import Findings, Origin, PolicyInvalid
 from policy.legs import Leg, MirrorLeg, SnapshotLeg
 from policy.model import Policy
+from policy.pattern_relations import check_complexity
 from policy.patterns import (
     PathPattern,
     PatternTooComplex,
     canonical,
-    check_complexity,
 )
 from policy.sources import TreeSource
 

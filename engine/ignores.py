@@ -8,7 +8,11 @@ from engine.plan import RouteLine, RoutingTable
 from policy.diagnostics import Findings
 from policy.legs import SqliteLeg
 from policy.model import Policy
-from policy.patterns import Component, lies_inside, parse_component
+from policy.pattern_relations import lies_inside
+from policy.patterns import (
+    Component,
+    parse_component,
+)
 from policy.routes import IgnoreRule
 from policy.sources import LvmThinSource, TreeSource
 

@@ -14,7 +14,10 @@ from engine.kinds import SOURCE_KIND_NAMES
 from engine.part_facts import Facts, age_text, differences, facts_of, stated, text_of
 from engine.plan import LegPlan, Plan, RouteLine, RoutingTable
 from engine.renames import Renames, plan_renamed, renames_between
-from policy.patterns import PathPattern, lies_inside
+from policy.pattern_relations import lies_inside
+from policy.patterns import (
+    PathPattern,
+)
 
 NOBODY = "none"
 """Stands for a leg where nothing carries a path by decision."""

@@ -12,7 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from policy.patterns import Component, PathPattern, canonical, lies_inside, meeting
+from policy.pattern_relations import lies_inside, meeting
+from policy.patterns import (
+    Component,
+    PathPattern,
+    canonical,
+)
 
 T = TypeVar("T")
 

@@ -4,38 +4,21 @@ Everything about time follows from here: RPO, staleness, order findings, docs. A
 its calendar; it is ready once its random delay is over and the legs named in `after` have ended;
 it starts once no other leg writes its disk; it ends at its time limit at the latest.
 
-The bound for the wait at a disk: if a run waits, the disk has been busy without a pause since
-some moment τ that is no later than the run itself was ready (before τ the disk was free, and a
-run that was ready then would have started). Each run that came before it in that stretch became
-ready at τ or later. So its latest start is the largest τ + (limits of those runs).
+How long the wait at a disk can be is worked out in `engine.queueing`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, repeat
 from operator import sub
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.calendars import REFERENCE_END, REFERENCE_START, occurrences
+from engine.queueing import Behind, Load, Lock, Queue
 from policy.legs import Leg, SnapshotLeg
 from policy.model import Policy
-
-DAY = 86_400
-_LOOK_BACK = 2 * DAY
-"""How long a disk may be busy on end for the bound to hold; `check` reports longer queues."""
-
-_OWN_RUNS = 24
-"""How many of its own runs before are looked at; more would have to end on time each."""
-
-_OWN_STEPS = 2
-"""How many of them are looked at one by one where they may run late; the rest as one."""
-
-_BLOCK = 64
-_NEVER = -(1 << 60)
 
 MAX_RUNS_A_DAY = 96
 """A leg every quarter of an hour: more often is an error, and keeps this arithmetic small."""
@@ -113,54 +96,6 @@ def _all_before(name: str, policy: Policy) -> frozenset[str]:
     return frozenset(found)
 
 
-class _Load:
-    """Limits that come in at certain moments, so that their sum in any stretch is a look-up."""
-
-    def __init__(self, parts: Iterable[tuple[Sequence[int], int]]) -> None:
-        merged = sorted(chain.from_iterable(zip(times, repeat(limit)) for times, limit in parts))
-        self.moments = [moment for moment, _ in merged]
-        self.sums = [0, *accumulate(limit for _, limit in merged)]
-        """The limits before each moment, and all of them."""
-        self._leads: list[int] = list(map(sub, self.moments, self.sums))
-        self._tops: list[int] = [
-            max(self._leads[at : at + _BLOCK]) for at in range(0, len(merged), _BLOCK)
-        ]
-
-    def until(self, moment: int) -> int:
-        """How many come in until then, inclusive."""
-        return bisect_right(self.moments, moment)
-
-    def lead(self, first: int, last: int) -> int:
-        """The largest moment minus the limits before it, among [first, last)."""
-        if first >= last:
-            return _NEVER
-        low, high = first // _BLOCK + 1, last // _BLOCK
-        if low >= high:
-            return max(self._leads[first:last])
-        found = max(max(self._leads[first : low * _BLOCK]), max(self._tops[low:high]))
-        rest = self._leads[high * _BLOCK : last]
-        return max(found, max(rest)) if rest else found
-
-
-class _Behind(NamedTuple):
-    """The runs of a leg on the same disk that wait for the leg in question: sorted all three.
-
-    A run that waits for this run, or for a later one, never stands in its way.
-    """
-
-    due: tuple[int, ...]
-    awaits: tuple[int, ...]
-    ready: tuple[int, ...]
-    limit: int
-
-
-class _Lock(NamedTuple):
-    """All runs that use one disk."""
-
-    ready: _Load
-    due: _Load
-
-
 class _Planner:
     """Memoises each leg's arrays; a leg that is being worked out answers with a safe bound."""
 
@@ -172,7 +107,7 @@ class _Planner:
         self.ready: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self.done: dict[str, Runs] = {}
         self.busy: set[str] = set()
-        self._locks: dict[tuple[str, frozenset[str]], _Lock] = {}
+        self._locks: dict[tuple[str, frozenset[str]], Lock] = {}
         self._awaited: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def dues(self, leg: Leg) -> tuple[int, ...]:
@@ -230,7 +165,7 @@ class _Planner:
         if disk is None or not rivals:
             return ready
         behind = [
-            _Behind(
+            Behind(
                 self.dues(other),
                 self.awaited(other, leg.name),
                 self._given_up(other)[1],
@@ -239,7 +174,7 @@ class _Planner:
             for other in rivals
             if leg.name in self.after[other.name]
         ]
-        queue = _Queue(due, ready, leg.limits.whole.seconds, behind)
+        queue = Queue(due, ready, leg.limits.whole.seconds, behind)
         return queue.latest_starts(*self._lock(leg, rivals, disk))
 
     def _rivals(self, leg: Leg, disk: str) -> Iterator[Leg]:
@@ -247,9 +182,7 @@ class _Planner:
             if other.name != leg.name and other.schedule and disk_of(other, self.policy) == disk:
                 yield other
 
-    def _lock(
-        self, leg: Leg, rivals: Sequence[Leg], disk: str
-    ) -> tuple[_Lock, Callable[[], _Load]]:
+    def _lock(self, leg: Leg, rivals: Sequence[Leg], disk: str) -> tuple[Lock, Callable[[], Load]]:
         """All runs that use the disk, and how to get those of the rivals alone."""
         waiting = frozenset(one.name for one in rivals if leg.name in self.after[one.name])
         readiness = {
@@ -257,17 +190,17 @@ class _Planner:
             for one in rivals
         }
 
-        def alone() -> _Load:
-            return _Load((readiness[one.name], one.limits.whole.seconds) for one in rivals)
+        def alone() -> Load:
+            return Load((readiness[one.name], one.limits.whole.seconds) for one in rivals)
 
         unsettled = self.busy & readiness.keys() - waiting
         key = (disk, waiting)
         if unsettled or key not in self._locks:
             everyone = [*rivals, leg]
             readiness[leg.name] = self.readiness(leg)[1]
-            lock = _Lock(
-                _Load((readiness[one.name], one.limits.whole.seconds) for one in everyone),
-                _Load((self.dues(one), one.limits.whole.seconds) for one in everyone),
+            lock = Lock(
+                Load((readiness[one.name], one.limits.whole.seconds) for one in everyone),
+                Load((self.dues(one), one.limits.whole.seconds) for one in everyone),
             )
             if unsettled:
                 return lock, alone
@@ -313,101 +246,3 @@ def _wait_for(other: Runs, due: Sequence[int], earliest: list[int], ready: list[
         if at >= 0:
             earliest[index] = max(earliest[index], other.earliest[at])
             ready[index] = max(ready[index], other.end[at])
-
-
-class _Queue:
-    """One leg's runs at the lock of their disk: the latest start of each.
-
-    For a stretch that begins at τ it is τ + (limits of the others' runs that are ready in it) +
-    (the leg's own runs before, which have ended by the time when this one is due: it would have
-    been left out otherwise). What is ready only after this run, but was due before, may still come
-    first, and counts for every τ.
-    """
-
-    def __init__(
-        self, due: tuple[int, ...], ready: tuple[int, ...], limit: int, behind: Sequence[_Behind]
-    ) -> None:
-        self.due = due
-        self.ready = ready
-        self.in_order = sorted(ready)
-        self.limit = limit
-        self.behind = behind
-
-    def latest_starts(self, lock: _Lock, alone: Callable[[], _Load]) -> tuple[int, ...]:
-        """For each run; `alone` gives the rivals' runs, where they are needed by themselves."""
-        before = [_NEVER, *accumulate(self.ready, max)]
-        after = [*[*accumulate(reversed(self.ready), min)][-2::-1], -_NEVER]
-        rivals: _Load | None = None
-        found = []
-        for index, (due, ready) in enumerate(zip(self.due, self.ready, strict=True)):
-            ordered = before[index] < ready < after[index]
-            if ordered and before[index] + self.limit <= due:
-                latest = self._undisturbed(ready, lock.ready)
-            else:
-                rivals = rivals or alone()
-                latest = self._held_up(index, rivals, lock.ready if ordered else None)
-            found.append(latest + self._overtaking(due, ready, lock))
-        return tuple(found)
-
-    def _undisturbed(self, ready: int, load: _Load) -> int:
-        """Where each own run before has ended by itself: it counts as any other."""
-        last = load.until(ready)
-        lead = load.lead(load.until(ready - _LOOK_BACK), last)
-        return max(ready, lead + load.sums[last] - self.limit)
-
-    def _held_up(self, index: int, rivals: _Load, load: _Load | None) -> int:
-        """Where own runs before could reach past the time when this one is due.
-
-        `load` is for the runs that are ready in the order in which they are due: there each own
-        run before counts as any other, once those that may reach so far are behind.
-        """
-        due, ready = self.due[index], self.ready[index]
-        last, earliest = rivals.until(ready), rivals.until(ready - _LOOK_BACK)
-        total = rivals.sums[last]
-        own = sorted(self.ready[max(0, index - _OWN_RUNS) : index])
-        if load is None:
-            own = [min(one, ready) for one in own]
-        latest, mine = ready, 0
-        for _ in range(_OWN_STEPS):
-            # From the last own run that counts at `last` down to the one before it.
-            follows = own[-1] if own else ready - _LOOK_BACK
-            first = max(earliest, min(last, rivals.until(follows)))
-            latest = max(latest, self._with_own(due, mine, total, rivals, first, last))
-            last = first
-            if not own or follows <= ready - _LOOK_BACK:
-                return latest
-            while own and own[-1] == follows:
-                own.pop()
-                mine += self.limit
-            behind = total - rivals.sums[bisect_left(rivals.moments, follows)]
-            latest = max(latest, follows + behind + min(mine, max(0, due - follows)))
-            if load is not None and mine <= due - follows:
-                break
-        mine += self.limit * len(own)
-        rest = self._with_own(due, mine, total, rivals, earliest, last)
-        if load is not None:
-            lead = load.lead(load.until(ready - _LOOK_BACK), load.until(follows))
-            rest = min(rest, lead + load.sums[load.until(ready)] - self.limit)
-        return max(latest, rest)
-
-    def _with_own(
-        self, due: int, mine: int, total: int, rivals: _Load, first: int, last: int
-    ) -> int:
-        """The latest start for a τ among these moments, with so much of the leg's own before."""
-        cut = max(first, min(last, rivals.until(due - mine)))
-        late = max(cut, min(last, rivals.until(due)))
-        return max(
-            rivals.lead(first, cut) + total + mine,
-            due + total - rivals.sums[cut] if cut < late else _NEVER,
-            rivals.lead(late, last) + total,
-        )
-
-    def _overtaking(self, due: int, ready: int, lock: _Lock) -> int:
-        """Limits of what was due by then, gets ready later, and does not wait for this run."""
-        found = lock.due.sums[lock.due.until(ready)] - lock.ready.sums[lock.ready.until(ready)]
-        own = bisect_right(self.due, ready) - bisect_right(self.in_order, ready)
-        found -= own * self.limit
-        for other in self.behind:
-            first = max(bisect_left(other.awaits, due), bisect_right(other.ready, ready))
-            found -= other.limit * max(0, bisect_right(other.due, ready) - first)
-        return found

@@ -8,7 +8,6 @@ sets, and how a pattern was spelled never matters.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,8 +21,8 @@ NAME_MAX = 255
 PATH_MAX = 4095
 """Longest path, in bytes, without the closing NUL (limits.h, PATH_MAX)."""
 
-_NUL, _SLASH = 0, 0x2F
-ANY = ByteSet(((1 << 256) - 1) & ~(1 << _NUL) & ~(1 << _SLASH))
+_NUL, SLASH = 0, 0x2F
+ANY = ByteSet(((1 << 256) - 1) & ~(1 << _NUL) & ~(1 << SLASH))
 """Every byte that a name can hold."""
 STAR = ByteSet(0)
 """Stands for any run of bytes; as a set it would be empty, so it can be nothing else."""
@@ -36,7 +35,7 @@ class PatternError(ValueError):
 class PatternTooComplex(PatternError):
     """Telling which names a pattern, or two of them, match would take too long."""
 
-    def __init__(self, message: str, *components: Component) -> None:
+    def __init__(self, message: str, components: tuple[Component, ...]) -> None:
         self.components = components
         super().__init__(message)
 
@@ -78,11 +77,11 @@ class Component:
         literal = _literal(self)
         if literal is not None:
             return name == literal
-        return _machine(self).matches(name)
+        return machine_of(self).matches(name)
 
     def matching(self, names: Iterable[bytes]) -> Iterator[bytes]:
         """Those of many names that match; quicker than asking for each."""
-        return filter(_machine(self).matches, names)
+        return filter(machine_of(self).matches, names)
 
     def example(self) -> bytes:
         """Give a name that it matches, as short as can be."""
@@ -122,7 +121,7 @@ def _literal(component: Component) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Machine:
+class Machine:
     """A component as an automaton: with n tokens its states are the positions 0..n.
 
     A set of positions is one integer, so a step costs a few integer operations whatever the
@@ -139,6 +138,7 @@ class _Machine:
     """The literal bytes that every match ends with."""
 
     def matches(self, name: bytes) -> bool:
+        """Whether the whole name matches."""
         if not (name.startswith(self.head) and name.endswith(self.tail)):
             return False
         states = self.start()
@@ -147,9 +147,11 @@ class _Machine:
         return bool(states & self.final)
 
     def start(self) -> int:
+        """The positions before the first byte."""
         return self._close(1)
 
     def step(self, states: int, value: int) -> int:
+        """The positions after one more byte."""
         return self._close(((states & self.accepts[value]) << 1) | (states & self.stars))
 
     def _close(self, states: int) -> int:
@@ -158,7 +160,8 @@ class _Machine:
 
 
 @lru_cache(maxsize=16384)
-def _machine(component: Component) -> _Machine:
+def machine_of(component: Component) -> Machine:
+    """The automaton of a component, made once."""
     accepts = [0] * 256
     stars = 0
     for index, token in enumerate(component.tokens):
@@ -169,7 +172,7 @@ def _machine(component: Component) -> _Machine:
                 accepts[value] |= 1 << index
     head = bytes(_literal_run(component.tokens))
     tail = bytes(_literal_run(component.tokens[::-1]))[::-1]
-    return _Machine(tuple(accepts), stars, 1 << len(component.tokens), head, tail)
+    return Machine(tuple(accepts), stars, 1 << len(component.tokens), head, tail)
 
 
 def _literal_run(tokens: tuple[ByteSet, ...]) -> Iterator[int]:
@@ -296,114 +299,3 @@ def parse_path_pattern(text: bytes) -> PathPattern:
     if len(text) > PATH_MAX:
         raise PatternError(f"a path has at most {PATH_MAX} bytes; this one has {len(text)}")
     return PathPattern(tuple(parse_component(part) for part in parts))
-
-
-# ── Questions about two components ───────────────────────────────────────────────────────────
-
-
-def _representatives(*components: Component) -> tuple[int, ...]:
-    """One byte of each class that the components cannot tell apart."""
-    sets = {token for component in components for token in component.tokens} - {STAR, ANY}
-    chosen: dict[tuple[bool, ...], int] = {}
-    order = (*range(ord("a"), ord("z") + 1), *range(1, 256))
-    for value in order:
-        if value != _SLASH:
-            chosen.setdefault(tuple(bool(one >> value & 1) for one in sets), value)
-    return tuple(chosen.values())
-
-
-STATES_MAX = 4_096
-"""How many states the automaton of one component may have; of n `?` behind a `*` it has 2ⁿ."""
-_SEARCH_MAX = 20_000
-"""How many pairs of states a question about two components may visit."""
-
-_NO_NAMES = frozenset({b"", b".", b".."})
-
-
-def _search(a: Component, b: Component, *, want_b: bool) -> bytes | None:
-    """Shortest name that `a` matches and `b` does (`want_b`) or does not.
-
-    Raises `PatternTooComplex`.
-    """
-    machine_a, machine_b = _machine(a), _machine(b)
-    start = (machine_a.start(), machine_b.start())
-    # What is no name may lead to the same states as a name: the two must not be confused.
-    seen: set[tuple[int, int, bytes | None]] = {(*start, b"")}
-    queue: deque[tuple[int, int, bytes]] = deque([(*start, b"")])
-    values = _representatives(a, b)
-    while queue:
-        state_a, state_b, name = queue.popleft()
-        ends_a, ends_b = bool(state_a & machine_a.final), bool(state_b & machine_b.final)
-        if name not in _NO_NAMES and ends_a and ends_b == want_b:
-            return name
-        for value in values:
-            following = (machine_a.step(state_a, value), machine_b.step(state_b, value))
-            longer = name + bytes([value])
-            key = (*following, longer if longer in _NO_NAMES else None)
-            if following[0] and (following[1] or not want_b) and key not in seen:
-                if len(seen) >= _SEARCH_MAX:
-                    raise PatternTooComplex(
-                        f"`{a}` and `{b}` are too complex together to tell which names both match",
-                        a,
-                        b,
-                    )
-                seen.add(key)
-                queue.append((*following, longer))
-    return None
-
-
-@lru_cache(maxsize=16384)
-def check_complexity(component: Component) -> None:
-    """Raise `PatternTooComplex` where the component's automaton has too many states."""
-    if component.literal is not None or component.tokens.count(STAR) == 0:
-        return
-    machine, values = _machine(component), _representatives(component)
-    seen = {machine.start()}
-    waiting = [machine.start()]
-    while waiting:
-        states = waiting.pop()
-        fresh = {machine.step(states, value) for value in values} - seen
-        seen |= fresh
-        waiting.extend(fresh)
-        if len(seen) > STATES_MAX:
-            raise PatternTooComplex(
-                f"`{component}` is too complex: it has more than {STATES_MAX:,} states", component
-            )
-
-
-@lru_cache(maxsize=65536)
-def meeting(a: Component, b: Component) -> bytes | None:
-    """Shortest name that both match, or None where they have none in common.
-
-    Raises `PatternTooComplex`, as `lies_inside` does.
-    """
-    if a.literal is not None:
-        return a.literal if b.matches(a.literal) else None
-    if b.literal is not None:
-        return b.literal if a.matches(b.literal) else None
-    if _ends_apart(a, b):
-        return None
-    return _search(a, b, want_b=True)
-
-
-def _ends_apart(a: Component, b: Component) -> bool:
-    """Whether the literal beginnings or endings already exclude each other: the common case."""
-    for tokens_a, tokens_b in ((a.tokens, b.tokens), (a.tokens[::-1], b.tokens[::-1])):
-        for token_a, token_b in zip(tokens_a, tokens_b, strict=False):
-            if STAR in {token_a, token_b}:
-                break
-            if not token_a & token_b:
-                return True
-    return False
-
-
-@lru_cache(maxsize=65536)
-def lies_inside(inner: Component, outer: Component) -> bool:
-    """Whether every name that `inner` matches is one that `outer` matches."""
-    if inner == outer:
-        return True
-    if inner.literal is not None:
-        return outer.matches(inner.literal)
-    if outer.literal is not None or not outer.matches(inner.example()):
-        return False
-    return _search(inner, outer, want_b=False) is None

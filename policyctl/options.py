@@ -13,6 +13,7 @@ PolicyOption = Annotated[
         "--policy",
         "-p",
         metavar="FILE",
+        readable=False,  # that it cannot be read is a finding, with its reason
         help="The manifest. Default: $POLICYCTL_POLICY, ./backup-policy.yaml, "
         "/etc/policyctl/backup-policy.yaml.",
     ),

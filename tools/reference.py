@@ -355,11 +355,9 @@ def _codes_in(tree: ast.Module, module: str) -> Iterator[Emitted]:
         argument, severity = _code_argument(node)
         where = f"{module}:{node.lineno}"
         if isinstance(argument, ast.JoinedStr):
-            parts = [
-                re.escape(str(one.value)) if isinstance(one, ast.Constant) else "[a-z-]+"
-                for one in argument.values
-            ]
-            yield Emitted("".join(parts), severity, where)
+            pattern = _pattern_of(argument)
+            if " " not in pattern:  # a sentence is no code
+                yield Emitted(pattern, severity, where)
         elif isinstance(argument, ast.Constant) and isinstance(argument.value, str):
             if CODE.match(argument.value):
                 yield Emitted(re.escape(argument.value), severity, where)
@@ -367,6 +365,14 @@ def _codes_in(tree: ast.Module, module: str) -> Iterator[Emitted]:
             by_variable = True
     if by_variable:
         yield from _codes_in_tuples(tree, module)
+
+
+def _pattern_of(text: ast.JoinedStr) -> str:
+    """What an f-string can become, as a regular expression."""
+    return "".join(
+        re.escape(str(one.value)) if isinstance(one, ast.Constant) else "[a-z-]+"
+        for one in text.values
+    )
 
 
 def _code_argument(node: ast.Call) -> tuple[ast.expr | None, str | None]:

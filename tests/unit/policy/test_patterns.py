@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy.pattern_relations import check_complexity, lies_inside, meeting
 from policy.patterns import (
     ANY,
     STAR,
@@ -17,11 +18,8 @@ from policy.patterns import (
     PatternTooComplex,
     byte_set,
     canonical,
-    check_complexity,
-    lies_inside,
     literal_component,
     lowest,
-    meeting,
     members,
     parse_component,
     parse_path_pattern,
