@@ -183,9 +183,13 @@ def _covering(table: RoutingTable, pattern: PathPattern) -> RouteLine | None:
 
 
 def _covers(outer: PathPattern, inner: PathPattern) -> bool:
-    return len(outer.components) <= len(inner.components) and all(
-        lies_inside(b, a) for a, b in zip(outer.components, inner.components, strict=False)
-    )
+    pairs = zip(outer.components, inner.components, strict=False)
+    try:
+        return len(outer.components) <= len(inner.components) and all(
+            lies_inside(b, a) for a, b in pairs
+        )
+    except PatternTooComplex:
+        return False  # then the change is only shown less closely
 
 
 def _carrier(line: RouteLine | None) -> str | None:

@@ -354,25 +354,27 @@ def _codes_in(tree: ast.Module, module: str) -> Iterator[Emitted]:
             continue
         argument, severity = _code_argument(node)
         where = f"{module}:{node.lineno}"
-        if isinstance(argument, ast.JoinedStr):
-            pattern = _pattern_of(argument)
-            if " " not in pattern:  # a sentence is no code
-                yield Emitted(pattern, severity, where)
-        elif isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-            if CODE.match(argument.value):
-                yield Emitted(re.escape(argument.value), severity, where)
-        elif isinstance(argument, ast.Name):
-            by_variable = True
+        pattern = _pattern_of(argument)
+        if pattern is not None:
+            yield Emitted(pattern, severity, where)
+        by_variable |= isinstance(argument, ast.Name)
     if by_variable:
         yield from _codes_in_tuples(tree, module)
 
 
-def _pattern_of(text: ast.JoinedStr) -> str:
-    """What an f-string can become, as a regular expression."""
-    return "".join(
-        re.escape(str(one.value)) if isinstance(one, ast.Constant) else "[a-z-]+"
-        for one in text.values
-    )
+def _pattern_of(argument: ast.expr | None) -> str | None:
+    """What a code can be, as a regular expression; None where the argument is no code."""
+    match argument:
+        case ast.Constant(value=str() as code) if CODE.match(code):
+            return re.escape(code)
+        case ast.JoinedStr(values=parts):
+            pattern = "".join(
+                re.escape(str(one.value)) if isinstance(one, ast.Constant) else "[a-z-]+"
+                for one in parts
+            )
+            return None if " " in pattern else pattern  # a sentence is no code
+        case _:
+            return None
 
 
 def _code_argument(node: ast.Call) -> tuple[ast.expr | None, str | None]:

@@ -202,6 +202,7 @@ def test_options_follow_what_the_leg_preserves_and_the_destination_keeps() -> No
         b"--recursive",
         b"--links",
         b"--times",
+        b"--modify-window=-1",
         b"--perms",
         b"--owner",
         b"--group",
