@@ -15,9 +15,7 @@ from engine.part_facts import Facts, age_text, differences, facts_of, stated, te
 from engine.plan import LegPlan, Plan, RouteLine, RoutingTable
 from engine.renames import Renames, plan_renamed, renames_between
 from policy.pattern_relations import lies_inside
-from policy.patterns import (
-    PathPattern,
-)
+from policy.patterns import PathPattern, PatternTooComplex
 
 NOBODY = "none"
 """Stands for a leg where nothing carries a path by decision."""
