@@ -67,6 +67,8 @@ class SourceSeen:
     previous_entries: int | None = None
     previous_file_system: str | None = None
     previous_mounts: tuple[bytes, ...] = ()
+    missing: tuple[bytes, ...] = ()
+    """Paths that a `files` source lists, and that are not there."""
     mounted: tuple[Identity, ...] = ()
     """The mount points below it, as they are now."""
     identity_needed: bool = False
@@ -207,6 +209,10 @@ def _source(feed: str, source: SourceSeen, waived: frozenset[Waiver]) -> Iterato
         return
     if source.identity_needed:
         yield _identity(feed, what, source.recorded, source.found)
+    if source.missing:
+        names = ", ".join(display(path) for path in source.missing)
+        hint = "its copy would be deleted; mount it, or take it out of `paths`"
+        yield _refuse(feed, what, f"{names} is listed and not there: {hint}")
     if not source.entries:
         yield _refuse(feed, what, "nothing that this leg takes is in it: is it mounted?")
         return

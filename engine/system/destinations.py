@@ -71,7 +71,10 @@ def _record(
         )
         return _told(name, missing, recorded=False)
     if places.staged and found is None:
-        found = _place_marker(root, name)
+        found = _place_marker(root, name, replace=renew)
+        if found is None:
+            other = f"{display(root)} bears the mark of another destination ({_replaced(name)})"
+            return _told(name, f"nothing was recorded: {other}", recorded=False)
     assert found is not None, "a directory has an identity"
     state.record_destination(name, found, now)
     return _told(name, f"recorded as {found}", recorded=True)
@@ -89,7 +92,7 @@ def find_identity(destination: Destination, places: Places) -> str | None:
     """The identity of what lies there now; None where there is nothing to tell it by."""
     root = places.destination_root(destination)
     if places.staged:
-        return _read_marker(root, destination.name)
+        return _read_marker(root, {destination.name, destination.was or destination.name})
     try:
         return identity_of(root, read_mounts()) if os.path.lexists(root) else None
     except OSError:
@@ -101,10 +104,16 @@ def _on_root(path: bytes) -> bool:
     return mount is None or mount.point == b"/"
 
 
-def _place_marker(root: bytes, name: str) -> str:
+def _place_marker(root: bytes, name: str, *, replace: bool) -> str | None:
+    """Mark a directory as this destination's; None where another's mark is in the way."""
     identity = f"marker:{secrets.token_hex(8)}"
+    path = root.rstrip(b"/") + b"/" + MARKER
+    if os.path.lexists(path):
+        if not replace:
+            return None
+        os.unlink(path)  # noqa: PTH108 - the path is bytes
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(root.rstrip(b"/") + b"/" + MARKER, flags, 0o644)
+    descriptor = os.open(path, flags, 0o644)
     with os.fdopen(descriptor, "wb") as file:
         file.write(f"{name}\n{identity}\n".encode())
         file.flush()
@@ -112,7 +121,7 @@ def _place_marker(root: bytes, name: str) -> str:
     return identity
 
 
-def _read_marker(root: bytes, name: str) -> str | None:
+def _read_marker(root: bytes, names: set[str]) -> str | None:
     """The id in the marker; None where there is none, or another destination's."""
     try:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -121,4 +130,4 @@ def _read_marker(root: bytes, name: str) -> str | None:
             lines = file.read(_MARKER_MOST).decode("utf-8", "replace").splitlines()
     except OSError:
         return None
-    return lines[1] if len(lines) == 2 and lines[0] == name else None
+    return lines[1] if len(lines) == 2 and lines[0] in names else None

@@ -1,11 +1,14 @@
-"""Single directories and files that a run makes or checks, each opened without trust in names."""
+"""Single directories that a run looks at, makes or checks, without trust in names."""
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 
-from engine.steps import Identity
+from engine.preflight import Presence
+from engine.rsync_command import SET_ASIDE
+from engine.steps import Identity, Target
 
 
 def still_there(expected: Identity) -> bool:
@@ -41,3 +44,41 @@ def write_private(path: bytes, text: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(text)
+
+
+def look_at(path: bytes) -> tuple[Presence, Identity]:
+    """What is at a path, and which directory it is."""
+    nothing = Identity(path=path, device=0, inode=0)
+    try:
+        status = os.stat(path)  # noqa: PTH116 - the path is bytes
+    except FileNotFoundError:
+        return Presence.MISSING, nothing
+    except OSError:
+        return Presence.UNREADABLE, nothing
+    if not stat.S_ISDIR(status.st_mode):
+        return Presence.OTHER, nothing
+    identity = Identity(path=path, device=status.st_dev, inode=status.st_ino)
+    try:
+        os.listdir(path)  # noqa: PTH208 - the path is bytes
+    except OSError:
+        return Presence.UNREADABLE, identity
+    return Presence.DIRECTORY, identity
+
+
+def list_directory(path: bytes) -> tuple[tuple[bytes, bool], ...]:
+    """Entries of a directory, and whether each is one itself; none where it is not there."""
+    try:
+        with os.scandir(path) as entries:
+            return tuple((one.name, one.is_dir(follow_symlinks=False)) for one in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+
+
+def astray_link(target: Target) -> bytes:
+    """A symlink where a directory of copies should be: rsync would follow it out of its root."""
+    path = target.root.rstrip(b"/")
+    for name in (*target.names, SET_ASIDE):
+        path += b"/" + name
+        if os.path.islink(path):  # noqa: PTH114 - the path is bytes
+            return path
+    return b""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -24,14 +23,16 @@ from engine.preflight import (
 from engine.rsync_command import SET_ASIDE
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
-from engine.steps import Identity, Target
+from engine.steps import Target
 from engine.system.destinations import find_identity
+from engine.system.directories import astray_link, list_directory, look_at
 from engine.system.file_systems import identity_of, mounts_below, read_mounts, room_of
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import State, stream_of
 from policy.destinations import Destination
+from policy.sources import FilesSource
 
 COUNT_LEAST = 1_000
 COUNT_MOST = 5_000
@@ -119,7 +120,7 @@ class _Look:
 
     def _source(self, feed: Feed, selection: Selection) -> SourceSeen:
         path = self._read_path(feed)
-        presence, identity = _look_at(path)
+        presence, identity = look_at(path)
         holder = self._read_destination(feed)
         if presence is not Presence.DIRECTORY:
             return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
@@ -140,6 +141,7 @@ class _Look:
             identity=identity,
             file_system=identity_of(path, self.mounts),
             taken=tuple(one for one in taken_entries(path, selection) if (one,) not in strangers),
+            missing=self._missing(feed),
             identity_needed=holder is not None,
             recorded=self.state.destination_identity(holder.name) if holder else None,
             found=find_identity(holder, self.places) if holder else None,
@@ -150,7 +152,7 @@ class _Look:
             previous_entries=previous,
             previous_file_system=before.file_system if before else None,
             previous_mounts=self._carried_mounts(before.mounts, path, selection) if before else (),
-            mounted=tuple(_look_at(point)[1] for point in self._mounts(path, selection)),
+            mounted=tuple(look_at(point)[1] for point in self._mounts(path, selection)),
             owned=self.state.owned(stream_of(self.plan, self.leg_plan, feed, self.state)),
         )
 
@@ -160,6 +162,12 @@ class _Look:
             return None
         location = _located(self.plan, feed.reads)
         return self.plan.destination(location.holder) if location else None
+
+    def _missing(self, feed: Feed) -> tuple[bytes, ...]:
+        source = self.plan.source(feed.reads)
+        listed = source.paths if isinstance(source, FilesSource) else ()
+        there = ((path, self.places.below_root(path)) for path in listed)
+        return tuple(path.text for path, here in there if not os.path.lexists(here))
 
     def _strangers(self, feed: Feed, path: bytes) -> Iterator[tuple[bytes, ...]]:
         """What lies in a destination that is read and belongs to none of its legs.
@@ -182,7 +190,7 @@ class _Look:
             known |= self._living(one, one.selection)
             known |= {owner[0] for owner in one.selection.blocked if owner}
             folder = b"/".join((path.rstrip(b"/"), *one.writes.names))
-            for name, directory in _list(folder):
+            for name, directory in list_directory(folder):
                 reserved = is_reserved((name,), directory=directory)
                 if name not in known and not reserved:
                     yield (*one.writes.names, name)
@@ -259,12 +267,12 @@ class _Look:
 
     def _twins(self, name: str, root: bytes) -> tuple[str, ...]:
         """Other destinations whose root is the same directory by another path."""
-        _, mine = _look_at(root)
+        _, mine = look_at(root)
         found = []
         for other in self.plan.destinations:
             if other.name == name or self.places.reaches_over_ssh(other):
                 continue
-            presence, theirs = _look_at(self.places.destination_root(other))
+            presence, theirs = look_at(self.places.destination_root(other))
             same = (theirs.device, theirs.inode) == (mine.device, mine.inode)
             if presence is Presence.DIRECTORY and same:
                 found.append(other.name)
@@ -281,14 +289,14 @@ class _Look:
 
 
 def _here(seen: TargetSeen) -> TargetSeen:
-    presence, identity = _look_at(seen.target.root)
+    presence, identity = look_at(seen.target.root)
     if presence is not Presence.DIRECTORY:
         return replace(seen, root=presence)
-    seen = replace(seen, root_identity=identity, astray=_astray(seen.target))
+    seen = replace(seen, root_identity=identity, astray=astray_link(seen.target))
     path = seen.target.path
-    seen = replace(seen, present=_look_at(path)[0] is Presence.DIRECTORY)
-    entries = _list(path)
-    kept = _list(path + b"/" + SET_ASIDE) if _has_aside(entries) else ()
+    seen = replace(seen, present=look_at(path)[0] is Presence.DIRECTORY)
+    entries = list_directory(path)
+    kept = list_directory(path + b"/" + SET_ASIDE) if _has_aside(entries) else ()
     return _with_entries(seen, entries, kept, room_of(seen.target.root))
 
 
@@ -315,48 +323,12 @@ def _has_aside(entries: tuple[tuple[bytes, bool], ...]) -> bool:
 # ── Single looks ─────────────────────────────────────────────────────────────────────────────
 
 
-def _look_at(path: bytes) -> tuple[Presence, Identity]:
-    nothing = Identity(path=path, device=0, inode=0)
-    try:
-        status = os.stat(path)  # noqa: PTH116 - the path is bytes
-    except FileNotFoundError:
-        return Presence.MISSING, nothing
-    except OSError:
-        return Presence.UNREADABLE, nothing
-    if not stat.S_ISDIR(status.st_mode):
-        return Presence.OTHER, nothing
-    identity = Identity(path=path, device=status.st_dev, inode=status.st_ino)
-    try:
-        os.listdir(path)  # noqa: PTH208 - the path is bytes
-    except OSError:
-        return Presence.UNREADABLE, identity
-    return Presence.DIRECTORY, identity
-
-
-def _astray(target: Target) -> bytes:
-    """A symlink where a directory of copies should be: rsync would follow it out of its root."""
-    path = target.root.rstrip(b"/")
-    for name in (*target.names, SET_ASIDE):
-        path += b"/" + name
-        if os.path.islink(path):  # noqa: PTH114 - the path is bytes
-            return path
-    return b""
-
-
-def _list(path: bytes) -> tuple[tuple[bytes, bool], ...]:
-    try:
-        with os.scandir(path) as entries:
-            return tuple((one.name, one.is_dir(follow_symlinks=False)) for one in entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-
-
 def taken_entries(path: bytes, selection: Selection) -> tuple[bytes, ...]:
     """Top-level entries that the leg takes something of."""
     return tuple(
         sorted(
             name
-            for name, directory in _list(path)
+            for name, directory in list_directory(path)
             if selection.decide((name,), directory=directory) in _CARRIED
         )
     )

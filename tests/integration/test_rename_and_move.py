@@ -239,3 +239,39 @@ def test_a_file_that_cannot_take_its_place_is_no_success(lab: Lab) -> None:
     lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
     assert lab.run("leg", code=6)["status"] == "degraded"
     assert only.exists()
+
+
+def test_a_renamed_destination_is_the_same_disk(lab: Lab) -> None:
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    disk = {"path": "/mnt/disk", "media": "hdd", "site": "home", "was": "disk"}
+    lab.apply(
+        destinations={"sda": disk},
+        legs={"leg": mirror(to="sda:/copies")},
+        routes={"/srv/data": "leg"},
+    )
+    again = lab.run("leg")["feeds"][0]
+    assert (again["files"], again["deleted"], again["shared"]) == (0, 0, [])
+    lab.apply(
+        destinations={"other": {**disk, "was": "nobody"}},
+        legs={"leg": mirror(to="other:/copies")},
+        routes={"/srv/data": "leg"},
+    )
+    assert lab.run("leg", code=5)["status"] == "refused"
+    lab("apply", "--new-disk", "other")
+    assert lab.run("leg")["feeds"][0]["shared"] == [{"name": "photos"}, {"name": "texts"}]
+
+
+def test_law_11_a_listed_path_that_is_missing_keeps_its_copy(lab: Lab) -> None:
+    for name in ("etc/one", "etc/two"):
+        (lab.root / name).mkdir(parents=True)
+        (lab.root / name / "file").write_text(name)
+    lab.apply(
+        sources={"host": {"kind": "files", "paths": ["/etc/one", "/etc/two"]}},
+        legs={"leg": mirror(**{"from": "host"})},
+        routes={},
+    )
+    lab.run("leg")
+    (lab.root / "etc/two").rename(lab.root / "etc/away")
+    assert lab.run("leg", code=5)["status"] == "refused"
+    assert (lab.root / "mnt/disk/copies/etc/two/file").exists()
