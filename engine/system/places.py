@@ -71,7 +71,7 @@ class Places:
 
     def below_root(self, path: AbsolutePath) -> bytes:
         """An absolute path of the final system as a path here."""
-        base = os.fsencode(os.path.abspath(self.root)) if self.staged else b""  # noqa: PTH100
+        base = os.fsencode(os.path.abspath(self.root)) if self.staged else b""  # noqa: PTH100 - symlinks stay
         return base + path.text if path.names else base or b"/"
 
     def destination_root(self, destination: Destination) -> bytes:

@@ -148,7 +148,7 @@ class State:
 
     def _runs(self, where: str, *values: str, most: int) -> Iterator[RunRecord]:
         # `where` is one of this module's own texts, never a value.
-        sql = f"SELECT * FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT ?"  # noqa: S608
+        sql = f"SELECT * FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT ?"  # noqa: S608 - only constants are put in
         for row in self._connection.execute(sql, (*values, most)):
             yield _run_record(row)
 
@@ -175,7 +175,7 @@ class State:
     ) -> None:
         """Note what a completed pass saw: from now on the leg owns this there, and no more."""
         with self._connection as db:
-            db.execute(f"DELETE FROM owned WHERE {_THIS}", stream)  # noqa: S608
+            db.execute(f"DELETE FROM owned WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
             db.executemany(
                 "INSERT INTO owned VALUES (?, ?, ?, ?, ?, 1)",
                 [(*stream, name, run_id) for name in names],
@@ -184,7 +184,7 @@ class State:
                 "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*stream, run_id, seen.rules, seen.entries, seen.file_system),
             )
-            db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608
+            db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
             db.executemany(
                 "INSERT INTO mount VALUES (?, ?, ?, ?)",
                 [(*stream, path) for path in seen.mounts],
@@ -193,13 +193,13 @@ class State:
     def last_seen(self, stream: Stream) -> LastSeen | None:
         """What the last successful pass saw."""
         row = self._connection.execute(
-            f"SELECT rules, entries, file_system FROM last_seen WHERE {_THIS}",  # noqa: S608
+            f"SELECT rules, entries, file_system FROM last_seen WHERE {_THIS}",  # noqa: S608 - only constants are put in
             stream,
         ).fetchone()
         if row is None:
             return None
         mounts = self._connection.execute(
-            f"SELECT path FROM mount WHERE {_THIS} ORDER BY path",  # noqa: S608
+            f"SELECT path FROM mount WHERE {_THIS} ORDER BY path",  # noqa: S608 - only constants are put in
             stream,
         )
         return LastSeen(
@@ -246,9 +246,9 @@ class State:
         kept = set(streams)
         with self._connection as db:
             for table in _STREAM_TABLES:
-                rows = db.execute(f"SELECT DISTINCT leg, source, place FROM {table}")  # noqa: S608
+                rows = db.execute(f"SELECT DISTINCT leg, source, place FROM {table}")  # noqa: S608 - only constants are put in
                 gone = [row for row in rows if Stream(*row) not in kept]
-                db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608
+                db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608 - only constants are put in
 
     # ── Renames ──────────────────────────────────────────────────────────────────────────────
 
@@ -268,7 +268,7 @@ class State:
         with self._connection as db:
             for table in _STREAM_TABLES:
                 db.execute(
-                    f"UPDATE OR IGNORE {table} SET place = ? || substr(place, ?) "  # noqa: S608
+                    f"UPDATE OR IGNORE {table} SET place = ? || substr(place, ?) "  # noqa: S608 - only constants are put in
                     "WHERE substr(place, 1, ?) = ?",
                     (new, len(old) + 1, len(old) + 1, old + ":"),
                 )
@@ -279,14 +279,14 @@ class State:
         with self._connection as db:
             for table in tables:
                 known = db.execute(
-                    f"SELECT 1 FROM {table} WHERE {column} = ?",  # noqa: S608
+                    f"SELECT 1 FROM {table} WHERE {column} = ?",  # noqa: S608 - only constants are put in
                     (old,),
                 ).fetchone()
                 if known and table != "run":
                     # What an earlier thing of the new name has left is not this one's.
-                    db.execute(f"DELETE FROM {table} WHERE {column} = ?", (new,))  # noqa: S608
+                    db.execute(f"DELETE FROM {table} WHERE {column} = ?", (new,))  # noqa: S608 - only constants are put in
                 cursor = db.execute(
-                    f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
+                    f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608 - only constants are put in
                     (new, old),
                 )
                 moved += cursor.rowcount
