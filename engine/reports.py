@@ -74,6 +74,8 @@ class FeedReport:
     deletions_wanted: int = 0
     foreign: tuple[bytes, ...] = ()
     """Entries at the top of the copies that this leg never wrote: protected."""
+    left_out: tuple[bytes, ...] = ()
+    """Paths in a destination that is read, which none of its legs owns: not carried."""
     shared: tuple[bytes, ...] = ()
     """Directories there that lay at the destination before this leg: what else is in them
     stays."""

@@ -26,13 +26,20 @@ class Health(enum.Enum):
     STALE = "stale"
     NEVER_RAN = "never ran"
     """Its first run is overdue."""
+    AHEAD = "ahead of the clock"
+    """Its last success lies in the future: the clock was wrong then, or is now."""
     ELSEWHERE = "runs elsewhere"
     NOT_BUILT = "not run by this version"
 
     @property
     def sound(self) -> bool:
         """Whether nobody has to act."""
-        return self not in {Health.FAILING, Health.STALE, Health.NEVER_RAN}
+        return self not in {
+            Health.AHEAD,
+            Health.FAILING,
+            Health.STALE,
+            Health.NEVER_RAN,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,8 @@ def _health(
     if leg.kind not in RUNNABLE_KINDS:
         return Health.NOT_BUILT
     limit = None if allowed is None else allowed + SLACK
+    if age is not None and age < -SLACK:
+        return Health.AHEAD
     if age is None and last is None:
         overdue = limit is not None and waiting > limit
         return Health.NEVER_RAN if overdue else Health.WAITING

@@ -204,6 +204,7 @@ class Attempt:
                 reason="; ".join(f"{row.looked_at}: {row.found}" for row in stops),
                 foreign=strangers(one, selection),
                 shared=unowned(one),
+                left_out=tuple(b"/".join(names) for names in one.source.strangers),
             )
 
     # ── Telling ──────────────────────────────────────────────────────────────────────────────

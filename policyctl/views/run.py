@@ -65,6 +65,10 @@ def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
             f"  {feed.feed}: {show_path(name)} lay at the destination before this leg: what else "
             "is in it stays; `policyctl adopt` shows it, and takes it over"
         )
+    for name in feed.left_out[:_MOST_FOREIGN]:
+        yield f"  {feed.feed}: {show_path(name)} belongs to none of its legs: not carried further"
+    if len(feed.left_out) > _MOST_FOREIGN:
+        yield f"  {feed.feed}: … and {len(feed.left_out) - _MOST_FOREIGN} more not carried further"
     for name in feed.foreign[:_MOST_FOREIGN]:
         yield f"  {feed.feed}: {show_path(name)} at the destination is not this leg's: left alone"
     if len(feed.foreign) > _MOST_FOREIGN:
@@ -101,6 +105,7 @@ def report_json(report: RunReport) -> dict[str, Json]:
                 "deletions_wanted": feed.deletions_wanted,
                 "foreign": [path_json(name, "name") for name in feed.foreign],
                 "shared": [path_json(name, "name") for name in feed.shared],
+                "left_out": [path_json(path) for path in feed.left_out],
             }
             for feed in report.feeds
         ],

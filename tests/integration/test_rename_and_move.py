@@ -139,7 +139,7 @@ def test_law_01_a_second_hop_carries_only_what_its_legs_own(lab: Lab) -> None:
     (stranger / "file").write_text("not ours")
     two_hops(lab)
     lab.run("leg")
-    lab.run("far")
+    assert lab.run("far")["feeds"][0]["left_out"] == [{"path": "stranger"}]
     assert sorted(path.name for path in (lab.root / "mnt/nas").iterdir() if path.is_dir()) == [
         "photos",
         "texts",
