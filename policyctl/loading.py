@@ -10,7 +10,7 @@ from engine.compile import Compilation, compile_quietly, compile_with
 from engine.explain import Explanation, explain, find_subject
 from engine.plan import Plan, RouteLine
 from engine.plan_json import PlanUnreadable
-from engine.system.apply import load_plan
+from engine.system.applied import load_plan
 from engine.system.files import Unobservable
 from engine.system.look import absolute_subject, below, is_directory, without_root
 from engine.system.manifest import find_manifest, read_manifest
