@@ -284,7 +284,8 @@ def _target(feed: str, seen: TargetSeen) -> Iterator[Finding]:
     if seen.root is Presence.UNKNOWN:
         yield _note(feed, what, f"its root {display(seen.target.root)} is {seen.root.value}")
     elif seen.root is not Presence.DIRECTORY:
-        yield _refuse(feed, what, f"at {display(seen.target.root)} there is {seen.root.value}")
+        found = f"at {display(seen.target.root)} there is {seen.root.value}: is it mounted?"
+        yield _refuse(feed, what, found)
         return
     if seen.astray:
         found = f"{display(seen.astray)} is a symlink: the copies would land somewhere else"
@@ -322,7 +323,8 @@ def _room(feed: str, what: str, seen: TargetSeen) -> Finding:
     used = 1 - seen.free / seen.total
     found = f"{seen.free / 2**30:,.1f} GiB free, {used:.0%} used"
     if seen.free < min(LEAST_FREE, seen.total // 100):
-        return _refuse(feed, what, f"{found}: too full to begin")
+        hint = "free some; what unfinished runs left lies there in folders `.policyctl-partial`"
+        return _refuse(feed, what, f"{found}: too full to begin; {hint}")
     if seen.max_used is not None and used > seen.max_used.fraction:
         return _note(feed, what, f"{found}, above its limit of {seen.max_used}")
     return _fine(feed, what, found)

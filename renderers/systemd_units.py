@@ -22,7 +22,7 @@ GRACE = 300
 _UNIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]*")
 _HIDDEN = tuple(
     parse_absolute_path(path)
-    for path in ("/tmp", "/var/tmp", "/usr/lib/modules", "/lib/modules", "/proc", "/sys")  # noqa: S108
+    for path in ("/tmp", "/var/tmp", "/usr/lib/modules", "/lib/modules", "/proc", "/sys")  # noqa: S108 - named, not written to
 )
 """Places that the sandbox of a unit shows otherwise than they are."""
 

@@ -275,3 +275,67 @@ def test_law_11_a_listed_path_that_is_missing_keeps_its_copy(lab: Lab) -> None:
     (lab.root / "etc/two").rename(lab.root / "etc/away")
     assert lab.run("leg", code=5)["status"] == "refused"
     assert (lab.root / "mnt/disk/copies/etc/two/file").exists()
+
+
+def test_hooks_come_before_the_look(lab: Lab) -> None:
+    """A hook may mount, or unmount: what is judged is what is there afterwards."""
+    data, away = lab.root / "srv/data", lab.root / "srv/away"
+    hook = [{"run": ["mv", str(data), str(away)]}]
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    lab.run("leg")
+    lab.apply(legs={"leg": mirror(before=hook)}, routes={"/srv/data": "leg"})
+    assert lab.run("leg", code=5)["status"] == "refused"
+    assert (lab.root / "mnt/disk/copies/photos/a.jpg").exists()
+
+
+def test_law_01_an_apply_in_the_middle_of_a_run_changes_nothing_of_it(lab: Lab) -> None:
+    (lab.root / "srv/data/nas").mkdir()
+    lab.apply(legs={"leg": mirror(to="disk:/")}, routes={"/srv/data": "leg"})
+    applied = load_applied(lab.root)
+    assert applied is not None
+    places = Places(root=lab.root)
+
+    def meddle(step: str) -> None:
+        if "copy, and count" in step:
+            places.filter_file("leg", "data").write_bytes(b"- *\n")
+
+    report = run_leg(applied[0], "leg", places=places, progress=meddle)
+    assert report.status.succeeded
+    assert (lab.root / "mnt/disk/photos/a.jpg").exists()
+
+
+def test_law_11_a_destination_that_goes_in_the_middle_of_a_run_is_no_success(lab: Lab) -> None:
+    lab.apply(legs={"leg": mirror()}, routes={"/srv/data": "leg"})
+    applied = load_applied(lab.root)
+    assert applied is not None
+    disk = lab.root / "mnt/disk"
+
+    def unmount(step: str) -> None:
+        if "copy, and count" in step:
+            disk.rename(lab.root / "mnt/gone")
+            disk.mkdir()
+
+    report = run_leg(applied[0], "leg", places=Places(root=lab.root), progress=unmount)
+    assert report.status.value == "failed"
+    assert list(disk.iterdir()) == []
+
+
+@pytest.mark.root
+def test_law_01_two_destinations_that_are_one_directory_are_refused(lab: Lab) -> None:
+    (lab.root / "mnt/two").mkdir()
+    command = ["mount", "--bind", str(lab.root / "mnt/disk"), str(lab.root / "mnt/two")]
+    subprocess.run(command, check=True)
+    try:
+        place = {"media": "hdd", "site": "home"}
+        lab.apply(
+            destinations={
+                "disk": {"path": "/mnt/disk", **place},
+                "two": {"path": "/mnt/two", **place},
+            },
+            legs={"leg": mirror()},
+            routes={"/srv/data": "leg"},
+        )
+        report = lab.run("leg", code=5)
+        assert "the same directory as that of two" in report["reason"]
+    finally:
+        subprocess.run(["umount", str(lab.root / "mnt/two")], check=True)
