@@ -17,7 +17,7 @@ from engine.calendars import REFERENCE_START
 from engine.chains import Copy, span_of
 from policy.parts import Keep
 from policy.values import parse_duration
-from tests.strategies import REFERENCE, Manifest, compiled, manifest
+from tests.strategies import REFERENCE, Manifest, compiled, errors, manifest
 
 HOUR, DAY = 3600, 86_400
 
@@ -288,3 +288,28 @@ def test_a_span_that_is_sure(keep: dict[str, Any], expected: int) -> None:
         name: parse_duration(value) if name == "within" else value for name, value in keep.items()
     }
     assert span_of(Keep(**values)) == expected
+
+
+def test_a_rotated_disk_promises_no_age_and_so_counts_for_no_objective() -> None:
+    """It comes when somebody brings it; what rides on from it is no surer."""
+    place = {"media": "hdd", "site": "home"}
+    content = manifest(
+        destinations={
+            "disk": {"path": "/mnt/disk", "presence": "sometimes", **place},
+            "far": {"path": "/mnt/far", **place},
+        },
+        legs={
+            "mirror": {"kind": "mirror", "to": "disk:/", "schedule": "02:00"},
+            "second": {
+                "kind": "mirror",
+                "from": "disk",
+                "to": "far:/",
+                "schedule": "06:00",
+                "after": ["mirror"],
+            },
+        },
+    )
+    copies = compiled(content)[0].chains.of_path("data", (b"x",))
+    assert [(copy.leg, copy.rpo) for copy in copies] == [("mirror", None), ("second", None)]
+    wanted = {"default": {"copies": 2, "rpo": "40h"}}
+    assert errors({**content, "objectives": wanted}) == ["objective-rpo"]
