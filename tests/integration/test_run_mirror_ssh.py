@@ -166,7 +166,7 @@ def test_law_11_a_missing_root_is_not_made(away: Away) -> None:
     away.nas.rmdir()
     report = away.run()
     assert report.status is RunStatus.REFUSED
-    assert report.reason == f"data: destination nas: at {away.nas} there is nothing"
+    assert report.reason == f"data: destination nas: at {away.nas} there is nothing: is it mounted?"
     assert not away.nas.exists()
 
 
