@@ -59,6 +59,16 @@ def outcome_of(code: int) -> Outcome:
     return _TABLE[code][0] if code in _TABLE else Outcome.FAILED
 
 
+def may_pass(code: int) -> bool:
+    """Whether the same command may succeed a little later: the connection, not the data."""
+    return code in {10, 12, 30, 35, 255}
+
+
+def told_all(code: int) -> bool:
+    """Whether rsync came to its end, so that it has said everything that it changed."""
+    return code in {0, 23, 24, 25}
+
+
 def meaning_of(code: int) -> str:
     """The exit code in words."""
     if code < 0:

@@ -79,6 +79,17 @@ def protect_inside_rule(names: tuple[bytes, ...]) -> bytes:
     return _checked(b"P " + _text(components, tail=b"/***"))
 
 
+def risk_rule(names: tuple[bytes, ...]) -> bytes:
+    """One line that lets a path at the receiver be deleted, before any line that keeps it."""
+    return _checked(b"R " + _literal_text(names))
+
+
+def protect_entries_rule(names: tuple[bytes, ...]) -> bytes:
+    """One line that keeps the entries of a directory at the receiver, but not what is in them."""
+    components = tuple(literal_component(name) for name in names)
+    return _checked(b"P " + _text(components, tail=b"/*" if names else b"*"))
+
+
 def exclude_rule(names: tuple[bytes, ...]) -> bytes:
     """One line that neither sends a path, whatever it is, nor deletes it at the receiver."""
     return _checked(b"- " + _literal_text(names))

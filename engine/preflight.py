@@ -9,9 +9,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from engine.deletions import much_smaller
+from engine.journal import JournalSeen
 from engine.kinds import RUNNABLE_KINDS
+from engine.modes import Forced
 from engine.plan import LegPlan
 from engine.reports import Finding, Verdict
 from engine.steps import Identity, Target
@@ -79,6 +82,12 @@ class SourceSeen:
     """Paths in a destination that is read, which none of the legs that write there owns."""
     owned: frozenset[bytes] = frozenset()
     """Top-level entries that this leg has written or seen in a completed pass."""
+    journal: JournalSeen | None = None
+    """What the journal holds of it for this feed; None: nobody notes its changes."""
+    same_rules: bool = False
+    """Whether the last full pass went by today's rules."""
+    full_began: datetime | None = None
+    """When the last full pass that succeeded here began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +125,8 @@ class TargetSeen:
     """Other destinations whose root is the same directory."""
     retired: tuple[tuple[bytes, ...], ...] = ()
     """Places in it whose legs have left the manifest: their copies are nobody's to delete."""
+    read_on: bool = False
+    """Whether a later leg reads these copies by the journal, and must be told what changes."""
     set_aside: tuple[bytes, ...] = ()
     """Runs whose deletions are still kept."""
 
@@ -141,6 +152,7 @@ class Observation:
     rsync: tuple[int, int, int] | None
     feeds: tuple[FeedSeen, ...]
     waived: frozenset[Waiver] = field(default_factory=frozenset)
+    forced: Forced = Forced.NOTHING
 
 
 def preflight_kind(leg_plan: LegPlan) -> tuple[Finding, ...]:

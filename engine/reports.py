@@ -65,6 +65,13 @@ class FeedReport:
     feed: str
     status: RunStatus
     reason: str = ""
+    mode: str = "full"
+    why: str = ""
+    """Why the pass looked at everything, or at what changed only."""
+    pending: int = 0
+    """Changes that wait in the journal for the next run."""
+    data_as_of: datetime | None = None
+    """The live data as they were then are in the copies; None: not known."""
     entries: int | None = None
     """Files, directories and all else that the pass saw in its source; None: not known."""
     files: int = 0
@@ -95,3 +102,5 @@ class RunReport:
     findings: tuple[Finding, ...] = ()
     signal: int | None = None
     """The signal that interrupted it."""
+    untold: str = ""
+    """Why its figures could not be told; empty where they were."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from engine.itemized import FORMAT
 from engine.ssh_command import remote_shell
-from engine.steps import Target
+from engine.steps import DeleteGone, Target
 from policy.legs import MirrorLeg
 from policy.parts import Attribute
 
@@ -11,6 +12,8 @@ PARTIAL = b".policyctl-partial"
 """Where an interrupted file waits to be resumed, beside its place."""
 SET_ASIDE = b".policyctl-deleted"
 """Where runs move what they delete or overwrite, one directory a run."""
+TELLING = (b"--8-bit-output", FORMAT)
+"""Has rsync print each change, for `engine.itemized` to read."""
 SILENCE = 600
 """Seconds without any traffic after which rsync gives up."""
 
@@ -80,6 +83,41 @@ def delete_command(
 ) -> tuple[bytes, ...]:
     """Delete after all else went well: --delete-after does nothing once a read has failed."""
     return (b"rsync", *options, b"--delete-after", *rules, *_ends(source, target))
+
+
+def changed_trees(directory: bytes, feed: str) -> tuple[bytes, bytes]:
+    """Where the small trees of what changed are made: one to be followed, one as it is."""
+    base = directory + b"/send-" + feed.encode()
+    return base + b"/files", base + b"/others"
+
+
+def send_command(
+    options: tuple[bytes, ...], source: bytes, target: Target, *, follow: bool
+) -> tuple[bytes, ...]:
+    """Copy a small tree that holds what changed, and delete nothing.
+
+    `follow`: its files are symlinks to what is meant.
+    """
+    links = tuple(one for one in options if one != b"--links") if follow else options
+    option = (b"--copy-links",) if follow else ()
+    return (b"rsync", *links, *option, *_ends(source, target))
+
+
+def gone_command(step: DeleteGone, directory: bytes, number: int, most: int) -> tuple[bytes, ...]:
+    """Delete what the rules leave open and a lot's tree of names has not; write nothing."""
+    names, own = step.lot(directory, number)
+    return (
+        b"rsync",
+        *step.options,
+        b"--existing",
+        b"--ignore-existing",
+        b"--delete",
+        b"--max-delete=%d" % most,
+        *step.before,
+        merge_rules(own),
+        *step.after,
+        *_ends(names, step.target),
+    )
 
 
 def expire_command(

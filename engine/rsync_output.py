@@ -15,7 +15,7 @@ _SKIPPED = re.compile(
     rb"^Deletions stopped due to --max-delete limit \(([0-9]+) skipped\)$", re.MULTILINE
 )
 _NOT_EMPTY = re.compile(rb"^cannot delete non-empty directory: (.*)$", re.MULTILINE)
-_NO_WAY = re.compile(rb"^could not make way for new [^:]*: ", re.MULTILINE)
+_NO_WAY = re.compile(rb"^could not make way for new [^:]*: (.*)$", re.MULTILINE)
 _HARMLESS = re.compile(
     rb"could not make way for new |cannot delete non-empty directory: |"
     rb"Deletions stopped due to --max-delete |rsync error: |rsync warning: |$"
@@ -38,6 +38,7 @@ class Figures:
     files: int | None = None
     bytes_sent: int | None = None
     deleted: int | None = None
+    created: int | None = None
 
 
 def parse_figures(output: bytes) -> Figures:
@@ -48,6 +49,7 @@ def parse_figures(output: bytes) -> Figures:
         files=found.get(b"Number of regular files transferred"),
         bytes_sent=found.get(b"Total transferred file size"),
         deleted=found.get(b"Number of deleted files"),
+        created=found.get(b"Number of created files"),
     )
 
 
@@ -87,6 +89,11 @@ def only_lacks_room_for_types(errors: bytes) -> bool:
     )
 
 
+def ways_blocked(errors: bytes) -> tuple[bytes, ...]:
+    """Paths below the destination where a directory lies in the way of something else."""
+    return tuple(unescaped(path).removeprefix(b"./") for path in _NO_WAY.findall(errors))
+
+
 def only_unreadable(errors: bytes) -> bool:
     """Whether every complaint is that this side may not read something."""
     return all(_UNREADABLE.match(line) for line in errors.split(b"\n"))
@@ -104,6 +111,10 @@ def parse_listing(output: bytes) -> tuple[tuple[bytes, bool], ...]:
     for line in output.split(b"\n"):
         found = _LISTED.match(line)
         if found and found[2] != b".":
-            name = _ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), found[2])
-            entries.append((name, found[1].startswith(b"d")))
+            entries.append((unescaped(found[2]), found[1].startswith(b"d")))
     return tuple(entries)
+
+
+def unescaped(name: bytes) -> bytes:
+    r"""A name as rsync prints it, with its `\\#ooo` as the bytes that they stand for."""
+    return _ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), name)

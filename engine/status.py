@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.calendars import next_run
+from engine.facts import ItemFacts, LegFacts, Ran
 from engine.kinds import RUNNABLE_KINDS
+from engine.modes import full_due
 from engine.plan import LegPlan, Plan
-from engine.reports import RunStatus
+from engine.readers import writers_of
+from policy.legs import MirrorLeg
 
 SLACK = timedelta(minutes=30)
 """Beyond the allowed age, before a leg is called stale: clocks and queues are not exact."""
@@ -21,6 +25,10 @@ class Health(enum.Enum):
 
     FRESH = "fresh"
     WAITING = "waiting for its first run"
+    SEEDING = "seeding"
+    """Its first full pass goes on: no copy is counted yet, and nobody has to act."""
+    SEED_STOPPED = "seed interrupted"
+    """Its first full pass ended before it was through; it goes on where it stopped."""
     FAILING = "failing"
     """Its last run did not succeed, but what it has is not too old yet."""
     STALE = "stale"
@@ -34,24 +42,35 @@ class Health(enum.Enum):
     @property
     def sound(self) -> bool:
         """Whether nobody has to act."""
-        return self not in {
-            Health.AHEAD,
-            Health.FAILING,
-            Health.STALE,
-            Health.NEVER_RAN,
+        return self in {
+            Health.FRESH,
+            Health.WAITING,
+            Health.SEEDING,
+            Health.ELSEWHERE,
+            Health.NOT_BUILT,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """What the history holds of one leg."""
+class ItemStatus:
+    """One item of a leg, judged by itself: a known failure hides no other (law 35)."""
 
-    started: datetime
-    ended: datetime | None
-    status: RunStatus | None
-    reason: str
-    bytes: int
-    files: int
+    name: str
+    last: Ran | None
+    success: Ran | None
+    pending: int | None
+    stale: bool
+    """Whether its own last success is too old, or it never had one and should have."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether its last run did not succeed."""
+        return self.last is not None and self.last.status is not None and not _good(self.last)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nobody has to act."""
+        return not self.failing and not self.stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,59 +82,143 @@ class LegStatus:
     health: Health
     last: Ran | None
     last_success: datetime | None
-    """When the last successful run began: the age of the data that it holds."""
+    """When the last successful run began."""
+    data_as_of: datetime | None
+    """The live data as they were then are in its copies; where that is not known, when the last
+    successful run began."""
     age: timedelta | None
+    """Of the data."""
     allowed: timedelta | None
+    """How old the data may get: its own gaps between runs, and those of the legs before it."""
     due: datetime | None
     """The next scheduled run."""
+    full_due: datetime | None
+    """From when its next full pass is due; None where each pass is one."""
+    pending: int | None
+    seeding_since: datetime | None
+    not_told: str
+    """Why its last run could not tell its figures."""
+    items: tuple[ItemStatus, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nobody has to act."""
+        return self.health.sound and not self.not_told
 
 
 def leg_status(
-    plan: Plan,
-    leg: LegPlan,
-    last: Ran | None,
-    success: Ran | None,
-    *,
-    applied_at: datetime,
-    now: datetime,
+    plan: Plan, leg: LegPlan, facts: LegFacts, *, applied_at: datetime, now: datetime
 ) -> LegStatus:
     """Judge one leg."""
-    allowed = timedelta(seconds=leg.allowed_age) if leg.allowed_age is not None else None
-    age = now - success.started if success else None
+    last, success = facts.last, facts.success
+    own = _seconds(leg.allowed_age)
+    allowed = _seconds(_allowed(plan, leg, frozenset()))
+    as_of = (success.data_as_of or success.started) if success is not None else None
     zone = ZoneInfo(plan.timezone)
-    due = next_run(leg.leg.schedule, zone=zone, after=now) if leg.leg.schedule else None
+    limits = _Limits(own=own, data=allowed, waiting=now - applied_at, now=now)
+    full = full_due(leg.leg, facts.full_began) if isinstance(leg.leg, MirrorLeg) else None
     return LegStatus(
         leg=leg.name,
         kind=leg.kind,
-        health=_health(leg, last, age, allowed, waiting=now - applied_at),
+        health=_health(leg, facts, limits),
         last=last,
-        last_success=success.started if success else None,
-        age=age,
+        last_success=success.started if success is not None else None,
+        data_as_of=as_of,
+        age=now - as_of if as_of is not None else None,
         allowed=allowed,
-        due=due,
+        due=next_run(leg.leg.schedule, zone=zone, after=now) if leg.leg.schedule else None,
+        full_due=full,
+        pending=facts.pending,
+        seeding_since=facts.seeding_since,
+        not_told=facts.not_told,
+        items=tuple(_items(facts, limits)),
     )
 
 
-def _health(
-    leg: LegPlan,
-    last: Ran | None,
-    age: timedelta | None,
-    allowed: timedelta | None,
-    *,
-    waiting: timedelta,
-) -> Health:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """How old a leg's last success, and the data that it holds, may be."""
+
+    own: timedelta | None
+    data: timedelta | None
+    waiting: timedelta
+    """Since the plan was applied."""
+    now: datetime
+
+    def passed_by(self, success: Ran) -> bool:
+        """Whether the success, or what it holds, is too old."""
+        if self.own is not None and self.now - success.started > self.own + SLACK:
+            return True
+        if self.data is None or success.data_as_of is None:
+            return False
+        return self.now - success.data_as_of > self.data + SLACK
+
+
+def _health(leg: LegPlan, facts: LegFacts, limits: _Limits) -> Health:
     if leg.leg.runner is not None:
         return Health.ELSEWHERE
     if leg.kind not in RUNNABLE_KINDS:
         return Health.NOT_BUILT
-    limit = None if allowed is None else allowed + SLACK
-    if age is not None and age < -SLACK:
+    if facts.success is None:
+        return _health_without_success(facts, limits)
+    if facts.success.started - limits.now > SLACK:
         return Health.AHEAD
-    if age is None and last is None:
-        overdue = limit is not None and waiting > limit
-        return Health.NEVER_RAN if overdue else Health.WAITING
-    if limit is not None and (age is None or age > limit):
+    if limits.passed_by(facts.success):
         return Health.STALE
-    if last is not None and last.status is not None and not last.status.succeeded:
+    last = facts.last
+    if last is not None and last.status is not None and not _good(last):
         return Health.FAILING
     return Health.FRESH
+
+
+def _health_without_success(facts: LegFacts, limits: _Limits) -> Health:
+    last = facts.last
+    if last is None:
+        overdue = limits.own is not None and limits.waiting > limits.own + SLACK
+        return Health.NEVER_RAN if overdue else Health.WAITING
+    if facts.seeding_since is not None:
+        return Health.SEEDING if last.status is None else Health.SEED_STOPPED
+    if last.status is None and facts.ended is None:
+        return Health.WAITING  # its first run goes on
+    return Health.STALE if limits.own is not None else Health.FAILING
+
+
+def _items(facts: LegFacts, limits: _Limits) -> Iterator[ItemStatus]:
+    for one in facts.items:
+        yield ItemStatus(
+            name=one.name,
+            last=one.last,
+            success=one.success,
+            pending=one.pending,
+            stale=_item_stale(one, limits),
+        )
+
+
+def _item_stale(item: ItemFacts, limits: _Limits) -> bool:
+    """An item that no run has come as far as is the leg's to tell."""
+    if item.success is not None:
+        return limits.passed_by(item.success)
+    return item.last is not None and limits.own is not None
+
+
+def _allowed(plan: Plan, leg: LegPlan, before: frozenset[str]) -> int | None:
+    """Seconds that the data of a leg may be old: its own gap on top of the oldest of its inputs."""
+    if leg.allowed_age is None or leg.name in before:
+        return None
+    inputs = [
+        _allowed(plan, writer, before | {leg.name})
+        for feed in leg.feeds
+        for writer, _ in writers_of(plan, feed.reads)
+        if writer.kind in RUNNABLE_KINDS and writer.leg.runner is None
+    ]
+    if None in inputs:
+        return None
+    return leg.allowed_age + max((one for one in inputs if one is not None), default=0)
+
+
+def _seconds(number: int | None) -> timedelta | None:
+    return timedelta(seconds=number) if number is not None else None
+
+
+def _good(ran: Ran) -> bool:
+    return ran.status is not None and ran.status.succeeded

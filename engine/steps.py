@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from engine.modes import ModeChoice
 from engine.selection import Selection
-from policy.parts import SshTarget
+from policy.parts import Attribute, SshTarget
 from policy.values import display
 
 
@@ -86,6 +88,67 @@ class ClaimEntries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeginPass:
+    """Say what this pass looks at, and mark in the journal that it has begun."""
+
+    feed: str
+    choice: ModeChoice
+    upto: int | None
+    """The pass takes what the journal holds up to here; None: there is no journal of its source."""
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectChanges:
+    """Look at what the journal names, and announce it to who reads these copies further."""
+
+    feed: str
+    upto: int
+    source: Identity
+    selection: Selection
+    excluded: frozenset[bytes]
+    """Paths below the source that are nobody's, and not carried."""
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendChanges:
+    """Copy what changed: files by descriptors that are held open, so that no name leads astray."""
+
+    feed: str
+    files: tuple[bytes, ...]
+    """The command for directories and regular files."""
+    others: tuple[bytes, ...]
+    """The command for symlinks and devices."""
+    trees: tuple[bytes, bytes]
+    """Where both are read."""
+    preserve: frozenset[Attribute]
+    still: tuple[Identity, ...]
+    replaced: bool = False
+    """Whether it is the turn of what lies where a directory was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteGone:
+    """Count what is gone, or (`count_only` off) delete as much as was counted."""
+
+    feed: str
+    options: tuple[bytes, ...]
+    before: tuple[bytes, ...]
+    """Rules that protect what is not this leg's; they come first."""
+    after: tuple[bytes, ...]
+    """The leg's own rules; they come last."""
+    target: Target
+    still: tuple[Identity, ...]
+    count_only: bool
+
+    def lot(self, directory: bytes, number: int) -> tuple[bytes, bytes]:
+        """Where the tree and the rules of one lot lie."""
+        base = directory + b"/gone-%s.%d" % (self.feed.encode(), number)
+        return base, base + b".rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """Copy everything, delete nothing, and count the deletions that are wanted."""
 
@@ -93,6 +156,9 @@ class Transfer:
     argv: tuple[bytes, ...]
     still: tuple[Identity, ...]
     """Directories that must be the ones that were looked at."""
+    target: Target
+    previous_entries: int | None = None
+    """What the last full pass saw: how much is to be expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +190,7 @@ class DeletePass:
     """Everything but the limit, which is the number counted."""
     still: tuple[Identity, ...]
     """Directories that must still be the ones that were counted."""
+    target: Target
 
     def limited(self, count: int) -> tuple[bytes, ...]:
         """The command with its limit."""
@@ -143,6 +210,15 @@ class RecordProvenance:
     selection: Selection
     present: frozenset[bytes]
     """What lay at the top of the copies before the pass: never its own work."""
+    full_began: datetime | None
+    """When the last full pass began: this one, or the one before it."""
+    entries: int | None
+    """Of the last full pass, where this one is none; None: as this one counted."""
+    full: bool
+    upto: int | None
+    """Up to where the journal was taken."""
+    holder: str
+    """The tree that was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +226,7 @@ class ExpireDeleted:
     """Drop what earlier runs set aside, where it is older than its time."""
 
     feed: str
+    target: Target
     argv: tuple[bytes, ...]
     run_ids: tuple[bytes, ...]
 
@@ -159,6 +236,10 @@ Step = (
     | EnsureDirectory
     | WriteRules
     | ClaimEntries
+    | BeginPass
+    | SelectChanges
+    | SendChanges
+    | DeleteGone
     | Transfer
     | GuardDeletions
     | DeletePass
@@ -181,6 +262,8 @@ def _explain(step: Step) -> str:
             return f"stop here if more than {step.most:,} deletions are wanted"
         case Transfer() | DeletePass() | ExpireDeleted():
             return f"{step.feed}: {_explain_command(step)}: {show_command(step.argv)}"
+        case BeginPass() | SelectChanges() | SendChanges() | DeleteGone():
+            return f"{step.feed}: {_explain_change(step)}"
         case EnsureDirectory() | WriteRules() | ClaimEntries() | RecordProvenance():
             return f"{step.feed}: {_explain_note(step)}"
 
@@ -193,6 +276,22 @@ def _explain_command(step: Transfer | DeletePass | ExpireDeleted) -> str:
             return "delete what was counted, no more"
         case ExpireDeleted():
             return f"drop what was set aside by {', '.join(map(display, step.run_ids))}"
+
+
+def _explain_change(step: BeginPass | SelectChanges | SendChanges | DeleteGone) -> str:
+    match step:
+        case BeginPass():
+            return f"{step.choice.mode.value} pass: {step.choice.reason}"
+        case SelectChanges():
+            return "look at what the journal names"
+        case SendChanges(replaced=True):
+            return f"copy what lies now where directories were: {show_command(step.files)}"
+        case SendChanges():
+            return f"copy what changed: {show_command(step.files)}"
+        case DeleteGone(count_only=True):
+            return "count what is to be deleted, should anything be gone"
+        case DeleteGone():
+            return "delete what was counted, no more"
 
 
 def _explain_note(step: EnsureDirectory | WriteRules | ClaimEntries | RecordProvenance) -> str:

@@ -141,12 +141,14 @@ def _expected() -> tuple[type[Exception], ...]:
     from engine.system.applied import RecordUnreadable
     from engine.system.apply import ApplyFailed, ApplyRefused
     from engine.system.files import Unobservable
+    from engine.system.journal import JournalUnusable
     from engine.system.state import StateUnusable
     from renderers import RenderRefused
 
     return (
         ApplyFailed,
         ApplyRefused,
+        JournalUnusable,
         PlanUnreadable,
         RecordUnreadable,
         RenderRefused,

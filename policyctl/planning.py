@@ -34,6 +34,8 @@ class Prepared:
     """A change set with everything that shows and applies it."""
 
     report: CheckReport
+    applied: Plan | None
+    """What is applied now, where it can be read."""
     plan: Plan
     rendered: tuple[RenderedFile, ...]
     changes: ChangeSet
@@ -70,6 +72,7 @@ def prepare(
     _check_overwritten(changes, overwrite, root)
     return Prepared(
         report=report,
+        applied=applied,
         plan=plan,
         rendered=rendered,
         changes=changes,

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.due import Due, all_legs, due_legs
+from engine.modes import Forced
 from engine.plan import Plan
 from engine.preflight import Waiver
 from engine.reports import RunReport
 from engine.system.apply import load_applied
+from engine.system.destinations import find_identity
 from engine.system.places import Places
-from engine.system.runner import UnknownLeg, explain_leg, run_leg
+from engine.system.runner import explain_leg, run_leg
+from engine.system.state import open_state
 from policyctl.boundary import Refused
 from policyctl.host import refuse_elsewhere
 from policyctl.views.console import tell
+from policyctl.views.progress import progress_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +29,99 @@ class Running:
 
     plan: Plan
     places: Places
+    applied_at: datetime
     waived: frozenset[Waiver]
     verbose: bool
+    forced: Forced = Forced.NOTHING
 
     @classmethod
-    def of_applied(cls, root: Path, *, waived: Sequence[str], verbose: bool) -> Running:
+    def of_applied(
+        cls,
+        root: Path,
+        *,
+        waived: Sequence[str] = (),
+        verbose: bool = False,
+        forced: Forced = Forced.NOTHING,
+    ) -> Running:
         """Load what is applied. Raises `Refused` where nothing is, or for another host."""
         applied = load_applied(root)
         if applied is None:
             raise Refused("nothing is applied yet: run `policyctl apply` first; no copy was made")
-        plan, _ = applied
+        plan, record = applied
         refuse_elsewhere(plan, root, "run")
-        guards = frozenset(Waiver(one) for one in waived)
-        return cls(plan=plan, places=Places(root=root), waived=guards, verbose=verbose)
+        return cls(
+            plan=plan,
+            places=Places(root=root),
+            applied_at=datetime.fromisoformat(record.applied_at),
+            waived=frozenset(Waiver(one) for one in waived),
+            verbose=verbose,
+            forced=forced,
+        )
+
+    def named(self, legs: Sequence[str]) -> tuple[Due, ...]:
+        """Legs that were asked for by name, in that order: due now."""
+        for leg in legs:
+            self._know(leg)
+        now = datetime.now(UTC)
+        return tuple(Due(leg=leg, since=now) for leg in legs)
+
+    def every(self) -> tuple[Due, ...]:
+        """All legs that run here, in the order of what depends on what."""
+        return all_legs(self.plan, now=datetime.now(UTC))
+
+    def due(self) -> tuple[Due, ...]:
+        """The legs that are due; those of a disk that is away sometimes wait for it."""
+        with open_state(self.places.state_file) as state:
+            runs = {leg.name: state.last_begun(leg.name) for leg in self.plan.legs}
+        begun = {leg: run.due or run.started for leg, run in runs.items() if run is not None}
+        found = due_legs(self.plan, begun, applied_at=self.applied_at, now=datetime.now(UTC))
+        away = {one.leg: self._away(one.leg) for one in found}
+        for leg, destination in away.items():
+            if destination and self.verbose:
+                tell(f"{leg}: {destination} is not there: it runs once it is")
+        return tuple(one for one in found if not away[one.leg])
+
+    def _away(self, leg: str) -> str | None:
+        """A destination of a leg that is away, and may be (`presence: sometimes`)."""
+        leg_plan = self.plan.leg(leg)
+        assert leg_plan is not None
+        for feed in leg_plan.feeds:
+            for name in (feed.reads, feed.writes.holder if feed.writes else None):
+                destination = self.plan.destination(name)
+                if destination is None or not destination.sometimes:
+                    continue
+                if self.places.reaches_over_ssh(destination):
+                    continue  # whether it answers is seen by the run
+                if find_identity(destination, self.places) != self._recorded(destination.name):
+                    return destination.name
+        return None
+
+    def _recorded(self, destination: str) -> str | None:
+        with open_state(self.places.state_file) as state:
+            return state.destination_identity(destination)
+
+    def refuse_seeded(self, leg: str) -> None:
+        """A leg is seeded once. Raises `Refused`."""
+        with open_state(self.places.state_file) as state:
+            success = state.last_success(leg)
+        if success is not None:
+            day = f"{success.started:%Y-%m-%d %H:%M} UTC"
+            raise Refused(
+                f"{leg} has its copies: it succeeded on {day}. To look at everything once more: "
+                f"policyctl run {leg} --full"
+            )
 
     def explain(self, leg: str) -> tuple[str, ...]:
         """Say what a run would look at and do."""
         self._know(leg)
-        return explain_leg(self.plan, leg, places=self.places, waived=self.waived)
+        return explain_leg(
+            self.plan, leg, places=self.places, waived=self.waived, forced=self.forced
+        )
 
-    def run(self, legs: Sequence[str]) -> Iterator[RunReport]:
-        """Run legs in the order given; a signal ends the row."""
-        for leg in legs:
-            self._know(leg)
-        for leg in legs:
-            report = self._run(leg)
+    def run(self, legs: Sequence[Due]) -> Iterator[RunReport]:
+        """Run legs in the order given; one that fails holds up no other, a signal ends the row."""
+        for one in legs:
+            report = self._run(one)
             yield report
             if report.signal is not None:
                 return
@@ -57,14 +131,15 @@ class Running:
             known = ", ".join(one.name for one in self.plan.legs)
             raise Refused(f"the applied plan has no leg {leg!r}; it has: {known}")
 
-    def _run(self, leg: str) -> RunReport:
-        try:
+    def _run(self, due: Due) -> RunReport:
+        with progress_of(verbose=self.verbose) as (sentence, sink):
             return run_leg(
                 self.plan,
-                leg,
+                due.leg,
                 places=self.places,
-                progress=tell if self.verbose else None,
+                progress=sentence,
+                sink=sink,
                 waived=self.waived,
+                forced=self.forced,
+                due=due.since,
             )
-        except UnknownLeg as error:
-            raise Refused(str(error)) from None

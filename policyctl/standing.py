@@ -1,20 +1,33 @@
-"""Reading how things stand: the applied plan, the run history, and the manifest beside them."""
+"""Reading how things stand: the applied plan, what the records hold, and the manifest beside them.
+
+Nothing is made or changed by asking.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.facts import LegFacts
 from engine.plan import LegPlan, Plan
-from engine.reports import RunStatus
-from engine.status import Health, LegStatus, Ran, leg_status
+from engine.status import Health, LegStatus, leg_status
+from engine.surroundings import (
+    DestinationStatus,
+    TrackerStatus,
+    destination_status,
+    tracker_status,
+)
 from engine.system.apply import load_applied
-from engine.system.lock import Locked, hold
+from engine.system.facts import leg_facts, room_facts, tracker_facts
+from engine.system.forget import still_there
+from engine.system.journal import Journal
 from engine.system.manifest import ManifestNotFound
 from engine.system.places import Places
-from engine.system.state import RunRecord, open_state
+from engine.system.reading import read_journal, read_state
+from engine.system.state import State, StateUnusable
 from policy.diagnostics import PolicyInvalid
 from policyctl.boundary import Refused
 from policyctl.loading import load_manifest
@@ -25,45 +38,86 @@ class Standing:
     """What `status` shows."""
 
     legs: tuple[LegStatus, ...]
+    destinations: tuple[DestinationStatus, ...]
+    tracker: TrackerStatus | None
+    """None where it has nothing to follow."""
     notes: tuple[str, ...]
     timezone: str
 
+    @property
+    def healthy(self) -> bool:
+        """Whether nobody has to act."""
+        parts = (*self.legs, *self.destinations, *((self.tracker,) if self.tracker else ()))
+        return all(one.sound for one in parts)
+
 
 def read_standing(named: Path | None, root: Path) -> Standing:
-    """Judge each leg of the applied plan by its history."""
+    """Judge the applied plan by the records. Raises `Refused` and `StateUnusable`."""
     applied = load_applied(root)
     if applied is None:
         raise Refused("nothing is applied yet: `policyctl plan` shows what would be, then apply it")
     plan, record = applied
-    applied_at = datetime.fromisoformat(record.applied_at)
-    now = datetime.now(UTC)
     places = Places(root=root)
-    with open_state(places.state_file) as state:
+    applied_at = datetime.fromisoformat(record.applied_at)
+    try:
+        standing = _read(plan, places, applied_at)
+    except sqlite3.DatabaseError:  # a run wrote just then: once more, now with its log
+        try:
+            standing = _read(plan, places, applied_at)
+        except sqlite3.DatabaseError as error:
+            raise StateUnusable(f"{places.state_file} cannot be read: {error}") from error
+    notes = (
+        *_upstream_notes(plan, standing.legs),
+        *standing.notes,
+        *still_there(places),
+        *_notes(named, root, plan),
+    )
+    return Standing(
+        legs=standing.legs,
+        destinations=standing.destinations,
+        tracker=standing.tracker,
+        notes=notes,
+        timezone=plan.timezone,
+    )
+
+
+def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
+    """What the records say, the notes about the plan aside."""
+    now = datetime.now(UTC)
+    with read_state(places.state_file) as state, read_journal(places.journal_file) as journal:
         legs = tuple(
             leg_status(
                 plan,
                 leg,
-                _last(state.last_run(leg.name), places),
-                _ran(state.last_success(leg.name)),
+                _facts(plan, leg, state, journal, places),
                 applied_at=applied_at,
                 now=now,
             )
             for leg in plan.legs
         )
-    notes = (*_upstream_notes(plan, legs), *_notes(named, root, plan))
-    return Standing(legs=legs, notes=notes, timezone=plan.timezone)
-
-
-def _last(record: RunRecord | None, places: Places) -> Ran | None:
-    """The last run; one that has no end, and whose leg nobody runs now, was killed."""
-    ran = _ran(record)
-    if record is None or ran is None or record.ended is not None:
-        return ran
-    if _is_held(places.leg_lock(record.leg)):
-        return ran
-    return replace(
-        ran, status=RunStatus.INTERRUPTED, reason="it ended without telling: killed, or a power cut"
+        destinations = tuple(
+            destination_status(
+                one,
+                room_facts(one.name, state) if state is not None else None,
+                now=now,
+                staged=places.staged,
+            )
+            for one in plan.destinations
+        )
+        tracker = tracker_facts(plan, journal, places)
+    return Standing(
+        legs=legs,
+        destinations=destinations,
+        tracker=tracker_status(tracker) if tracker is not None else None,
+        notes=(),
+        timezone=plan.timezone,
     )
+
+
+def _facts(
+    plan: Plan, leg: LegPlan, state: State | None, journal: Journal | None, places: Places
+) -> LegFacts:
+    return leg_facts(plan, leg, state, journal, places) if state is not None else LegFacts()
 
 
 def _upstream_notes(plan: Plan, rows: tuple[LegStatus, ...]) -> Iterator[str]:
@@ -84,30 +138,6 @@ def _upstream(plan: Plan, leg: LegPlan, seen: frozenset[str]) -> frozenset[str]:
         if one.name not in seen and (one.name in read or writes & read):
             found |= {one.name} | _upstream(plan, one, seen | found | {one.name})
     return found
-
-
-def _is_held(lock: Path) -> bool:
-    """Whether some process holds a lock now: taken for a moment, and let go at once."""
-    if not lock.exists():
-        return False
-    try:
-        with hold(lock):
-            return False
-    except Locked:
-        return True
-
-
-def _ran(record: RunRecord | None) -> Ran | None:
-    if record is None:
-        return None
-    return Ran(
-        started=record.started,
-        ended=record.ended,
-        status=record.status,
-        reason=record.reason,
-        bytes=record.bytes_sent,
-        files=record.files,
-    )
 
 
 def _notes(named: Path | None, root: Path, applied: Plan) -> list[str]:

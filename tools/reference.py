@@ -295,7 +295,8 @@ MEANINGS = {
     "USAGE": "The command line was not understood, or no manifest was found.",
     "INVALID_POLICY": "The manifest has errors (with `check --strict`: or warnings).",
     "CHANGES": "`plan --exit-code`: there is something to apply.",
-    "FAILED": "A leg failed, an `apply` was refused, or `status` found something unhealthy.",
+    "FAILED": "A leg failed or could not tell its end, an `apply` was refused, or `status` found "
+    "something unhealthy.",
     "DEGRADED": "Done, but not all of it.",
     "LOCKED": "The leg is already running; nothing was touched (EX_TEMPFAIL of sysexits.h).",
     "INTERRUPTED": "Interrupted from the keyboard (SIGINT).",

@@ -1,4 +1,7 @@
-"""`mirror`: the steps of a full pass that copies, counts, and only then deletes.
+"""`mirror`: copies, counts what would be deleted, and only then deletes.
+
+A full pass compares everything; an incremental one does the same with small trees that hold only
+what the journal names.
 
 A leg deletes what it owns and nothing else (law 1). At the top of its copies it owns what a
 completed pass has seen in the source, and what it is about to create itself; anything else there
@@ -7,26 +10,33 @@ is foreign: protected by a rule of its own, and reported.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.filters import exclude_rule, protect_inside_rule, protect_rule, render_rules
 from engine.legs.kind import Run
+from engine.modes import Forced, Mode, ModeChoice, choose_mode
 from engine.plan import LegPlan
 from engine.preflight import FeedSeen, Observation, Waiver
 from engine.rsync_command import (
     SET_ASIDE,
+    TELLING,
+    changed_trees,
     connection_options,
     delete_command,
     expire_command,
     merge_rules,
     mirror_options,
+    send_command,
     transfer_command,
 )
 from engine.selection import Selection, Verdict
 from engine.steps import (
+    BeginPass,
     ClaimEntries,
+    DeleteGone,
     DeletePass,
     DeletionLimit,
     EnsureDirectory,
@@ -34,6 +44,8 @@ from engine.steps import (
     GuardDeletions,
     HookStep,
     RecordProvenance,
+    SelectChanges,
+    SendChanges,
     Step,
     Transfer,
     WriteRules,
@@ -57,7 +69,7 @@ class MirrorKind:
         leg = leg_plan.leg
         assert isinstance(leg, MirrorLeg)
         seen = [one for one in observation.feeds if one.feed in feeds]
-        passes = [_Pass(leg, leg_plan, one, run) for one in seen]
+        passes = [_pass_of(leg, leg_plan, one, run, observation.forced) for one in seen]
         return (
             *hooks_before(leg),
             *(step for one in passes for step in one.copy()),
@@ -67,11 +79,32 @@ class MirrorKind:
         )
 
 
-class _Pass:
-    """The full pass of one feed."""
+def mode_of(leg: MirrorLeg, seen: FeedSeen, forced: Forced, now: datetime) -> ModeChoice:
+    """What the pass of one feed looks at, and why."""
+    return choose_mode(
+        leg,
+        journal=seen.source.journal,
+        full_began=seen.source.full_began,
+        same_rules=seen.source.same_rules,
+        forced=forced,
+        now=now,
+    )
 
-    def __init__(self, leg: MirrorLeg, leg_plan: LegPlan, seen: FeedSeen, run: Run) -> None:
+
+def _pass_of(leg: MirrorLeg, leg_plan: LegPlan, seen: FeedSeen, run: Run, forced: Forced) -> _Pass:
+    choice = mode_of(leg, seen, forced, run.now)
+    kind = _FullPass if choice.mode is Mode.FULL else _IncrementalPass
+    return kind(leg, leg_plan, seen, run, choice)
+
+
+class _Pass(ABC):
+    """What the passes of one feed share."""
+
+    def __init__(
+        self, leg: MirrorLeg, leg_plan: LegPlan, seen: FeedSeen, run: Run, choice: ModeChoice
+    ) -> None:
         self.leg = leg
+        self.choice = choice
         self.seen = seen
         self.run = run
         self.target = seen.target.target
@@ -102,6 +135,8 @@ class _Pass:
     def copy(self) -> Iterator[Step]:
         """Everything up to the count of the deletions that are wanted."""
         feed, seen = self.seen.feed, self.seen
+        upto = seen.source.journal.upto if seen.source.journal else None
+        yield BeginPass(feed=feed, choice=self.choice, upto=upto, target=self.target)
         if seen.target.commands and not seen.target.present:
             yield EnsureDirectory(feed=feed, target=self.target)
         # A copy of its own: an apply in the middle of a run must not change what the run does.
@@ -112,37 +147,128 @@ class _Pass:
         new = set(seen.source.taken) - set(seen.target.entries) - seen.source.owned
         if new:
             yield ClaimEntries(feed=feed, names=tuple(sorted(new)))
-        argv = transfer_command(self.options, self._rules(), seen.source.path, self.target)
-        yield Transfer(feed=feed, argv=argv, still=self.still)
+        yield from self._transfer()
 
     def finish(self) -> Iterator[Step]:
         """Everything from the deletions on."""
-        feed, source = self.seen.feed, self.seen.source
-        argv = delete_command(self.options, self._rules(), source.path, self.target)
-        yield DeletePass(feed=feed, argv=argv, still=self.still)
-        yield RecordProvenance(
-            feed=feed,
-            names=remembered(self.seen, self.selection),
+        yield from self._delete()
+        yield self._record()
+        if self.leg.deleted_keep is not None:
+            yield from self._expire(self.leg.deleted_keep)
+
+    @abstractmethod
+    def _transfer(self) -> Iterator[Step]:
+        """Copy, and count what is to be deleted."""
+
+    @abstractmethod
+    def _delete(self) -> Iterator[Step]:
+        """Delete what was counted."""
+
+    def _record(self) -> RecordProvenance:
+        seen, source = self.seen, self.seen.source
+        full = self.choice.mode is Mode.FULL
+        return RecordProvenance(
+            feed=seen.feed,
+            names=remembered(seen, self.selection),
             file_system=source.file_system,
             mounts=source.mounts,
             source=source.path,
             selection=self.selection,
-            present=frozenset(self.seen.target.entries),
+            present=frozenset(seen.target.entries),
+            full_began=self.run.now if full else source.full_began,
+            entries=None if full else source.previous_entries,
+            full=full,
+            upto=source.journal.upto if source.journal else None,
+            holder=self.target.holder,
         )
-        if self.leg.deleted_keep is not None:
-            yield from self._expire(self.leg.deleted_keep)
 
-    def _rules(self) -> tuple[bytes, ...]:
-        """Protection first: rsync obeys the first rule that matches."""
-        own = (merge_rules(self.rules_path),) if self.guarded else ()
-        return (*own, merge_rules(self.filter_path))
+    @property
+    def _protection(self) -> tuple[bytes, ...]:
+        """Rules that come first: rsync obeys the first one that matches."""
+        return (merge_rules(self.rules_path),) if self.guarded else ()
+
+    @property
+    def _own_rules(self) -> tuple[bytes, ...]:
+        return (merge_rules(self.filter_path),)
 
     def _expire(self, keep: Duration) -> Iterator[Step]:
         old = expired_runs(self.seen.target.set_aside, keep, self.run.now)
         if old:
             place = replace(self.target, names=(*self.target.names, SET_ASIDE))
             argv = expire_command(self.run.empty, place, old, self.connection)
-            yield ExpireDeleted(feed=self.seen.feed, argv=argv, run_ids=old)
+            yield ExpireDeleted(feed=self.seen.feed, target=place, argv=argv, run_ids=old)
+
+
+class _FullPass(_Pass):
+    """Compares everything."""
+
+    def _transfer(self) -> Iterator[Step]:
+        rules = self._protection + self._own_rules
+        options = self.options + self._telling
+        argv = transfer_command(options, rules, self.seen.source.path, self.target)
+        yield Transfer(
+            feed=self.seen.feed,
+            argv=argv,
+            still=self.still,
+            target=self.target,
+            previous_entries=self.seen.source.previous_entries,
+        )
+
+    def _delete(self) -> Iterator[Step]:
+        rules = self._protection + self._own_rules
+        options = self.options + self._telling
+        argv = delete_command(options, rules, self.seen.source.path, self.target)
+        yield DeletePass(feed=self.seen.feed, argv=argv, still=self.still, target=self.target)
+
+    @property
+    def _telling(self) -> tuple[bytes, ...]:
+        """What is changed is told name by name, where somebody reads it."""
+        return TELLING if self.seen.target.read_on else ()
+
+
+class _IncrementalPass(_Pass):
+    """Looks only at what the journal names."""
+
+    def _transfer(self) -> Iterator[Step]:
+        source = self.seen.source
+        assert source.journal is not None
+        yield SelectChanges(
+            feed=self.seen.feed,
+            upto=source.journal.upto,
+            source=source.identity,
+            selection=self.selection,
+            excluded=frozenset(b"/".join(names) for names in source.strangers),
+            target=self.target,
+        )
+        yield self._send(replaced=False)
+        yield self._gone(count_only=True)
+
+    def _delete(self) -> Iterator[Step]:
+        yield self._gone(count_only=False)
+        yield self._send(replaced=True)
+
+    def _send(self, *, replaced: bool) -> SendChanges:
+        trees = changed_trees(self.run.directory, self.seen.feed)
+        return SendChanges(
+            feed=self.seen.feed,
+            files=send_command(self.options, trees[0], self.target, follow=True),
+            others=send_command(self.options, trees[1], self.target, follow=False),
+            trees=trees,
+            preserve=frozenset(self.leg.preserve),
+            still=self.still,
+            replaced=replaced,
+        )
+
+    def _gone(self, *, count_only: bool) -> DeleteGone:
+        return DeleteGone(
+            feed=self.seen.feed,
+            options=self.options,
+            before=self._protection,
+            after=self._own_rules,
+            target=self.target,
+            still=self.still,
+            count_only=count_only,
+        )
 
 
 def strangers(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from engine.journal import Change
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.selection import is_reserved
+from engine.system.journal import open_journal
 from engine.system.places import Places
 from engine.system.state import Stream, open_state, stream_of
 from policy.values import display, parse_place
@@ -71,6 +73,12 @@ def adopt(adoption: Adoption, places: Places, now: datetime) -> None:
         state.claim(adoption.stream, f"adopted-{now:%Y%m%dT%H%M%SZ}", adoption.names)
         for name in adoption.names:
             state.forget_retired(adoption.place.below(name))
+    # Who reads these copies further has left out what was nobody's: now it is to be looked at.
+    changes = (
+        Change(b"/".join((*adoption.place.names, name)), deep=True) for name in adoption.names
+    )
+    with open_journal(places.journal_file) as journal:
+        journal.record_tree(adoption.place.holder, changes)
 
 
 def _find(plan: Plan, place: str, leg: str) -> tuple[LegPlan, Feed, tuple[bytes, ...]]:

@@ -21,22 +21,39 @@ from engine.legs.mirror import (
     strangers,
     unowned,
 )
+from engine.modes import Forced, Mode
 from engine.plan import LegPlan, Plan
 from engine.preflight import Observation, Waiver, preflight, preflight_kind, refusals
+from engine.progress import ProgressSink
+from engine.readers import writers_of
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, Verdict
-from engine.steps import HookStep, Step
-from engine.system.execute import Executor, HookFailed, OutOfTime
+from engine.steps import BeginPass, HookStep, Step
+from engine.system.execute import Executor, HookFailed
+from engine.system.feed_runs import FeedRuns
+from engine.system.journal import Journal
 from engine.system.lock import Locked, hold
 from engine.system.observe import NothingToRead, holder_of, observe, rules_digest
 from engine.system.places import Places
 from engine.system.remote import closing_connection
 from engine.system.run_directory import NotPrivate, run_directory
 from engine.system.signals import Interrupted
-from engine.system.state import RunRecord, State, StateUnusable, stream_of
+from engine.system.state import (
+    ItemRecord,
+    RoomRecord,
+    RunRecord,
+    State,
+    StateUnusable,
+    stream_of,
+)
+from engine.system.transfers import OutOfTime, Transfers
+from engine.system.turn import Turn, hold_in_turn
 from policy.legs import MirrorLeg
 from policy.parts import SshTarget
+from policy.values import Duration
 
 Clock = Callable[[], datetime]
+Teller = Callable[[RunReport], str]
+"""Tells a run's end to whom the plan names; gives back why it could not, or ""."""
 
 
 class _Refused(Exception):
@@ -74,16 +91,25 @@ class Attempt:
     places: Places
     state: State
     clock: Clock
+    journal: Journal
     progress: Callable[[str], None]
     waived: frozenset[Waiver]
+    forced: Forced = Forced.NOTHING
+    due: datetime | None = None
+    teller: Teller | None = None
+    sink: ProgressSink | None = None
     started: datetime = field(init=False)
     run_id: str = field(init=False)
     findings: tuple[Finding, ...] = ()
     feeds: dict[str, FeedReport] = field(default_factory=dict)
+    limit: Duration | None = field(init=False)
+    """How long the run may last; None: a seed takes as long as it takes."""
 
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.run_id = new_run_id(self.started)
+        seeding = self.forced is Forced.SEED
+        self.limit = None if seeding else self.leg_plan.leg.limits.whole
 
     def run(self) -> RunReport:
         """Take the leg's lock, run, and record how it ended."""
@@ -106,8 +132,7 @@ class Attempt:
         except Locked as locked:
             return self._tell(RunStatus.WAITED_TOO_LONG, f"waited too long: {locked}")
         except OutOfTime:
-            limit = self.leg_plan.leg.limits.whole
-            return self._tell(RunStatus.TIMED_OUT, f"its time limit of {limit} has passed")
+            return self._tell(RunStatus.TIMED_OUT, f"its time limit of {self.limit} has passed")
         except (_Refused, NothingToRead) as refused:
             return self._tell(RunStatus.REFUSED, str(refused))
         except (HookFailed, NotPrivate, OSError, sqlite3.Error) as error:
@@ -140,20 +165,51 @@ class Attempt:
         with ExitStack() as stack:
             for holder in holders:
                 path = self.places.holder_lock(holder)
-                stack.enter_context(hold(path, wait=leg.wait.seconds, on_wait=self._tell_waiting))
+                turn = Turn(due=self.due or self.started, name=leg.name)
+                held = hold_in_turn(
+                    path, turn=turn, wait=leg.wait.seconds, on_wait=self._tell_waiting
+                )
+                stack.enter_context(held)
+                # What a killed run left, and in the end what this one leaves.
+                self.journal.settle(holder)
+                stack.callback(self.journal.settle, holder)
             yield
 
     def _tell_waiting(self) -> None:
         self.progress("another leg writes to the destination: waiting for it to end")
 
     def _look_and_act(self, this_run: Run) -> None:
-        executor = self._executor(this_run)
-        executor.feeds = self.feeds
+        leg = self.leg_plan.leg
+        each = leg.limits.each
+        transfers = Transfers(
+            journal=self.journal,
+            progress=self.progress,
+            seconds=self.limit.seconds if self.limit else None,
+            each=each.seconds if each and self.limit else None,
+            sink=self.sink,
+        )
+        feeds = FeedRuns(
+            transfers=transfers,
+            tolerates_unreadable=isinstance(leg, MirrorLeg) and leg.tolerate_unreadable,
+            reports=self.feeds,
+        )
+        executor = self._executor(this_run, feeds)
         try:
             executor.carry_out(hooks_before(self.leg_plan.leg))
-            executor.carry_out(self._steps(this_run))
+            steps = self._steps(this_run)
+            self._shorten(steps, transfers)
+            executor.carry_out(steps)
+            self._end_writing(feeds)
         finally:
             executor.finish(hooks_after(self.leg_plan.leg))
+
+    def _shorten(self, steps: tuple[Step, ...], transfers: Transfers) -> None:
+        """A run that looks only at what changed has a limit of its own."""
+        modes = {step.choice.mode for step in steps if isinstance(step, BeginPass)}
+        limit = self.leg_plan.leg.limits.incremental
+        if limit is not None and modes == {Mode.INCREMENTAL}:
+            self.limit = limit
+            transfers.seconds = limit.seconds
 
     def _steps(self, this_run: Run) -> tuple[Step, ...]:
         """Look, judge, and say what is to be done; the commands around it have their own turn."""
@@ -164,17 +220,38 @@ class Attempt:
             state=self.state,
             this_run=this_run,
             waived=self.waived,
+            journal=self.journal,
+            forced=self.forced,
         )
         self.findings = preflight(self.leg_plan, seen)
         self._report_feeds(seen)
+        self._note_room(seen)
         steps = steps_for(self.leg_plan, seen, this_run, self.findings)
         if not steps:
             raise _Refused(_refusal_sentence(self.findings))
         return tuple(step for step in steps if not isinstance(step, HookStep))
 
-    def _executor(self, this_run: Run) -> Executor:
-        leg = self.leg_plan.leg
+    def _note_room(self, seen: Observation) -> None:
+        """Keep what was seen of the room, with its time: the figure has an age (law 25)."""
+        for one in seen.feeds:
+            known = self.plan.destination(one.target.target.holder)
+            if known is not None and not one.target.unreachable:
+                room = RoomRecord(
+                    free=one.target.free, total=one.target.total, measured=self.clock()
+                )
+                self.state.record_room(known.name, room)
+
+    def _end_writing(self, feeds: FeedRuns) -> None:
+        """Where each rsync came to its end, whatever its end was, all that changed is noted."""
+        for one in self.leg_plan.feeds:
+            if one.writes is not None and one.reads not in feeds.untold:
+                self.journal.end_writing(one.writes.holder, self.leg_plan.name, one.reads)
+
+    def _executor(self, this_run: Run, feeds: FeedRuns) -> Executor:
         return Executor(
+            leg=self.leg_plan.name,
+            journal=self.journal,
+            feeds=feeds,
             streams={
                 one.reads: stream_of(self.plan, self.leg_plan, one, self.state)
                 for one in self.leg_plan.feeds
@@ -186,8 +263,6 @@ class Attempt:
                 for one in self.leg_plan.feeds
                 if one.selection is not None
             },
-            seconds=leg.limits.whole.seconds,
-            tolerates_unreadable=isinstance(leg, MirrorLeg) and leg.tolerate_unreadable,
             progress=self.progress,
         )
 
@@ -205,7 +280,27 @@ class Attempt:
                 foreign=strangers(one, selection),
                 shared=unowned(one),
                 left_out=tuple(b"/".join(names) for names in one.source.strangers),
+                data_as_of=self._data_as_of(one.feed),
             )
+
+    def _data_as_of(self, reads: str) -> datetime | None:
+        """How old the live data are in what is read now; None where a leg before never succeeded.
+
+        What is live is as it was when the run began.
+        """
+        if self.plan.source(reads) is not None:
+            return self.started
+        oldest = self.started
+        for leg_plan, feed in writers_of(self.plan, reads):
+            if preflight_kind(leg_plan):
+                continue  # nobody runs it here yet: it has nothing that could be old
+            success = self.state.last_item_success(leg_plan.name, feed.reads)
+            items = self.state.items(success.run_id) if success else ()
+            known = [one.data_as_of for one in items if one.name == feed.reads]
+            if not known or known[0] is None:
+                return None
+            oldest = min(oldest, known[0])
+        return oldest
 
     # ── Telling ──────────────────────────────────────────────────────────────────────────────
 
@@ -226,7 +321,7 @@ class Attempt:
             told = f"the run ended ({status.value}), and that could not be recorded: {error}"
             raise StateUnusable(told) from error
         assert record.ended is not None
-        return RunReport(
+        report = RunReport(
             leg=record.leg,
             run_id=self.run_id,
             started=self.started,
@@ -237,6 +332,8 @@ class Attempt:
             findings=self.findings,
             signal=signal,
         )
+        # Failing to tell is a failure of its own (law 6); the copies are what they are.
+        return replace(report, untold=self.teller(report)) if self.teller else report
 
     def _record(self, status: RunStatus | None, reason: str) -> RunRecord:
         entries = [one.entries for one in self.feeds.values() if one.entries is not None]
@@ -247,9 +344,13 @@ class Attempt:
             ended=None,
             status=status,
             reason=reason,
+            mode=self._mode(),
+            due=self.due,
         )
         if status is None:
             return begun
+        items = tuple(_item(one) for one in self.feeds.values())
+        states = [one.data_as_of for one in self.feeds.values()]
         return replace(
             begun,
             ended=self.clock(),
@@ -257,7 +358,30 @@ class Attempt:
             files=sum(one.files for one in self.feeds.values()),
             deletions=sum(one.deleted for one in self.feeds.values()),
             entries=sum(entries) if entries else None,
+            data_as_of=min(filter(None, states)) if states and all(states) else None,
+            items=items,
         )
+
+    def _mode(self) -> str:
+        if self.forced is Forced.SEED:
+            return Forced.SEED.value
+        modes = {one.mode for one in self.feeds.values()}
+        return modes.pop() if len(modes) == 1 else Mode.FULL.value
+
+
+def _item(report: FeedReport) -> ItemRecord:
+    return ItemRecord(
+        name=report.feed,
+        status=report.status,
+        reason=report.reason,
+        mode=report.mode,
+        bytes_sent=report.bytes_sent,
+        files=report.files,
+        deletions=report.deleted,
+        entries=report.entries,
+        pending=report.pending,
+        data_as_of=report.data_as_of,
+    )
 
 
 def _refusal_sentence(findings: tuple[Finding, ...]) -> str:

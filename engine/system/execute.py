@@ -7,97 +7,70 @@ an exception.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from engine.deletions import Counted, judge_deletions
-from engine.exit_codes import Outcome, meaning_of, outcome_of
+from engine.deletions import judge_deletions
 from engine.legs.kind import Run
-from engine.reports import FeedReport, RunStatus
-from engine.rsync_output import (
-    Figures,
-    deletions_wanted,
-    only_lacks_room_for_types,
-    only_unreadable,
-    parse_figures,
-)
+from engine.modes import Mode
+from engine.reports import RunStatus
 from engine.steps import (
+    BeginPass,
     ClaimEntries,
+    DeleteGone,
     DeletePass,
     EnsureDirectory,
     ExpireDeleted,
     GuardDeletions,
     HookStep,
-    Identity,
     RecordProvenance,
+    SelectChanges,
+    SendChanges,
     Step,
     Transfer,
     WriteRules,
     explain_steps,
 )
-from engine.system.directories import make_below, still_there, write_private
+from engine.system import full_pass
+from engine.system.directories import make_below, write_private
+from engine.system.feed_runs import FeedRuns, FeedStopped, sentence
+from engine.system.incremental_pass import IncrementalPasses
+from engine.system.journal import Journal
 from engine.system.observe import taken_entries
-from engine.system.process import Command, CommandNotStarted, Completed, run
+from engine.system.process import Command, CommandNotStarted, run
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import LastSeen, State, Stream
-from policy.values import display
-
-_STATUS = {
-    Outcome.OK: RunStatus.OK,
-    Outcome.OK_NOTED: RunStatus.NOTED,
-    Outcome.DEGRADED: RunStatus.DEGRADED,
-    Outcome.GUARD: RunStatus.GUARD,
-    Outcome.TIMED_OUT: RunStatus.TIMED_OUT,
-    Outcome.FAILED: RunStatus.FAILED,
-}
-
-
-_PARTIAL = 23
-"""rsync's code for a partial transfer (rsync(1), EXIT VALUES)."""
-
-
-class OutOfTime(Exception):
-    """The run's time limit has passed."""
+from engine.system.transfers import ItemOutOfTime
 
 
 class HookFailed(Exception):
     """A command that had to come first did not succeed."""
 
 
-class _FeedStopped(Exception):
-    """This feed does nothing more in this run."""
-
-    def __init__(self, status: RunStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
 class Executor:
-    """Carries out the steps of one run, and keeps what each feed reports."""
+    """Carries out the steps of one run."""
 
     def __init__(
         self,
         *,
+        leg: str,
         streams: dict[str, Stream],
         this_run: Run,
         state: State,
+        journal: Journal,
+        feeds: FeedRuns,
         rules: dict[str, str],
-        seconds: float,
-        tolerates_unreadable: bool,
         progress: Callable[[str], None],
     ) -> None:
+        self._leg = leg
         self._streams = streams
         self._run = this_run
         self._state = state
+        self._journal = journal
+        self._feeds = feeds
         self._rules = rules
-        self._deadline = time.monotonic() + seconds
-        self._tolerates = tolerates_unreadable
         self._progress = progress
-        self._counted: dict[str, Counted] = {}
-        self._allowed: dict[str, int] = {}
-        self._stopped: set[str] = set()
-        self.feeds: dict[str, FeedReport] = {}
+        self._changed = IncrementalPasses(feeds, journal, leg, this_run.directory)
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do all steps in order; those that come afterwards run whatever happens before."""
@@ -107,20 +80,28 @@ class Executor:
                 if not (isinstance(step, HookStep) and step.always):
                     self._one(step)
         finally:
-            for step in ordered:
-                if isinstance(step, HookStep) and step.always:
-                    self._finally(step)
+            self._changed.close()
+            self.finish(step for step in ordered if isinstance(step, HookStep) and step.always)
+
+    def finish(self, steps: Iterable[HookStep]) -> None:
+        """Run closing commands by their own limits: the run's may have passed already."""
+        for step in steps:
+            self._progress(explain_steps((step,))[0])
+            self._hook(step)
 
     def _one(self, step: Step) -> None:
         feed = None if isinstance(step, HookStep | GuardDeletions) else step.feed
-        if feed in self._stopped:
+        if feed in self._feeds.stopped:
             return
         self._progress(explain_steps((step,))[0])
         try:
             self._match(step)
-        except _FeedStopped as stop:
+        except FeedStopped as stop:
             assert feed is not None
-            self._stop(feed, stop.status, str(stop))
+            self._feeds.stop(feed, stop.status, str(stop))
+        except ItemOutOfTime:
+            assert feed is not None
+            self._feeds.stop(feed, RunStatus.TIMED_OUT, "its own time limit has passed")
 
     def _match(self, step: Step) -> None:  # noqa: C901 - one case a step, nothing decided
         match step:
@@ -132,67 +113,40 @@ class Executor:
                 write_private(step.path, step.text)
             case ClaimEntries():
                 self._state.claim(self._streams[step.feed], self._run.run_id, step.names)
+            case BeginPass():
+                self._begin(step)
+            case SelectChanges():
+                self._changed.select(step)
+            case SendChanges():
+                self._changed.send(step)
+            case DeleteGone(count_only=True):
+                self._changed.count_gone(step)
+            case DeleteGone():
+                self._changed.delete_gone(step)
             case Transfer():
-                self._transfer(step)
+                full_pass.transfer(self._feeds, step)
             case GuardDeletions():
                 self._guard(step)
             case DeletePass():
-                self._delete(step)
+                full_pass.delete(self._feeds, step)
             case RecordProvenance():
                 self._record(step)
             case ExpireDeleted():
                 self._expire(step)
 
-    # ── Reports ──────────────────────────────────────────────────────────────────────────────
-
-    def _report(self, feed: str) -> FeedReport:
-        return self.feeds.get(feed, FeedReport(feed=feed, status=RunStatus.OK))
-
-    def _note(self, feed: str, status: RunStatus, reason: str) -> None:
-        report = self._report(feed)
-        joined = "; ".join(filter(None, (report.reason, reason)))
-        self.feeds[feed] = replace(report, status=report.status.worse(status), reason=joined)
-
-    def _stop(self, feed: str, status: RunStatus, reason: str) -> None:
-        self._note(feed, status, reason)
-        self._stopped.add(feed)
-
     # ── Steps ────────────────────────────────────────────────────────────────────────────────
-
-    def _command(self, argv: tuple[bytes, ...]) -> Completed:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise OutOfTime
-        try:
-            told = run(Command(argv=argv, timeout=left))
-        except CommandNotStarted as error:
-            raise _FeedStopped(RunStatus.FAILED, str(error)) from None
-        if told.timed_out:
-            raise OutOfTime
-        return told
 
     def _hook(self, step: HookStep) -> None:
         argv = tuple(os.fsencode(word) for word in step.run)
-        left = self._deadline - time.monotonic()
+        left = step.timeout if step.always else min(step.timeout, self._feeds.transfers.left)
         try:
-            told = run(Command(argv=argv, timeout=max(0.0, min(step.timeout, left))))
+            told = run(Command(argv=argv, timeout=max(0.0, left)))
         except CommandNotStarted as error:
             raise HookFailed(str(error)) from None
         if told.timed_out or told.code != 0:
             how = "took too long" if told.timed_out else f"ended with {told.code}"
             words = f": {told.last_words}" if told.last_words else ""
             raise HookFailed(f"the command {step.run[0]} {how}{words}")
-
-    def finish(self, steps: Iterable[HookStep]) -> None:
-        """Run the closing commands, one after another."""
-        for step in steps:
-            self._finally(step)
-
-    def _finally(self, step: HookStep) -> None:
-        """Run a closing command by its own limit: the run's may have passed already."""
-        self._progress(explain_steps((step,))[0])
-        self._deadline = time.monotonic() + step.timeout
-        self._hook(step)
 
     def _ensure_directory(self, step: EnsureDirectory) -> None:
         target = step.target
@@ -203,104 +157,56 @@ class Executor:
                 Remote(target, self._run).ensure_directory()
         except (OSError, Unreachable, CommandNotStarted) as error:
             reason = f"the directory {target} cannot be made: {error}"
-            raise _FeedStopped(RunStatus.FAILED, reason) from None
+            raise FeedStopped(RunStatus.FAILED, reason) from None
 
-    def _transfer(self, step: Transfer) -> None:
-        self.feeds[step.feed] = self._report(step.feed)
-        self._check_still_there(step.still)
-        told = self._command(step.argv)
-        figures = parse_figures(told.stdout)
-        wanted = deletions_wanted(told.stdout, told.stderr) if told.whole else None
-        self.feeds[step.feed] = replace(
-            self._report(step.feed),
-            entries=_entries(figures),
-            files=figures.files or 0,
-            bytes_sent=figures.bytes_sent or 0,
-            deletions_wanted=wanted or 0,
-        )
-        self._check_still_there(step.still)
-        whole = self._judge_transfer(step.feed, told)
-        stuck = told.code == _PARTIAL and told.whole and only_lacks_room_for_types(told.stderr)
-        if stuck and not wanted:
-            # A directory in the way of a file holds something protected, and stays.
-            raise _FeedStopped(RunStatus.DEGRADED, _sentence(told))
-        self._counted[step.feed] = Counted(entries=_entries(figures), wanted=wanted if whole else 0)
-
-    def _judge_transfer(self, feed: str, told: Completed) -> bool:
-        """Stop the feed, or say whether the source was seen whole, so that it may delete."""
-        outcome = outcome_of(told.code)
-        if outcome is Outcome.DEGRADED and told.whole:
-            if only_lacks_room_for_types(told.stderr):
-                outcome = Outcome.GUARD
-            elif self._tolerates and only_unreadable(told.stderr):
-                tolerated = "some of it cannot be read, which is tolerated; nothing was deleted"
-                self._note(feed, RunStatus.NOTED, tolerated)
-                return False
-        if outcome is Outcome.OK_NOTED:
-            self._note(feed, RunStatus.NOTED, meaning_of(told.code))
-        # Here the guard only counts: whether so much may go is judged for all feeds together.
-        if outcome not in {Outcome.OK, Outcome.OK_NOTED, Outcome.GUARD}:
-            raise _FeedStopped(_STATUS[outcome], _sentence(told))
-        return True
+    def _begin(self, step: BeginPass) -> None:
+        report = self._feeds.report(step.feed)
+        self._feeds.put(replace(report, mode=step.choice.mode.value, why=step.choice.reason))
+        if step.choice.mode is Mode.FULL:
+            # What a full pass changes is noted as it goes; until it is through, that is a gap.
+            self._journal.begin_writing(step.target.holder, self._leg, step.feed, self._run.now)
 
     def _guard(self, step: GuardDeletions) -> None:
-        counted = {feed: one for feed, one in self._counted.items() if feed not in self._stopped}
+        feeds = self._feeds
+        counted = {feed: one for feed, one in feeds.counted.items() if feed not in feeds.stopped}
         verdict = judge_deletions(step, counted)
-        self._allowed = dict(verdict.allowed)
+        feeds.allowed = dict(verdict.allowed)
         for feed, reason in verdict.stopped.items():
-            self._stop(feed, RunStatus.GUARD, reason)
-
-    def _delete(self, step: DeletePass) -> None:
-        count = self._allowed.get(step.feed, 0)
-        if count == 0:
-            return
-        self._check_still_there(step.still)
-        told = self._command(step.limited(count))
-        deleted = parse_figures(told.stdout).deleted or 0
-        self.feeds[step.feed] = replace(self._report(step.feed), deleted=deleted)
-        self._check_still_there(step.still)
-        outcome = outcome_of(told.code)
-        if outcome in {Outcome.OK_NOTED, Outcome.GUARD}:
-            self._note(step.feed, RunStatus.NOTED, _left_over_sentence(outcome, told))
-        elif outcome is not Outcome.OK:
-            raise _FeedStopped(_STATUS[outcome], f"while deleting: {_sentence(told)}")
-
-    def _check_still_there(self, expected: tuple[Identity, ...]) -> None:
-        """An unmounted source is an empty one, and must never be mirrored."""
-        for one in expected:
-            if not still_there(one):
-                reason = f"{display(one.path)} is not what it was when the run began"
-                raise _FeedStopped(RunStatus.FAILED, f"{reason}: was it unmounted?")
+            feeds.stop(feed, RunStatus.GUARD, reason)
 
     def _record(self, step: RecordProvenance) -> None:
+        """Remember what this pass saw, then drop from the journal what it took: in that order."""
+        names = set(step.names)
+        if step.full:
+            names |= set(taken_entries(step.source, step.selection)) - step.present
         seen = LastSeen(
             rules=self._rules[step.feed],
-            entries=self._report(step.feed).entries,
+            entries=self._feeds.report(step.feed).entries if step.full else self._entries(step),
             file_system=step.file_system,
             mounts=step.mounts,
+            full_began=step.full_began,
         )
-        late = set(taken_entries(step.source, step.selection)) - step.present
-        names = sorted(late.union(step.names))
-        self._state.record_pass(self._streams[step.feed], self._run.run_id, names, seen)
+        stream = self._streams[step.feed]
+        self._state.record_pass(stream, self._run.run_id, sorted(names), seen)
+        if step.upto is not None:
+            self._take_from_journal(step, step.upto)
+
+    def _entries(self, step: RecordProvenance) -> int | None:
+        """What the source holds after a pass that did not look at all of it."""
+        if step.entries is None:
+            return None
+        return max(0, step.entries + self._feeds.grown.get(step.feed, 0))
+
+    def _take_from_journal(self, step: RecordProvenance, upto: int) -> None:
+        self._journal.done(self._leg, step.feed, upto, full=step.full)
+        if self._changed.left_behind(step.feed):
+            reason = "names too long for a rule were deleted: only a full pass can follow"
+            self._journal.add_reader_gap(self._leg, step.feed, reason, self._run.now)
+        waiting = self._journal.waiting(self._leg, step.feed)
+        self._feeds.put(replace(self._feeds.report(step.feed), pending=waiting))
 
     def _expire(self, step: ExpireDeleted) -> None:
-        told = self._command(step.argv)
+        told = self._feeds.rsync(step.feed, step.argv, step.target)
         if told.code != 0:
-            reason = f"what older runs set aside could not be dropped: {_sentence(told)}"
-            self._note(step.feed, RunStatus.NOTED, reason)
-
-
-def _entries(figures: Figures) -> int | None:
-    """What the pass saw below its source: rsync counts the source's root too."""
-    return None if figures.entries is None else max(0, figures.entries - 1)
-
-
-def _sentence(told: Completed) -> str:
-    words = f": {told.last_words}" if told.last_words else ""
-    return f"{meaning_of(told.code)}{words}"
-
-
-def _left_over_sentence(outcome: Outcome, told: Completed) -> str:
-    if outcome is Outcome.OK_NOTED:
-        return meaning_of(told.code)
-    return "more became due for deletion while it ran; it waits for the next pass"
+            reason = f"what older runs set aside could not be dropped: {sentence(told)}"
+            self._feeds.note(step.feed, RunStatus.NOTED, reason)

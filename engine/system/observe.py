@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from engine.filters import render_rules
+from engine.journal import JournalSeen
 from engine.legs.kind import Run
+from engine.modes import Forced
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.preflight import (
     FeedSeen,
@@ -20,6 +22,7 @@ from engine.preflight import (
     TargetSeen,
     Waiver,
 )
+from engine.readers import read_place, reader_of
 from engine.rsync_command import SET_ASIDE
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
@@ -27,6 +30,8 @@ from engine.steps import Target
 from engine.system.destinations import find_identity
 from engine.system.directories import astray_link, list_directory, look_at
 from engine.system.file_systems import identity_of, mounts_below, read_mounts, room_of
+from engine.system.journal import Journal
+from engine.system.journal_look import look_into
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
 from engine.system.remote import Remote, Unreachable
@@ -52,15 +57,18 @@ def observe(
     state: State,
     this_run: Run,
     waived: frozenset[Waiver],
+    journal: Journal,
+    forced: Forced = Forced.NOTHING,
 ) -> Observation:
     """Look at both ends of each feed. Raises `NothingToRead`."""
-    look = _Look(plan, leg_plan, places, state, this_run)
+    look = _Look(plan, leg_plan, places, state, this_run, journal)
     return Observation(
         plan_host=plan.host,
         host=None if places.staged else socket.gethostname(),
         rsync=_rsync_here(),
         feeds=tuple(look.feed(feed) for feed in leg_plan.feeds),
         waived=waived,
+        forced=forced,
     )
 
 
@@ -81,21 +89,19 @@ def holder_of(leg_plan: LegPlan) -> str | None:
     return next((feed.writes.holder for feed in leg_plan.feeds if feed.writes), None)
 
 
-def _located(plan: Plan, reads: str) -> Location | None:
-    """Where the product of a leg, or a whole destination, lies."""
-    if plan.destination(reads) is not None:
-        return Location(holder=reads)
-    leg_plan = plan.leg(reads)
-    places = [feed.writes for feed in leg_plan.feeds if feed.writes] if leg_plan else []
-    return places[0] if len(places) == 1 else None
-
-
 class _Look:
     """One look at one leg."""
 
     def __init__(
-        self, plan: Plan, leg_plan: LegPlan, places: Places, state: State, this_run: Run
+        self,
+        plan: Plan,
+        leg_plan: LegPlan,
+        places: Places,
+        state: State,
+        this_run: Run,
+        journal: Journal,
     ) -> None:
+        self.journal = journal
         self.plan = plan
         self.leg_plan = leg_plan
         self.places = places
@@ -122,6 +128,8 @@ class _Look:
         path = self._read_path(feed)
         presence, identity = look_at(path)
         holder = self._read_destination(feed)
+        # Before anything else is looked at: what changes from here on belongs to the next run.
+        seen = self._journalled(feed)
         if presence is not Presence.DIRECTORY:
             return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
         before = self.state.last_seen(stream_of(self.plan, self.leg_plan, feed, self.state))
@@ -154,13 +162,23 @@ class _Look:
             previous_mounts=self._carried_mounts(before.mounts, path, selection) if before else (),
             mounted=tuple(look_at(point)[1] for point in self._mounts(path, selection)),
             owned=self.state.owned(stream_of(self.plan, self.leg_plan, feed, self.state)),
+            journal=seen,
+            same_rules=same_rules,
+            full_began=before.full_began if before else None,
         )
+
+    def _journalled(self, feed: Feed) -> JournalSeen | None:
+        reader = reader_of(self.plan, self.leg_plan, feed)
+        if reader is None or not self.journal.knows(reader.leg, reader.reads):
+            return None
+        live = self.plan.source(feed.reads) is not None
+        return look_into(self.journal, reader, self.places, live=live)
 
     def _read_destination(self, feed: Feed) -> Destination | None:
         """The destination that is read, whole or as the place of a leg's product."""
         if self.plan.source(feed.reads) is not None:
             return None
-        location = _located(self.plan, feed.reads)
+        location = read_place(self.plan, feed.reads)
         return self.plan.destination(location.holder) if location else None
 
     def _missing(self, feed: Feed) -> tuple[bytes, ...]:
@@ -202,7 +220,7 @@ class _Look:
             if root is None:
                 raise NothingToRead(f"{feed.reads} is no directory of this machine")
             return self.places.below_root(root)
-        location = _located(self.plan, feed.reads)
+        location = read_place(self.plan, feed.reads)
         if location is None:
             raise NothingToRead(f"{feed.reads} has no single place to read")
         root_path, destination = self._root_of(location.holder)
@@ -260,6 +278,7 @@ class _Look:
             max_used=destination.max_used if destination else None,
             cannot_keep=destination.cannot_keep if destination else (),
             retired=self.state.retired(writes),
+            read_on=bool(self.journal.consumers(writes.holder)),
         )
         if ssh is not None:
             return self._there(seen)

@@ -48,6 +48,16 @@ class Places:
         return self.state_dir / "state.db"
 
     @property
+    def journal_file(self) -> Path:
+        """The change journal."""
+        return self.state_dir / "journal.db"
+
+    @property
+    def tracker_lock(self) -> Path:
+        """Held while the tracker runs."""
+        return self.lock_dir / "tracker.lock"
+
+    @property
     def lock_dir(self) -> Path:
         """Lock files, never unlinked."""
         return self.state_dir / "locks"

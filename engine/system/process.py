@@ -12,7 +12,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -34,6 +34,8 @@ class Command:
     timeout: float
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the rebuilt environment."""
+    on_output: Callable[[bytes], bytes] | None = None
+    """Gets each chunk of what the command prints, as it comes; gives back what to keep of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ def run(command: Command, *, grace: float = GRACE) -> Completed:
         raise CommandNotStarted(f"{name} cannot be run: {error.strerror}") from None
     out, err = _Tail(STDOUT_MOST), _Tail(STDERR_MOST)
     try:
-        timed_out = not _follow(child, out, err, began + command.timeout)
+        timed_out = not _follow(child, out, err, began + command.timeout, command.on_output)
     except BaseException:
         _end_group(child, grace)
         raise
@@ -130,7 +132,13 @@ def _die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def _follow(child: subprocess.Popen[bytes], out: _Tail, err: _Tail, deadline: float) -> bool:
+def _follow(
+    child: subprocess.Popen[bytes],
+    out: _Tail,
+    err: _Tail,
+    deadline: float,
+    on_output: Callable[[bytes], bytes] | None,
+) -> bool:
     """Collect output until the child ends; False where the deadline came first."""
     assert child.stdout is not None
     assert child.stderr is not None
@@ -143,7 +151,9 @@ def _follow(child: subprocess.Popen[bytes], out: _Tail, err: _Tail, deadline: fl
                 return False
             for key, _ in selector.select(min(left, 1.0)):
                 chunk = os.read(key.fd, _CHUNK)
-                if chunk:
+                if chunk and key.data is out and on_output is not None:
+                    key.data.add(on_output(chunk))
+                elif chunk:
                     key.data.add(chunk)
                 else:
                     selector.unregister(key.fileobj)

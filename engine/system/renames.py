@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from engine.plan import Plan
+from engine.readers import readers_of
+from engine.system.journal import open_journal
 from engine.system.places import Places
 from engine.system.state import open_state, stream_of
 
@@ -33,4 +35,18 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
         feeds = [(leg, feed) for leg in plan.legs for feed in leg.feeds]
         state.keep_only(stream_of(plan, leg, feed, state) for leg, feed in feeds)
         state.set_places(feed.writes for _, feed in feeds if feed.writes is not None)
-        return told
+    _follow_in_journal(plan, places)
+    return told
+
+
+def _follow_in_journal(plan: Plan, places: Places) -> None:
+    with open_journal(places.journal_file) as journal:
+        for leg in plan.legs:
+            if leg.leg.was:
+                journal.rename_leg(leg.leg.was, leg.name)
+        for one in (*plan.sources, *plan.destinations):
+            if one.was:
+                journal.rename_tree(one.was, one.name)
+        readers = readers_of(plan)
+        journal.keep_only(readers)
+        journal.register(readers)

@@ -8,11 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.legs import Run
+from engine.modes import Forced
 from engine.plan import LegPlan, Plan
 from engine.preflight import Waiver, preflight, preflight_kind
+from engine.progress import ProgressSink
+from engine.readers import readers_of
 from engine.reports import Finding, RunReport
 from engine.steps import explain_steps
-from engine.system.attempt import Attempt, Clock, new_run_id, ssh_of, steps_for
+from engine.system.attempt import Attempt, Clock, Teller, new_run_id, ssh_of, steps_for
+from engine.system.journal import open_journal
 from engine.system.observe import NothingToRead, observe
 from engine.system.places import Places
 from engine.system.remote import closing_connection
@@ -38,12 +42,51 @@ def run_leg(
     clock: Clock = utc_now,
     progress: Callable[[str], None] | None = None,
     waived: frozenset[Waiver] = frozenset(),
+    forced: Forced = Forced.NOTHING,
+    due: datetime | None = None,
+    sink: ProgressSink | None = None,
 ) -> RunReport:
-    """Run one leg. Raises `UnknownLeg` and `StateUnusable`; a bug is recorded, then raised."""
+    """Run one leg. Raises `UnknownLeg`, `StateUnusable` and `JournalUnusable`.
+
+    A bug is recorded, then raised.
+    """
     leg_plan = _leg_plan(plan, leg)
-    with interruptible(), open_state(places.state_file) as state:
-        attempt = Attempt(plan, leg_plan, places, state, clock, progress or _say_nothing, waived)
+    with (
+        interruptible(),
+        open_state(places.state_file) as state,
+        open_journal(places.journal_file) as journal,
+    ):
+        journal.register(readers_of(plan))
+        attempt = Attempt(
+            plan,
+            leg_plan,
+            places,
+            state,
+            clock,
+            journal,
+            progress or _say_nothing,
+            waived,
+            forced,
+            due,
+            _teller(plan, leg_plan, state, places, clock),
+            sink,
+        )
         return attempt.run()
+
+
+def _teller(
+    plan: Plan, leg_plan: LegPlan, state: State, places: Places, clock: Clock
+) -> Teller | None:
+    """Who is told how the run ended; None where the plan names nobody."""
+    if plan.monitoring.pushgateway is None and plan.monitoring.textfile is None:
+        return None
+
+    def tell(report: RunReport) -> str:
+        from engine.system.tell import tell_run  # dear to import, and not needed before
+
+        return tell_run(plan, leg_plan, state, places, report, clock())
+
+    return tell
 
 
 def explain_leg(
@@ -53,6 +96,7 @@ def explain_leg(
     places: Places,
     clock: Clock = utc_now,
     waived: frozenset[Waiver] = frozenset(),
+    forced: Forced = Forced.NOTHING,
 ) -> tuple[str, ...]:
     """Say what a run would look at and do now: the same steps, explained and not carried out."""
     leg_plan = _leg_plan(plan, leg)
@@ -62,27 +106,26 @@ def explain_leg(
     with (
         interruptible(),
         open_state(places.state_file) as state,
+        open_journal(places.journal_file) as journal,
         tempfile.TemporaryDirectory(prefix="policyctl-") as scratch,
         run_directory(Path(scratch) / "run") as (directory, control),
     ):
         now = clock()
         this_run = Run(run_id=new_run_id(now), now=now, directory=directory, control=control)
         with closing_connection(ssh_of(plan, leg_plan, places), this_run):
-            return _explain(plan, leg_plan, places, state, this_run, waived)
-
-
-def _explain(
-    plan: Plan,
-    leg_plan: LegPlan,
-    places: Places,
-    state: State,
-    this_run: Run,
-    waived: frozenset[Waiver],
-) -> tuple[str, ...]:
-    try:
-        seen = observe(plan, leg_plan, places=places, state=state, this_run=this_run, waived=waived)
-    except NothingToRead as error:
-        return (str(error),)
+            try:
+                seen = observe(
+                    plan,
+                    leg_plan,
+                    places=places,
+                    state=state,
+                    this_run=this_run,
+                    waived=waived,
+                    journal=journal,
+                    forced=forced,
+                )
+            except NothingToRead as error:
+                return (str(error),)
     findings = preflight(leg_plan, seen)
     steps = steps_for(leg_plan, seen, this_run, findings)
     return (*(_show(row) for row in findings), *explain_steps(steps))

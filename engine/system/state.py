@@ -9,43 +9,25 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.plan import Feed, LegPlan, Location, Plan
 from engine.reports import RunStatus
+from engine.system.records import (
+    ItemRecord,
+    LastSeen,
+    RoomRecord,
+    RunRecord,
+    Stream,
+    item_record,
+    item_row,
+    moment_of,
+    moment_text,
+    number_of,
+    run_record,
+)
 from engine.system.state_schema import StateUnusable, connect
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """One run as the history holds it; without an end it is running, or was killed."""
-
-    run_id: str
-    leg: str
-    started: datetime
-    ended: datetime | None
-    status: RunStatus | None
-    """None: it has not told yet."""
-    mode: str = "full"
-    due: datetime | None = None
-    reason: str = ""
-    bytes_sent: int = 0
-    files: int = 0
-    deletions: int = 0
-    entries: int | None = None
-
-
-class Stream(NamedTuple):
-    """One feed of one leg at one place; what is known of another place says nothing here."""
-
-    leg: str
-    source: str
-    """Name of what is read."""
-    place: str
-    """Where it is written."""
 
 
 def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
@@ -65,17 +47,6 @@ def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
 
 _THIS = "leg = ? AND source = ? AND place = ?"
 _STREAM_TABLES = ("owned", "last_seen", "mount")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastSeen:
-    """What the last successful pass of a feed found in its source."""
-
-    rules: str
-    """Digest of the rules it went by: under other rules its numbers compare with nothing."""
-    entries: int | None
-    file_system: str
-    mounts: tuple[bytes, ...]
 
 
 class State:
@@ -113,6 +84,11 @@ class State:
         """The newest run of a leg, refusals because of its own lock aside."""
         return self._one("leg = ? AND status != ?", leg, RunStatus.LOCKED.value)
 
+    def last_begun(self, leg: str) -> RunRecord | None:
+        """The newest run of a leg that did begin: neither locked, nor only waiting for a disk."""
+        never = (RunStatus.LOCKED.value, RunStatus.WAITED_TOO_LONG.value)
+        return self._one("leg = ? AND status NOT IN (?, ?)", leg, *never)
+
     def last_success(self, leg: str) -> RunRecord | None:
         """The newest run of a leg that succeeded."""
         good = [status.value for status in RunStatus if status.succeeded]
@@ -126,7 +102,7 @@ class State:
     def _put(self, record: RunRecord) -> None:
         with self._connection as db:
             db.execute(
-                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.run_id,
                     record.leg,
@@ -140,8 +116,35 @@ class State:
                     record.files,
                     record.deletions,
                     record.entries,
+                    moment_text(record.data_as_of),
+                    record.told,
                 ),
             )
+            db.executemany(
+                "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [item_row(record.run_id, one) for one in record.items],
+            )
+
+    def note_told(self, run_id: str, why_not: str) -> None:
+        """Note why the figures of a run could not be told; empty where they were."""
+        with self._connection as db:
+            db.execute("UPDATE run SET told = ? WHERE run_id = ?", (why_not, run_id))
+
+    def items(self, run_id: str) -> tuple[ItemRecord, ...]:
+        """What became of each feed in a run."""
+        rows = self._connection.execute(
+            "SELECT name, status, reason, mode, bytes_sent, files, deletions, entries, pending, "
+            "data_as_of FROM item WHERE run_id = ? ORDER BY name",
+            (run_id,),
+        )
+        return tuple(item_record(row) for row in rows)
+
+    def last_item_success(self, leg: str, item: str) -> RunRecord | None:
+        """The newest run in which one feed of a leg succeeded, whatever became of the others."""
+        good = [status.value for status in RunStatus if status.succeeded]
+        marks = ", ".join("?" * len(good))
+        inside = f"SELECT run_id FROM item WHERE name = ? AND status IN ({marks})"  # noqa: S608 - only constants are put in
+        return self._one(f"leg = ? AND run_id IN ({inside})", leg, item, *good)
 
     def _one(self, where: str, *values: str) -> RunRecord | None:
         return next(self._runs(where, *values, most=1), None)
@@ -150,7 +153,28 @@ class State:
         # `where` is one of this module's own texts, never a value.
         sql = f"SELECT * FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT ?"  # noqa: S608 - only constants are put in
         for row in self._connection.execute(sql, (*values, most)):
-            yield _run_record(row)
+            yield run_record(row)
+
+    # ── Room at destinations ─────────────────────────────────────────────────────────────────
+
+    def record_room(self, destination: str, room: RoomRecord) -> None:
+        """Note how much room was seen at a destination."""
+        with self._connection as db:
+            db.execute(
+                "INSERT OR REPLACE INTO room VALUES (?, ?, ?, ?)",
+                (destination, room.free, room.total, room.measured.isoformat()),
+            )
+
+    def room(self, destination: str) -> RoomRecord | None:
+        """The room that was last seen at a destination."""
+        row = self._connection.execute(
+            "SELECT free, total, measured FROM room WHERE destination = ?", (destination,)
+        ).fetchone()
+        if row is None:
+            return None
+        return RoomRecord(
+            free=number_of(row[0]), total=number_of(row[1]), measured=moment_of(row[2])
+        )
 
     # ── What a leg owns, and what it saw ─────────────────────────────────────────────────────
 
@@ -181,8 +205,15 @@ class State:
                 [(*stream, name, run_id) for name in names],
             )
             db.execute(
-                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*stream, run_id, seen.rules, seen.entries, seen.file_system),
+                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *stream,
+                    run_id,
+                    seen.rules,
+                    seen.entries,
+                    seen.file_system,
+                    moment_text(seen.full_began),
+                ),
             )
             db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
             db.executemany(
@@ -193,7 +224,7 @@ class State:
     def last_seen(self, stream: Stream) -> LastSeen | None:
         """What the last successful pass saw."""
         row = self._connection.execute(
-            f"SELECT rules, entries, file_system FROM last_seen WHERE {_THIS}",  # noqa: S608 - only constants are put in
+            f"SELECT rules, entries, file_system, full_began FROM last_seen WHERE {_THIS}",  # noqa: S608 - only constants are put in
             stream,
         ).fetchone()
         if row is None:
@@ -204,9 +235,10 @@ class State:
         )
         return LastSeen(
             rules=str(row[0]),
-            entries=_number(row[1]),
+            entries=number_of(row[1]),
             file_system=str(row[2]),
             mounts=tuple(bytes(mount[0]) for mount in mounts),
+            full_began=moment_of(row[3]) if row[3] else None,
         )
 
     # ── Places ───────────────────────────────────────────────────────────────────────────────
@@ -310,7 +342,17 @@ class State:
             )
 
 
-__all__ = ["LastSeen", "RunRecord", "State", "StateUnusable", "open_state"]
+__all__ = [
+    "ItemRecord",
+    "LastSeen",
+    "RoomRecord",
+    "RunRecord",
+    "State",
+    "StateUnusable",
+    "Stream",
+    "open_state",
+    "stream_of",
+]
 
 
 @contextmanager
@@ -323,32 +365,3 @@ def open_state(path: Path) -> Iterator[State]:
         raise StateUnusable(f"the state {path} cannot be opened: {error}") from error
     with closing(connection):
         yield State(connection)
-
-
-_Row = tuple[str, str, str, str, str | None, str | None, str, str, int, int, int, int | None]
-
-
-def _run_record(row: _Row) -> RunRecord:
-    run_id, leg, mode, started, ended, due, status, reason, size, files, deletions, entries = row
-    return RunRecord(
-        run_id=run_id,
-        leg=leg,
-        mode=mode,
-        started=_time(started),
-        ended=_time(ended) if ended else None,
-        due=_time(due) if due else None,
-        status=None if status == "running" else RunStatus(status),
-        reason=reason,
-        bytes_sent=size,
-        files=files,
-        deletions=deletions,
-        entries=entries,
-    )
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None

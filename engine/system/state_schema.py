@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-SCHEMA = 1
+SCHEMA = 2
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -22,9 +22,31 @@ CREATE TABLE run (
     bytes_sent INTEGER NOT NULL DEFAULT 0,
     files INTEGER NOT NULL DEFAULT 0,
     deletions INTEGER NOT NULL DEFAULT 0,
-    entries INTEGER
+    entries INTEGER,
+    data_as_of TEXT,
+    told TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX run_by_leg ON run (leg, started);
+CREATE TABLE item (
+    run_id TEXT NOT NULL REFERENCES run (run_id),
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    mode TEXT NOT NULL,
+    bytes_sent INTEGER NOT NULL DEFAULT 0,
+    files INTEGER NOT NULL DEFAULT 0,
+    deletions INTEGER NOT NULL DEFAULT 0,
+    entries INTEGER,
+    pending INTEGER NOT NULL DEFAULT 0,
+    data_as_of TEXT,
+    PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE room (
+    destination TEXT PRIMARY KEY,
+    free INTEGER,
+    total INTEGER,
+    measured TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE owned (
     leg TEXT NOT NULL,
     source TEXT NOT NULL,
@@ -42,6 +64,7 @@ CREATE TABLE last_seen (
     rules TEXT NOT NULL,
     entries INTEGER,
     file_system TEXT NOT NULL,
+    full_began TEXT,
     PRIMARY KEY (leg, source, place)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE mount (
@@ -65,6 +88,14 @@ CREATE TABLE destination (
 """
 
 
+_UPGRADE_FROM_1 = """
+ALTER TABLE run ADD COLUMN data_as_of TEXT;
+ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT '';
+ALTER TABLE last_seen ADD COLUMN full_began TEXT;
+"""
+_NEW_IN_2 = ("item", "room")
+
+
 class StateUnusable(Exception):
     """The state database cannot be opened, or was written by a later version."""
 
@@ -85,17 +116,31 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables; two processes may come here at once."""
-    found = _schema(connection)
-    if found == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        with connection:
-            if _schema(connection) == 0:
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA}")
-    elif found != SCHEMA:
-        raise StateUnusable(f"the state {path} was written by another version ({found})")
+    """Make the tables, or add what a later version has; two processes may come here at once."""
+    if _schema(connection) == SCHEMA:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        match _schema(connection):
+            case 0:
+                _execute(connection, _TABLES)
+            case 1:
+                _execute(connection, _UPGRADE_FROM_1)
+                new = (_tables_named(one) for one in _NEW_IN_2)
+                _execute(connection, ";".join(new))
+            case version if version != SCHEMA:
+                raise StateUnusable(f"the state {path} was written by another version ({version})")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    """Statement by statement: `executescript` would end the transaction."""
+    for statement in statements.split(";"):
+        connection.execute(statement)
+
+
+def _tables_named(name: str) -> str:
+    return next(one for one in _TABLES.split(";") if one.strip().startswith(f"CREATE TABLE {name}"))
 
 
 def _schema(connection: sqlite3.Connection) -> int:

@@ -12,11 +12,27 @@ from policyctl.commands.explain import explain
 from policyctl.commands.plan import plan
 from policyctl.commands.run import run
 from policyctl.commands.schema import schema
+from policyctl.commands.seed import seed
 from policyctl.commands.show import show
 from policyctl.commands.status import status
+from policyctl.commands.track import track
 
 
 def register(app: typer.Typer) -> None:
     """Give the program its commands, in the order in which a new user needs them."""
-    for command in (check, plan, apply, run, explain, status, adopt, show, schema, completions):
+    commands = (
+        check,
+        plan,
+        apply,
+        seed,
+        run,
+        track,
+        explain,
+        status,
+        adopt,
+        show,
+        schema,
+        completions,
+    )
+    for command in commands:
         app.command()(command)

@@ -45,6 +45,7 @@ def apply(
     from engine.system.renames import follow_renames
     from policyctl.host import refuse_elsewhere
     from policyctl.planning import check_disks, prepare, tell_warnings
+    from policyctl.telling import note_what_leaves, tell_what_moved
     from policyctl.views.apply import applied_json, tell_applied
     from policyctl.views.console import result_json
     from policyctl.views.plan import show_plan
@@ -57,13 +58,14 @@ def apply(
     tell_warnings(prepared.report)
     if not json:
         show_plan(prepared.changes, prepared.volumes, prepared.orphans, prepared.notes)
-    now = datetime.now(UTC)
+    now, places = datetime.now(UTC), Places(root=root)
+    note_what_leaves(prepared.applied, prepared.plan, prepared.changes, places)
     report = apply_changes(prepared.changes, prepared.rendered, prepared.plan, root, now)
-    places = Places(root=root)
     renamed = follow_renames(prepared.plan, places)
     recorded = record_destinations(
         prepared.plan, places, now=now, replace=frozenset(new_disk or ())
     )
+    tell_what_moved(prepared.applied, prepared.plan, places)
     if json:
         result_json(applied_json(report, recorded, renamed))
     else:

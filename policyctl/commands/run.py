@@ -20,7 +20,19 @@ class Allowed(enum.StrEnum):
 
 
 def run(
-    legs: Annotated[list[str], typer.Argument(metavar="LEG...", help="Legs, one after another.")],
+    legs: Annotated[
+        list[str] | None, typer.Argument(metavar="[LEG...]", help="Legs, one after another.")
+    ] = None,
+    due: Annotated[
+        bool,
+        typer.Option(
+            "--due", help="Run what is due since it last began: for cron, and after downtime."
+        ),
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Run all legs of this host now.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Look at everything, whatever the journal says.")
+    ] = False,
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,
     explain: Annotated[
@@ -34,30 +46,41 @@ def run(
         bool, typer.Option("--verbose", "-v", help="Tell each step as it is taken.")
     ] = False,
 ) -> None:
-    """Run legs of the applied plan (not of the edited manifest), as full passes."""
+    """Run legs of the applied plan (not of the edited manifest), each after those it depends on.
+
+    A leg looks at everything when that is due (`full_every`), and else at what changed only.
+    """
+    from engine.modes import Forced
     from policyctl.running import Running
     from policyctl.views.console import result, result_json
     from policyctl.views.run import exit_code_of, report_json, report_lines
 
+    if sum((bool(legs), due, every)) != 1:
+        raise typer.BadParameter("name legs, or say --due, or --all", param_hint="LEG")
     running = Running.of_applied(
-        root, waived=tuple(one.value for one in allow or ()), verbose=verbose
+        root,
+        waived=tuple(one.value for one in allow or ()),
+        verbose=verbose,
+        forced=Forced.FULL if full else Forced.NOTHING,
     )
+    wanted = running.due() if due else running.every() if every else running.named(legs or ())
+    alone = bool(legs) and len(wanted) == 1
     if explain:
-        told = {leg: running.explain(leg) for leg in legs}
+        told = {one.leg: running.explain(one.leg) for one in wanted}
         if json:
             shown = [{"leg": leg, "steps": list(lines)} for leg, lines in told.items()]
-            result_json(shown[0] if len(legs) == 1 else shown)
+            result_json(shown[0] if alone else shown)
         else:
             result("\n".join(line for lines in told.values() for line in lines))
         return
     reports = []
-    for report in running.run(legs):
+    for report in running.run(wanted):
         reports.append(report)
-        for line in () if json else report_lines(report):
+        for line in () if json else report_lines(report, table=verbose):
             result(line)
     if json:
         ended = [report_json(one) for one in reports]
-        result_json(ended[0] if len(legs) == 1 else ended)
+        result_json(ended[0] if alone else ended)
     code = max((exit_code_of(one) for one in reports), default=ExitCode.OK)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

@@ -17,7 +17,9 @@ _MOST_FOREIGN = 20
 
 
 def exit_code_of(report: RunReport) -> ExitCode:
-    """The exit code of one run."""
+    """The exit code of one run; nobody knows of a success that could not be told (law 6)."""
+    if report.untold and (report.status.succeeded or report.status is RunStatus.DEGRADED):
+        return ExitCode.FAILED
     match report.status:
         case RunStatus.OK | RunStatus.NOTED:
             return ExitCode.OK
@@ -32,8 +34,8 @@ def exit_code_of(report: RunReport) -> ExitCode:
             return ExitCode.FAILED
 
 
-def report_lines(report: RunReport) -> Iterator[str]:
-    """Lines for people."""
+def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:
+    """Lines for people; with `table` all that preflight looked at."""
     good = report.status.succeeded
     head = paint(report.status.value, "green" if good else "red", sys.stdout)
     seconds = (report.ended - report.started).total_seconds()
@@ -41,10 +43,23 @@ def report_lines(report: RunReport) -> Iterator[str]:
         f": {report.reason}" if report.reason else ""
     )
     for row in report.findings:
-        if row.verdict is not Looked.FINE and row.found not in report.reason:
+        if table or (row.verdict is not Looked.FINE and row.found not in report.reason):
             yield f"  looked at {_finding(row)}"
     for feed in report.feeds:
         yield from _feed_lines(feed, report.reason)
+    if report.untold:
+        yield from _not_told(report)
+
+
+def _not_told(report: RunReport) -> Iterator[str]:
+    """What could not be told, what that means for the copies, and what to do."""
+    head = paint("not told", "red", sys.stdout)
+    yield f"{report.leg}: {head}: {report.untold}"
+    if report.status.succeeded:
+        yield "  the copies are as they should be, but nobody who watches knows: mend that, then"
+    else:
+        yield "  nobody who watches knows how this run ended: mend that, then"
+    yield f"  run {report.leg} again, or wait for its next run, which tells all that is known"
 
 
 def _finding(row: Finding) -> str:
@@ -57,7 +72,7 @@ def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
     seen = f"{counted(entries, 'entry', 'entries')} seen, " if entries is not None else ""
     sent = f"{counted(feed.files, 'file')} sent ({human_bytes(feed.bytes_sent)})"
     yield (
-        f"  {feed.feed}: {seen}{sent}, {feed.deleted:,} deleted"
+        f"  {feed.feed}: {_mode(feed)}{seen}{sent}, {feed.deleted:,} deleted"
         + (f"; {feed.reason}" if feed.reason and feed.reason not in told else "")
     )
     for name in feed.shared[:_MOST_FOREIGN]:
@@ -75,6 +90,11 @@ def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
         yield f"  {feed.feed}: … and {len(feed.foreign) - _MOST_FOREIGN} more that are not its own"
 
 
+def _mode(feed: FeedReport) -> str:
+    """What the pass looked at, and why; nothing where it never began."""
+    return f"{feed.mode} pass ({feed.why}), " if feed.why else ""
+
+
 def report_json(report: RunReport) -> dict[str, Json]:
     """The same for programs."""
     return {
@@ -84,6 +104,7 @@ def report_json(report: RunReport) -> dict[str, Json]:
         "reason": report.reason,
         "started": report.started.isoformat(),
         "ended": report.ended.isoformat(),
+        "not_told": report.untold or None,
         "preflight": [
             {
                 "feed": row.feed,
@@ -98,6 +119,9 @@ def report_json(report: RunReport) -> dict[str, Json]:
                 "reads": feed.feed,
                 "status": feed.status.value,
                 "reason": feed.reason,
+                "mode": feed.mode,
+                "mode_reason": feed.why,
+                "pending": feed.pending,
                 "entries": feed.entries,
                 "files": feed.files,
                 "bytes": feed.bytes_sent,

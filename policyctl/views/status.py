@@ -1,88 +1,194 @@
-"""How things stand, on one screen."""
+"""How things stand, on one screen: first in one sentence, then leg by leg."""
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.facts import Ran
 from engine.objectives import hours
-from engine.status import Health, LegStatus, Ran
-from policyctl.views.console import Json, paint, table
+from engine.status import Health, ItemStatus, LegStatus
+from engine.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
+from engine.volumes import human_bytes
+from policyctl.standing import Standing
+from policyctl.views.console import paint, table
+from policyctl.views.paths import counted
+
+_WIDTH = 100
+"""Where no terminal says how wide it is."""
+_SHORT = {
+    Health.WAITING: "waiting",
+    Health.NOT_BUILT: "not built",
+    Health.ELSEWHERE: "elsewhere",
+    Health.AHEAD: "clock wrong",
+}
+_IN_WORDS = {Health.WAITING: "waiting for a first run", Health.ELSEWHERE: "run elsewhere"}
+_HEADER = (
+    *("leg", "kind", "state", "last run", "ended", "mode", "age", "allowed", "sent", "pending"),
+    *("full due", "next run"),
+)
+_LEAST_NEEDED = ("full due", "kind", "sent", "mode", "pending", "next run", "allowed")
+"""What a narrow terminal goes without, in this order."""
+_MAY_BE_EMPTY = frozenset({"mode", "sent", "pending", "full due", "next run"})
 
 
-def status_lines(rows: tuple[LegStatus, ...], notes: tuple[str, ...], zone: str) -> Iterator[str]:
+def summary(standing: Standing) -> str:
+    """One sentence, as a monitoring check wants it."""
+    counts = Counter(one.health for one in standing.legs if one.sound)
+    total = counted(len(standing.legs), "leg")
+    if standing.healthy:
+        words = {one: _IN_WORDS.get(one, one.value) for one in Health if counts[one]}
+        parts = (f"{counts[one]} {text}" for one, text in words.items())
+        return f"OK: {total}: {', '.join(parts)}" if counts else f"OK: {total}"
+    bad = [f"{one.leg} ({_fault(one)})" for one in standing.legs if not one.sound]
+    need = "needs" if len(bad) == 1 else "need"
+    faults = [f"{len(bad)} of {total} {need} you: {', '.join(bad)}"] if bad else []
+    faults += [
+        f"{one.destination} is above its limit" for one in standing.destinations if not one.sound
+    ]
+    if standing.tracker is not None and not standing.tracker.sound:
+        faults.append("the tracker is dead")
+    return f"CRITICAL: {'; '.join(faults)}"
+
+
+def _fault(one: LegStatus) -> str:
+    return "not told" if one.health.sound else one.health.value
+
+
+def status_lines(standing: Standing) -> Iterator[str]:
     """Lines for people."""
-    shown = [_row(one, ZoneInfo(zone)) for one in rows]
-    header = ("leg", "kind", "state", "last run", "last success", "age", "allowed", "next run")
-    lines = table(shown, header=header)
+    zone = ZoneInfo(standing.timezone)
+    yield paint(summary(standing), "green" if standing.healthy else "red", sys.stdout)
+    lines = _fitted([_row(one, zone) for one in standing.legs])
     yield paint(lines[0], "bold", sys.stdout)
-    for one, line in zip(rows, lines[1:], strict=True):
-        yield line if one.health.sound else paint(line, "red", sys.stdout)
-    for one in rows:
-        if one.last is not None and one.last.reason and one.health is not Health.FRESH:
-            yield f"{one.leg}: {one.last.reason}"
-    yield f"times are those of {zone}"
-    yield from notes
+    for one, line in zip(standing.legs, lines[1:], strict=True):
+        yield line if one.sound else paint(line, "red", sys.stdout)
+    for one in standing.legs:
+        yield from _details(one, zone)
+    for place in standing.destinations:
+        line = _room(place)
+        yield line if place.sound else paint(line, "red", sys.stdout)
+    if standing.tracker is not None:
+        line = _tracker(standing.tracker, zone)
+        yield line if standing.tracker.sound else paint(line, "red", sys.stdout)
+    if all(one.last is None for one in standing.legs):
+        yield "no leg has run yet: `policyctl run LEG`, or wait for the timers"
+    yield f"times are those of {standing.timezone}"
+    yield from standing.notes
+
+
+def _fitted(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The table without the columns that say nothing, and those for which there is no room."""
+    width = shutil.get_terminal_size((_WIDTH, 24)).columns
+    columns = [
+        name
+        for at, name in enumerate(_HEADER)
+        if name not in _MAY_BE_EMPTY or any(row[at] != "-" for row in rows)
+    ]
+    lines: list[str] = []
+    for without in (None, *_LEAST_NEEDED):
+        columns = [name for name in columns if name != without]
+        picked = [_HEADER.index(name) for name in columns]
+        lines = table([[row[at] for at in picked] for row in rows], header=columns)
+        if max(map(len, lines)) <= width:
+            break
+    return lines
 
 
 def _row(one: LegStatus, zone: ZoneInfo) -> tuple[str, ...]:
-    status = _how_it_ended(one.last) if one.last else ""
-    last = f"{_time(one.last.started, zone)} {status}" if one.last else "-"
+    last = one.last
     return (
         one.leg,
         one.kind,
-        one.health.value,
-        last,
-        _time(one.last_success, zone),
+        _SHORT.get(one.health, one.health.value),
+        _time(last.started if last else None, zone),
+        how_it_ended(last) if last else "-",
+        last.mode if last else "-",
         _length(one.age),
         _length(one.allowed),
+        human_bytes(last.bytes) if last else "-",
+        f"{one.pending:,}" if one.pending is not None else "-",
+        _time(one.full_due, zone),
         _time(one.due, zone),
     )
 
 
-def _how_it_ended(ran: Ran) -> str:
+# ── What a table has no room for ─────────────────────────────────────────────────────────────
+
+
+def _details(one: LegStatus, zone: ZoneInfo) -> Iterator[str]:
+    if one.seeding_since is not None:
+        since = f"{one.leg}: seeding since {_time(one.seeding_since, zone)}"
+        yield f"{since}; no copy is counted until a pass succeeds"
+    faulty = [item for item in one.items if not item.sound]
+    if one.last is not None and one.last.reason and one.health is not Health.FRESH:
+        told_by_items = any(item.failing and _same(item.last, one.last) for item in faulty)
+        if not told_by_items:
+            yield f"{one.leg}: {one.last.reason}"
+    for item in faulty:
+        yield f"{one.leg}: {_item(item, zone)}"
+    if one.not_told:
+        yield f"{one.leg}: not told: {one.not_told} (what it copied is there; see the table)"
+
+
+def _same(item: Ran | None, leg: Ran) -> bool:
+    return item is not None and item.started == leg.started
+
+
+def _item(item: ItemStatus, zone: ZoneInfo) -> str:
+    success = _time(item.success.started, zone) if item.success else "never"
+    if item.failing and item.last is not None and item.last.status is not None:
+        reason = f": {item.last.reason}" if item.last.reason else ""
+        return f"{item.name} {item.last.status.value}{reason} (last success: {success})"
+    return f"{item.name} stale (last success: {success})"
+
+
+def _room(one: DestinationStatus) -> str:
+    name = f"destination {one.destination}"
+    if one.measured is None or one.age is None:
+        return f"{name}: room {one.health.value}"
+    age = f"measured {_length(one.age)} ago"
+    if one.free is None or one.total is None or one.used is None:
+        return f"{name}: room unknown: it {one.health.value}; {age}"
+    room = f"{human_bytes(one.free)} free of {human_bytes(one.total)}"
+    limit = f"{one.used:.0%} used of at most {one.max_used:.0%}"
+    said = {
+        RoomHealth.OVER: ": above its limit" + (" (that of this trial's disk)" * one.staged),
+        RoomHealth.OLD: f": {one.health.value}",
+    }.get(one.health, "")
+    return f"{name}: {room}, {limit}{said}; {age}"
+
+
+def _tracker(one: TrackerStatus, zone: ZoneInfo) -> str:
+    line = f"tracker: {one.health.value}"
+    if one.health is TrackerHealth.FOLLOWING:
+        line += f" since {_time(one.since, zone)}"
+    if one.health is TrackerHealth.DEAD:
+        line += f", last seen {_time(one.since, zone)}"
+    if one.watches:
+        line += f", {counted(one.watches, 'watch', 'watches')}"
+    if one.in_full:
+        line += f"; read in full: {', '.join(one.in_full)}"
+    return "; ".join((line, *one.details))
+
+
+def how_it_ended(ran: Ran) -> str:
+    """How a run ended, in a word or two."""
     if ran.status is None:
         return "running"
     return ran.status.value if ran.ended else "killed"
 
 
 def _time(moment: datetime | None, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).strftime("%a %d %b %H:%M") if moment else "-"
+    return moment.astimezone(zone).strftime("%d %b %H:%M") if moment else "-"
 
 
 def _length(length: timedelta | None) -> str:
-    return hours(int(length.total_seconds())) if length is not None else "-"
-
-
-def status_json(rows: tuple[LegStatus, ...], notes: tuple[str, ...]) -> dict[str, Json]:
-    """The same for programs."""
-    return {
-        "healthy": all(one.health.sound for one in rows),
-        "legs": [_leg_json(one) for one in rows],
-        "notes": list(notes),
-    }
-
-
-def _leg_json(one: LegStatus) -> dict[str, Json]:
-    last: Json = None
-    if one.last is not None:
-        last = {
-            "started": one.last.started.isoformat(),
-            "ended": one.last.ended.isoformat() if one.last.ended else None,
-            "status": _how_it_ended(one.last) if one.last.status else None,
-            "reason": one.last.reason,
-            "bytes": one.last.bytes,
-            "files": one.last.files,
-        }
-    return {
-        "leg": one.leg,
-        "kind": one.kind,
-        "health": one.health.value,
-        "last_run": last,
-        "last_success": one.last_success.isoformat() if one.last_success else None,
-        "age_seconds": int(one.age.total_seconds()) if one.age is not None else None,
-        "allowed_seconds": int(one.allowed.total_seconds()) if one.allowed is not None else None,
-        "next_run": one.due.isoformat() if one.due else None,
-    }
+    if length is None:
+        return "-"
+    seconds = int(length.total_seconds())
+    return f"{seconds // 60} m" if 0 <= seconds < 3600 else hours(seconds)

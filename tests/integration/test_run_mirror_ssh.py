@@ -192,20 +192,31 @@ def test_a_server_that_is_gone_is_refused(tmp_path: Path) -> None:
     assert "Connection refused" in report.reason
 
 
-def test_law_06_a_connection_lost_on_the_way_is_told(tmp_path: Path) -> None:
+def test_a_connection_lost_on_the_way_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.system.transfers.BACK_OFF", (0.2,))
     with serving(tmp_path / "server") as server:
         away = Away(tmp_path / "lab", server, ", bandwidth: 200K")
         write(away.source / "large", os.urandom(8_000_000))
 
-        def drop_midway() -> None:
-            deadline = time.monotonic() + 20
-            while not any(one.stat().st_size for one in away.copies.glob(".large.*")):
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(0.05)
-            server.drop_connections()
+        dropper = threading.Thread(target=_drop_midway, args=(away, server))
+        dropper.start()
+        report = away.run()
+        dropper.join()
+        assert report.status is RunStatus.NOTED, report
+        assert "tried again" in report.reason
+        assert (away.copies / "large").read_bytes() == (away.source / "large").read_bytes()
 
-        dropper = threading.Thread(target=drop_midway)
+
+def test_law_06_a_connection_that_stays_away_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.system.transfers.BACK_OFF", ())
+    with serving(tmp_path / "server") as server:
+        away = Away(tmp_path / "lab", server, ", bandwidth: 200K")
+        write(away.source / "large", os.urandom(8_000_000))
+        dropper = threading.Thread(target=_drop_midway, args=(away, server))
         dropper.start()
         report = away.run()
         dropper.join()
@@ -213,6 +224,15 @@ def test_law_06_a_connection_lost_on_the_way_is_told(tmp_path: Path) -> None:
         assert report.reason
         assert away.copies.exists()
         assert not (away.copies / "large").exists()
+
+
+def _drop_midway(away: Away, server: Server) -> None:
+    deadline = time.monotonic() + 20
+    while not any(one.stat().st_size for one in away.copies.glob(".large.*")):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    server.drop_connections()
 
 
 def test_nothing_is_recorded_for_it_and_apply_says_so(away: Away) -> None:

@@ -22,6 +22,7 @@ from engine.preflight import FeedSeen, FilterState, Observation, Presence, Sourc
 from engine.rsync_command import mirror_options
 from engine.selection import Line, Selection
 from engine.steps import (
+    BeginPass,
     ClaimEntries,
     DeletePass,
     EnsureDirectory,
@@ -102,6 +103,7 @@ def test_the_steps_come_in_their_order() -> None:
     found = steps(replace(leg, deleted_keep=Duration(7 * 86400)))
     assert [type(step) for step in found] == [
         HookStep,
+        BeginPass,
         EnsureDirectory,
         WriteRules,
         WriteRules,
@@ -113,7 +115,7 @@ def test_the_steps_come_in_their_order() -> None:
         ExpireDeleted,
         HookStep,
     ]
-    own, rules, claim, copy, delete, expire = (found[index] for index in (2, 3, 4, 5, 7, 9))
+    own, rules, claim, copy, delete, expire = (found[index] for index in (3, 4, 5, 6, 8, 10))
     assert isinstance(own, WriteRules)
     assert own.text == render_rules(ALL)
     assert isinstance(rules, WriteRules)

@@ -26,7 +26,9 @@ END = b"rsync error: the --max-delete limit stopped deletions (code 25) at main.
 
 
 def test_figures_are_read() -> None:
-    assert parse_figures(STATS) == Figures(entries=1204, files=7, bytes_sent=1500, deleted=2)
+    assert parse_figures(STATS) == Figures(
+        entries=1204, files=7, bytes_sent=1500, deleted=2, created=3
+    )
 
 
 def test_figures_that_are_not_there_are_unknown() -> None:

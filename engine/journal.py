@@ -1,0 +1,67 @@
+"""The change journal as the rest of the engine sees it: what changed in a tree since a leg took it.
+
+A *tree* is the root of a source or of a destination, by its name. Producers write a row for each
+consumer of a tree: the tracker for sources, each leg for what it wrote. A *consumer* is one feed of
+one leg. What could not be noted is a gap, and a gap is closed by a full pass alone (law 37).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """One feed of one leg as a reader of a tree."""
+
+    leg: str
+    reads: str
+    """What the feed reads, as the plan names it."""
+    tree: str
+    """Name of the source or destination whose tree that is."""
+    names: tuple[bytes, ...] = ()
+    """Where the feed's root lies below the tree's: its rows count from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that changed, relative to the consumer's (or, where told, the tree's) root."""
+
+    path: bytes
+    """Names joined by `/`, never empty, never with a slash at either end."""
+    deep: bool = False
+    """A directory came, went or was replaced here: everything below it may have changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A time for which the journal cannot say what changed."""
+
+    reason: str
+    since: datetime
+
+
+class Coverage(enum.Enum):
+    """Whether somebody notes all that changes in a tree now."""
+
+    FOLLOWED = "followed"
+    """The tracker's watches stand, or only legs write there."""
+    STARTING = "the tracker is still setting its watches"
+    FAILED = "the tracker cannot watch it"
+    DEAD = "the tracker is not running"
+    UNTRACKED = "nobody notes what changes in it (`track: true` would)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSeen:
+    """What the journal holds for one consumer when a run begins."""
+
+    upto: int
+    """The run takes what has this sequence or an earlier one."""
+    pending: int
+    gaps: tuple[Gap, ...]
+    coverage: Coverage
+    detail: str = ""
+    """Why it is not followed, in a sentence, where there is more to say."""

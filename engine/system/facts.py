@@ -1,0 +1,176 @@
+"""Reading the facts of legs, destinations and the tracker from state, journal and locks."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from itertools import takewhile
+
+from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFacts, TreeFacts
+from engine.plan import Feed, LegPlan, Plan
+from engine.readers import readers_of
+from engine.reports import RunStatus
+from engine.system.journal import Journal
+from engine.system.lock_probe import is_held
+from engine.system.places import Places
+from engine.system.records import RunRecord
+from engine.system.state import State, stream_of
+
+KILLED = "it ended without telling: killed, or a power cut"
+SEED = "seed"
+
+
+def leg_facts(
+    plan: Plan, leg: LegPlan, state: State, journal: Journal | None, places: Places
+) -> LegFacts:
+    """What is known of one leg."""
+    last, success = state.last_run(leg.name), state.last_success(leg.name)
+    history = state.history(leg.name)
+    unlocked = [one for one in history if one.status is not RunStatus.LOCKED]
+    ended = next((one for one in (last, *unlocked) if one is not None and one.ended), None)
+    told = next((one for one in history if one.ended is not None), None)
+    locked_out = next((one for one in history if one.status is RunStatus.LOCKED), None)
+    seeds = [*takewhile(lambda one: one.mode == SEED, unlocked)] if success is None else []
+    return LegFacts(
+        last=_unless_killed(last, places),
+        ended=_ran(ended),
+        success=_ran(success),
+        locked_out=_ran(locked_out),
+        seeding_since=seeds[-1].started if seeds else None,
+        not_told=told.told if told is not None else "",
+        items=tuple(_item(plan, leg, feed, state, journal, unlocked) for feed in leg.feeds),
+    )
+
+
+def _item(
+    plan: Plan,
+    leg: LegPlan,
+    feed: Feed,
+    state: State,
+    journal: Journal | None,
+    history: list[RunRecord],
+) -> ItemFacts:
+    seen = state.last_seen(stream_of(plan, leg, feed, state))
+    runs = [one for run in history if (one := _item_ran(run, feed.reads, state)) is not None]
+    success = next((one for one in runs if _good(one)), None)
+    return ItemFacts(
+        name=feed.reads,
+        last=next(iter(runs), None),
+        success=success or _older_success(leg, feed, state),
+        pending=_pending(leg, feed, journal),
+        full_began=seen.full_began if seen is not None else None,
+    )
+
+
+def _older_success(leg: LegPlan, feed: Feed, state: State) -> Ran | None:
+    """Of before the history that is looked at."""
+    run = state.last_item_success(leg.name, feed.reads)
+    found = _item_ran(run, feed.reads, state) if run is not None else None
+    return found if found is not None and _good(found) else None
+
+
+def _good(ran: Ran) -> bool:
+    return ran.status is not None and ran.status.succeeded
+
+
+def _pending(leg: LegPlan, feed: Feed, journal: Journal | None) -> int | None:
+    """Live, where a journal serves the item."""
+    try:
+        if journal is None or not journal.knows(leg.name, feed.reads):
+            return None
+        return journal.waiting(leg.name, feed.reads)
+    except sqlite3.Error:
+        return None
+
+
+def room_facts(destination: str, state: State) -> RoomFacts | None:
+    """The room that was last seen at a destination."""
+    room = state.room(destination)
+    if room is None:
+        return None
+    return RoomFacts(
+        destination=destination, free=room.free, total=room.total, measured=room.measured
+    )
+
+
+def tracker_facts(plan: Plan, journal: Journal | None, places: Places) -> TrackerFacts | None:
+    """How the tracker stands; None where it has nothing to follow."""
+    trees = {one.tree for one in readers_of(plan)}
+    sources = tuple(one.name for one in plan.sources if one.name in trees)
+    if not sources:
+        return None
+    return TrackerFacts(
+        running=is_held(places.tracker_lock), sources=sources, trees=tree_facts(sources, journal)
+    )
+
+
+def tree_facts(sources: tuple[str, ...], journal: Journal | None) -> tuple[TreeFacts, ...]:
+    """What the tracker last told of these sources."""
+    if journal is None:
+        return ()
+    told = ((name, journal.coverage(name)) for name in sources)
+    return tuple(
+        TreeFacts(
+            source=name,
+            standing=one.standing,
+            detail=one.detail,
+            since=one.changed,
+            heartbeat=one.heartbeat,
+            watches=one.watches,
+        )
+        for name, one in told
+        if one is not None
+    )
+
+
+def _unless_killed(record: RunRecord | None, places: Places) -> Ran | None:
+    """The last run; one that has no end, and whose leg nobody runs now, was killed."""
+    ran = _ran(record)
+    if record is None or ran is None or record.ended is not None:
+        return ran
+    if is_held(places.leg_lock(record.leg)):
+        return ran
+    return replace(ran, status=RunStatus.INTERRUPTED, reason=KILLED)
+
+
+def _ran(record: RunRecord | None) -> Ran | None:
+    if record is None:
+        return None
+    return Ran(
+        started=record.started,
+        ended=record.ended,
+        status=record.status,
+        reason=record.reason,
+        mode=record.mode,
+        bytes=record.bytes_sent,
+        files=record.files,
+        deletions=record.deletions,
+        data_as_of=record.data_as_of,
+    )
+
+
+def _item_ran(run: RunRecord, name: str, state: State) -> Ran | None:
+    """One item in one run; None where the run did not come as far.
+
+    A run is as bad as the worst of its items, unless something ended it before it had judged them:
+    then those that nothing is said against may not have been through, and ended as the run did.
+    """
+    items = state.items(run.run_id)
+    item = next((one for one in items if one.name == name), None)
+    if item is None:
+        return None
+    worst = RunStatus.OK
+    for one in items:
+        worst = worst.worse(one.status)
+    cut_short = item.status.succeeded and run.status is not worst
+    return Ran(
+        started=run.started,
+        ended=run.ended,
+        status=run.status if cut_short else item.status,
+        reason=run.reason if cut_short else item.reason,
+        mode=item.mode,
+        bytes=item.bytes_sent,
+        files=item.files,
+        deletions=item.deletions,
+        data_as_of=item.data_as_of,
+    )

@@ -1,0 +1,55 @@
+"""A full pass carried out: rsync compares everything, counts deletions, and only then deletes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.deletions import Counted
+from engine.reports import RunStatus
+from engine.rsync_output import (
+    Figures,
+    deletions_wanted,
+    only_lacks_room_for_types,
+    parse_figures,
+)
+from engine.steps import DeletePass, Transfer
+from engine.system.feed_runs import FeedRuns, FeedStopped, check_still_there, sentence
+
+_PARTIAL = 23
+"""rsync's code for a partial transfer (rsync(1), EXIT VALUES)."""
+
+
+def transfer(feeds: FeedRuns, step: Transfer) -> None:
+    """Copy everything, and count the deletions that are wanted. Raises `FeedStopped`."""
+    check_still_there(step.still)
+    if feeds.transfers.sink is not None:
+        feeds.transfers.sink.expect(step.feed, entries=step.previous_entries, size=None)
+    told = feeds.rsync(step.feed, step.argv, step.target)
+    figures = parse_figures(told.stdout)
+    wanted = deletions_wanted(told.stdout, told.stderr) if told.whole else None
+    feeds.add_figures(step.feed, replace(figures, deleted=None))
+    seen = _entries(figures)
+    feeds.put(replace(feeds.report(step.feed), entries=seen, deletions_wanted=wanted or 0))
+    check_still_there(step.still)
+    whole = feeds.judge_transfer(step.feed, told)
+    stuck = told.code == _PARTIAL and told.whole and only_lacks_room_for_types(told.stderr)
+    if stuck and not wanted:
+        # A directory in the way of a file holds something protected, and stays.
+        raise FeedStopped(RunStatus.DEGRADED, sentence(told))
+    feeds.counted[step.feed] = Counted(entries=seen, wanted=wanted if whole else 0)
+
+
+def delete(feeds: FeedRuns, step: DeletePass) -> None:
+    """Delete as much as was counted. Raises `FeedStopped`."""
+    count = feeds.allowed.get(step.feed, 0)
+    if count == 0:
+        return
+    check_still_there(step.still)
+    told = feeds.rsync(step.feed, step.limited(count), step.target)
+    feeds.judge_deleted(step.feed, told)
+    check_still_there(step.still)
+
+
+def _entries(figures: Figures) -> int | None:
+    """What the pass saw below its source: rsync counts the source's root too."""
+    return None if figures.entries is None else max(0, figures.entries - 1)

@@ -1,0 +1,118 @@
+"""An incremental pass carried out: send what changed, count what is gone, and only then delete."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from engine.deletions import Counted
+from engine.reports import RunStatus
+from engine.rsync_command import gone_command
+from engine.rsync_output import deletions_wanted, parse_figures, ways_blocked
+from engine.steps import DeleteGone, SelectChanges, SendChanges
+from engine.system.feed_runs import FeedRuns, FeedStopped, check_still_there
+from engine.system.increments import Increment, RootMoved
+from engine.system.journal import Journal
+from policy.values import display
+
+
+@dataclass(slots=True)
+class IncrementalPasses:
+    """The incremental passes of one run."""
+
+    feeds: FeedRuns
+    journal: Journal
+    leg: str
+    directory: bytes
+    """The run's own directory."""
+    _increments: dict[str, Increment] = field(default_factory=dict)
+
+    def select(self, step: SelectChanges) -> None:
+        """Look at what the journal names. Raises `FeedStopped`."""
+        increment = Increment(step, self.directory, self.journal, self.leg)
+        self._increments[step.feed] = increment
+        try:
+            increment.select()
+        except RootMoved:
+            reason = f"{display(step.source.path)} is not what it was when the run began"
+            raise FeedStopped(RunStatus.FAILED, f"{reason}: was it unmounted?") from None
+        except OSError as error:
+            reason = f"{display(step.source.path)} cannot be looked at: {error}"
+            raise FeedStopped(RunStatus.FAILED, reason) from None
+
+    def _expect(self, feed: str, increment: Increment) -> None:
+        if self.feeds.transfers.sink is not None:
+            self.feeds.transfers.sink.expect(feed, entries=increment.entries, size=increment.size)
+
+    def send(self, step: SendChanges) -> None:
+        """Copy what changed, lot by lot. Raises `FeedStopped`."""
+        check_still_there(step.still)
+        increment = self._increments[step.feed]
+        self._expect(step.feed, increment)
+        blocked: list[bytes] = []
+        with closing(increment.lots(step)) as lots:
+            for lot in lots:
+                if lot.files:
+                    blocked += self._send(step.feed, step.files, increment)
+                if lot.others:
+                    blocked += self._send(step.feed, step.others, increment)
+        if blocked and step.replaced:
+            reason = "a directory that holds something protected lies where a file is to go"
+            raise FeedStopped(RunStatus.DEGRADED, f"{reason}: {display(blocked[0])}")
+        increment.make_way(blocked)
+        if not step.replaced:
+            self._judge_unreadable(step.feed, increment.unreadable)
+
+    def _judge_unreadable(self, feed: str, paths: tuple[bytes, ...]) -> None:
+        """What may not be looked at is neither sent nor deleted, and waits in the journal."""
+        if not paths:
+            return
+        count = f"{len(paths):,} {'path' if len(paths) == 1 else 'paths'}"
+        told = f"{count} cannot be looked at by this user, {display(paths[0])} for one"
+        if not self.feeds.tolerates_unreadable:
+            raise FeedStopped(RunStatus.DEGRADED, told)
+        self.feeds.note(feed, RunStatus.NOTED, f"{told}, which is tolerated")
+
+    def _send(self, feed: str, argv: tuple[bytes, ...], increment: Increment) -> tuple[bytes, ...]:
+        """Run one command; what comes back are paths where directories lie in the way."""
+        told = self.feeds.rsync(feed, argv, increment.step.target)
+        self.feeds.add_figures(feed, replace(parse_figures(told.stdout), deleted=None))
+        self.feeds.judge_transfer(feed, told)
+        return ways_blocked(told.stderr)
+
+    def count_gone(self, step: DeleteGone) -> None:
+        """Count what is to be deleted, and delete nothing. Raises `FeedStopped`."""
+        check_still_there(step.still)
+        increment = self._increments[step.feed]
+        for number in range(increment.prepare_deletions(step)):
+            argv = gone_command(step, self.directory, number, 0)
+            told = self.feeds.rsync(step.feed, argv, step.target)
+            self.feeds.judge_transfer(step.feed, told)
+            wanted = deletions_wanted(told.stdout, told.stderr) if told.whole else None
+            if wanted is None:
+                reason = "so many deletions are wanted that they were not counted"
+                raise FeedStopped(RunStatus.GUARD, reason)
+            increment.counted(number, wanted)
+        total = sum(increment.deletions)
+        self.feeds.put(replace(self.feeds.report(step.feed), deletions_wanted=total))
+        self.feeds.counted[step.feed] = Counted(entries=None, wanted=total)
+
+    def delete_gone(self, step: DeleteGone) -> None:
+        """Delete as much as was counted. Raises `FeedStopped`."""
+        if not self.feeds.allowed.get(step.feed, 0):
+            return
+        check_still_there(step.still)
+        for number, count in enumerate(self._increments[step.feed].deletions):
+            if count:
+                argv = gone_command(step, self.directory, number, count)
+                self.feeds.judge_deleted(step.feed, self.feeds.rsync(step.feed, argv, step.target))
+
+    def left_behind(self, feed: str) -> bool:
+        """Whether something is gone whose name no rule can hold: only a full pass deletes it."""
+        increment = self._increments.get(feed)
+        return increment is not None and bool(increment.unwritable)
+
+    def close(self) -> None:
+        """Let all sources go."""
+        for increment in self._increments.values():
+            increment.close()

@@ -1,0 +1,155 @@
+"""One feed's incremental pass while it lasts: what changed, the small trees, and what is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+
+from engine.filters import FilterError, protect_entries_rule, risk_rule
+from engine.journal import Change
+from engine.steps import DeleteGone, SelectChanges, SendChanges
+from engine.system.changed import Changed, Spool, select_changes
+from engine.system.descent import opened_root
+from engine.system.directories import write_private
+from engine.system.journal import Journal
+from engine.system.pinned import Lot, SendTree, make_names, pins_at_once
+
+GONE_AT_ONCE = 2_000
+"""Names in one set of rules: rsync asks them one after another for each entry."""
+Names = tuple[bytes, ...]
+_Rule = Callable[[Names], bytes]
+
+
+class RootMoved(Exception):
+    """Another directory lies now where the source was."""
+
+
+@dataclass(slots=True)
+class Increment:
+    """What one feed has to send and to delete, from its selection to the end of the run."""
+
+    step: SelectChanges
+    directory: bytes
+    journal: Journal
+    leg: str
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _root: int = -1
+    _lists: Changed = field(init=False)
+    _lots: list[int] = field(default_factory=list)
+    """Deletions counted in each lot of names."""
+    unwritable: list[bytes] = field(default_factory=list)
+    """Paths whose names no rule can hold: only a full pass deletes them."""
+
+    def __post_init__(self) -> None:
+        self._lists = Changed.in_directory(self.directory, self.step.feed)
+
+    def select(self) -> None:
+        """Look at what the journal names; announce all of it. Raises `RootMoved`."""
+        step = self.step
+        self._root = self._stack.enter_context(opened_root(step.source.path))
+        status = os.fstat(self._root)
+        if (status.st_dev, status.st_ino) != (step.source.device, step.source.inode):
+            raise RootMoved
+        rows = self.journal.read(self.leg, step.feed, step.upto)
+        select_changes(rows, self._root, step.selection, step.excluded, self._lists)
+        self._announce(self._lists.changes())
+
+    @property
+    def unreadable(self) -> tuple[bytes, ...]:
+        """Paths that this user may not look at."""
+        return tuple(self._lists.unreadable)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files to be sent."""
+        return self._lists.size
+
+    @property
+    def entries(self) -> int:
+        """Entries to be sent."""
+        return self._lists.send.count + self._lists.replaced.count
+
+    def lots(self, step: SendChanges) -> Generator[Lot, None, None]:
+        """Fill the trees lot by lot; each is held for as long as it is the current one."""
+        spool: Spool = self._lists.replaced if step.replaced else self._lists.send
+        if not spool.count:
+            return
+        tree = SendTree(self._root, step.trees, step.preserve)
+        os.makedirs(os.path.dirname(step.trees[0]), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - bytes
+        with tree.lots(spool, pins_at_once()) as lots:
+            yield from lots
+
+    def make_way(self, paths: Iterable[bytes]) -> None:
+        """Directories lie at the destination where these are to go: delete, and send again."""
+        found = tuple(paths)
+        self._lists.make_way(found)
+        self._announce(Change(path, deep=True) for path in found)
+
+    def prepare_deletions(self, step: DeleteGone) -> int:
+        """Make the trees of names and their rules; how many lots there are."""
+        gone = sorted({*self._lists.gone})
+        work = [(path, False) for path in gone] + [(path, True) for path in self._lists.deep]
+        work.sort()
+        lots = [work[at : at + GONE_AT_ONCE] for at in range(0, len(work), GONE_AT_ONCE)]
+        for number, lot in enumerate(lots):
+            self._prepare(step, number, lot, frozenset(gone))
+        self._lots = [0] * len(lots)
+        return len(lots)
+
+    def _prepare(
+        self, step: DeleteGone, number: int, lot: list[tuple[bytes, bool]], gone: frozenset[bytes]
+    ) -> None:
+        tree, rules = step.lot(self.directory, number)
+        whole = [_names(path) for path, deep in lot if deep]
+        within = {b"/".join(names) for names in whole}
+        risked = [_names(path) for path, deep in lot if not deep]
+        alone = [names for names in risked if not _below(names, within)]
+        shallow = sorted(
+            {names[:depth] for names in (*alone, *whole) for depth in range(len(names))}
+        )
+        text = [*self._rules(risk_rule, alone), *self._rules(protect_entries_rule, shallow)]
+        write_private(rules, b"".join(line + b"\n" for line in text))
+        make_names(self._root, tree, shallow, whole, gone)
+
+    def _rules(self, make: _Rule, paths: Iterable[Names]) -> Iterator[bytes]:
+        for names in paths:
+            try:
+                yield make(names)
+            except FilterError:
+                self.unwritable.append(b"/".join(names))
+
+    def counted(self, number: int, deletions: int) -> None:
+        """Note how many deletions one lot wants."""
+        self._lots[number] = deletions
+
+    @property
+    def deletions(self) -> tuple[int, ...]:
+        """Deletions that each lot wants."""
+        return tuple(self._lots)
+
+    def close(self) -> None:
+        """Let the source go."""
+        with suppress(OSError):
+            self._stack.close()
+
+    def _announce(self, changes: Iterable[Change]) -> None:
+        """Before anything is written: who reads these copies must never miss it."""
+        self.journal.record_tree(
+            self.step.target.holder, below(self.step.target.names, changes), held=True
+        )
+
+
+def below(names: Names, changes: Iterable[Change]) -> Iterator[Change]:
+    """Changes below a directory of a tree, as the tree names them."""
+    prefix = b"".join(name + b"/" for name in names)
+    return (Change(prefix + one.path, one.deep) for one in changes)
+
+
+def _names(path: bytes) -> Names:
+    return tuple(path.split(b"/"))
+
+
+def _below(names: Names, tops: set[bytes]) -> bool:
+    return any(b"/".join(names[:depth]) in tops for depth in range(1, len(names)))

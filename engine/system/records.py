@@ -1,0 +1,161 @@
+"""What the state database holds, as typed records, and how they are rows of its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from engine.reports import RunStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run as the history holds it; without an end it is running, or was killed."""
+
+    run_id: str
+    leg: str
+    started: datetime
+    ended: datetime | None
+    status: RunStatus | None
+    """None: it has not told yet."""
+    mode: str = "full"
+    due: datetime | None = None
+    reason: str = ""
+    bytes_sent: int = 0
+    files: int = 0
+    deletions: int = 0
+    entries: int | None = None
+    data_as_of: datetime | None = None
+    """The live data as they were then are in the copies; None: not known, or not all of them."""
+    told: str = ""
+    """Why the figures could not be told; empty where they were."""
+    items: tuple[ItemRecord, ...] = ()
+    """One for each feed, where the run came as far as that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRecord:
+    """What became of one feed in one run."""
+
+    name: str
+    """What the feed reads."""
+    status: RunStatus
+    reason: str = ""
+    mode: str = "full"
+    bytes_sent: int = 0
+    files: int = 0
+    deletions: int = 0
+    entries: int | None = None
+    pending: int = 0
+    """Changes in the journal that wait for the next run."""
+    data_as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomRecord:
+    """Room at a destination when it was last looked at; None where it does not say."""
+
+    free: int | None
+    total: int | None
+    measured: datetime
+
+
+class Stream(NamedTuple):
+    """One feed of one leg at one place; what is known of another place says nothing here."""
+
+    leg: str
+    source: str
+    """Name of what is read."""
+    place: str
+    """Where it is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSeen:
+    """What the last successful pass of a feed found in its source."""
+
+    rules: str
+    """Digest of the rules it went by: under other rules its numbers compare with nothing."""
+    entries: int | None
+    file_system: str
+    mounts: tuple[bytes, ...]
+    full_began: datetime | None = None
+    """When the last successful full pass began; None: not known, so a full one is due."""
+
+
+RunRow = tuple[
+    str, str, str, str, str | None, str | None, str, str, int, int, int, int | None, str | None, str
+]
+ItemRow = tuple[str, str, str, str, int, int, int, int | None, int, str | None]
+
+
+def run_record(row: RunRow) -> RunRecord:
+    """A row of the table `run`; its items are a table of their own."""
+    run_id, leg, mode, started, ended, due, status, reason = row[:8]
+    size, files, deletions, entries, as_of, told = row[8:]
+    return RunRecord(
+        run_id=run_id,
+        leg=leg,
+        mode=mode,
+        started=moment_of(started),
+        ended=moment_of(ended) if ended else None,
+        due=moment_of(due) if due else None,
+        status=None if status == "running" else RunStatus(status),
+        reason=reason,
+        bytes_sent=size,
+        files=files,
+        deletions=deletions,
+        entries=entries,
+        data_as_of=moment_of(as_of) if as_of else None,
+        told=told,
+    )
+
+
+def item_row(run_id: str, one: ItemRecord) -> tuple[str | int | None, ...]:
+    """A feed's record as a row of the table `item`."""
+    return (
+        run_id,
+        one.name,
+        one.status.value,
+        one.reason,
+        one.mode,
+        one.bytes_sent,
+        one.files,
+        one.deletions,
+        one.entries,
+        one.pending,
+        moment_text(one.data_as_of),
+    )
+
+
+def item_record(row: ItemRow) -> ItemRecord:
+    """A row of the table `item`, without the run's id."""
+    name, status, reason, mode, size, files, deletions, entries, pending, as_of = row
+    return ItemRecord(
+        name=name,
+        status=RunStatus(status),
+        reason=reason,
+        mode=mode,
+        bytes_sent=size,
+        files=files,
+        deletions=deletions,
+        entries=entries,
+        pending=pending,
+        data_as_of=moment_of(as_of) if as_of else None,
+    )
+
+
+def moment_text(moment: datetime | None) -> str | None:
+    """A moment as the database holds it."""
+    return moment.isoformat() if moment is not None else None
+
+
+def moment_of(text: str) -> datetime:
+    """A moment that the database holds, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def number_of(value: object) -> int | None:
+    """A number that the database holds; None for nothing."""
+    return value if isinstance(value, int) else None

@@ -1,0 +1,162 @@
+"""Telling how a run ended, on every way out: the figures of its leg and of the disks it looked at.
+
+All that is told is read from the state, once that holds the run's end: a run that was killed, or
+refused since another one goes on, never overwrites what is known with less. `last_success` moves
+only where the state holds a success (law 6).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from engine.facts import TreeFacts
+from engine.metrics import Sample, destination_samples, leg_samples, tracker_samples
+from engine.plan import LegPlan, Plan
+from engine.reports import RunReport
+from engine.system.facts import leg_facts, room_facts
+from engine.system.forget import forget
+from engine.system.lock import Locked, hold
+from engine.system.places import Places
+from engine.system.reading import read_journal
+from engine.system.state import State
+from engine.system.tellers import Group, NotTold, Target, targets_of, teller_for
+
+_PATIENCE = 30.0
+"""Seconds to wait for another process that tells the same."""
+_Samples = Callable[[], Iterable[Sample]]
+
+
+def tell_run(
+    plan: Plan,
+    leg: LegPlan,
+    state: State,
+    places: Places,
+    report: RunReport,
+    now: datetime,
+    *,
+    push_staged: bool = False,
+) -> str:
+    """Tell all that is known once a run's end is recorded; why somebody could not be told, or "".
+
+    The reason is noted beside the run. `now` is when it is told.
+    """
+    del now  # every time that is told is one of the state's
+    why_not = tell_leg(plan, leg, state, places, push_staged=push_staged)
+    try:
+        state.note_told(report.run_id, why_not)
+    except sqlite3.Error as error:
+        return why_not or f"that it was told could not be noted: {error}"
+    return why_not
+
+
+def tell_leg(
+    plan: Plan, leg: LegPlan, state: State, places: Places, *, push_staged: bool = False
+) -> str:
+    """Tell what the state holds of one leg; why somebody could not be told, or "".
+
+    What left the plan while its gateway was down is asked to go once more; that says nothing of
+    this run, and `status` tells it until it is gone.
+    """
+    holders = {one.writes.holder for one in leg.feeds if one.writes is not None}
+    told: list[tuple[Group, _Samples]] = [
+        (Group("leg", leg.name), partial(_leg, plan, leg, state, places)),
+        *(
+            (Group("destination", name), partial(_room, name, state))
+            for name in sorted(holders)
+            if plan.destination(name) is not None
+        ),
+    ]
+    telling = _Telling(places, targets_of(plan, places, push_staged=push_staged))
+    for group, samples in told:
+        telling.tell(group, samples)
+    try:
+        forget(plan, places, push_staged=push_staged, silent=telling.silent)
+    except OSError as error:
+        telling.reasons.append(f"what is no longer told could not be noted: {error}")
+    return telling.why_not
+
+
+def tell_tracker(
+    plan: Plan, trees: Iterable[TreeFacts], places: Places, *, push_staged: bool = False
+) -> str:
+    """Tell how the tracker stands, at its heartbeat; why somebody could not be told, or ""."""
+    telling = _Telling(places, targets_of(plan, places, push_staged=push_staged))
+    telling.tell(Group("tracker"), partial(tracker_samples, trees))
+    return telling.why_not
+
+
+def tell_renamed(
+    before: Plan | None,
+    after: Plan,
+    state: State,
+    places: Places,
+    *,
+    push_staged: bool = False,
+) -> tuple[str, ...]:
+    """Tell the history of renamed legs under their new names; what could not be told."""
+    if before is None:
+        return ()
+    sentences = []
+    for leg in after.legs:
+        if before.leg(leg.name) is None and before.leg(leg.leg.was) is not None:
+            why = tell_leg(after, leg, state, places, push_staged=push_staged)
+            if why:
+                sentences.append(f"{leg.name} could not be told under its new name: {why}")
+    return tuple(sentences)
+
+
+def _leg(plan: Plan, leg: LegPlan, state: State, places: Places) -> tuple[Sample, ...]:
+    with read_journal(places.journal_file) as journal:
+        return leg_samples(leg, leg_facts(plan, leg, state, journal, places))
+
+
+def _room(destination: str, state: State) -> tuple[Sample, ...]:
+    room = room_facts(destination, state)
+    return destination_samples(room) if room is not None else ()
+
+
+@dataclass(slots=True)
+class _Telling:
+    """Telling several groups to everybody; who once gave no answer is not asked again."""
+
+    places: Places
+    targets: tuple[Target, ...]
+    silent: set[Target] = field(default_factory=set)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def why_not(self) -> str:
+        """Why somebody could not be told, or ""."""
+        return "; ".join(dict.fromkeys(self.reasons))
+
+    def tell(self, group: Group, samples: _Samples) -> None:
+        """Tell one group.
+
+        Who tells reads what it tells under a lock, so that the last to tell has read the latest.
+        """
+        if not self.targets:
+            return
+        lock = self.places.lock_dir / f"telling.{group.part}.{group.name}.lock"
+        try:
+            with hold(lock, wait=_PATIENCE):
+                self._put(group, tuple(samples()))
+        except Locked as locked:
+            self.reasons.append(f"somebody else did not end telling the same: {locked}")
+        except (OSError, sqlite3.Error) as error:
+            self.reasons.append(f"the figures of {group} could not be read: {error}")
+
+    def _put(self, group: Group, samples: tuple[Sample, ...]) -> None:
+        if not samples:
+            return
+        for target in self.targets:
+            if target in self.silent:
+                continue
+            try:
+                teller_for(target, self.places).put(group, samples)
+            except NotTold as error:
+                self.silent.add(target)
+                self.reasons.append(str(error))

@@ -1,0 +1,110 @@
+"""Running rsync for one leg: within its time limits, again where the connection broke.
+
+What rsync says it changed goes into the journal as it comes; what it says else is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from engine.exit_codes import may_pass, meaning_of
+from engine.itemized import ItemReader
+from engine.journal import Change
+from engine.progress import OPTION, ProgressReader, ProgressSink
+from engine.steps import Target
+from engine.system.increments import below
+from engine.system.journal import Journal
+from engine.system.process import Command, Completed, run
+
+BACK_OFF = (5.0, 20.0, 60.0)
+"""Seconds before each further try, where the connection to another machine broke."""
+
+
+class OutOfTime(Exception):
+    """The run's time limit has passed."""
+
+
+class ItemOutOfTime(Exception):
+    """The time limit of one feed has passed."""
+
+
+@dataclass(slots=True)
+class Transfers:
+    """Runs the commands of one run."""
+
+    journal: Journal
+    progress: Callable[[str], None]
+    seconds: float | None
+    """Until the run has to end, from when this was made; None: no limit."""
+    each: float | None = None
+    """Seconds that one feed may use."""
+    sink: ProgressSink | None = None
+    retried: dict[str, int] = field(default_factory=dict)
+    """How often a feed's commands were tried again."""
+    _began: float = field(default_factory=time.monotonic)
+    _used: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def left(self) -> float:
+        """Seconds until the run has to end."""
+        if self.seconds is None:
+            return float("inf")
+        return self._began + self.seconds - time.monotonic()
+
+    def rsync(self, feed: str, argv: tuple[bytes, ...], target: Target) -> Completed:
+        """Run a command, and again where that may help. Raises `OutOfTime`, `ItemOutOfTime`."""
+        if self.sink is not None:
+            argv = tuple(OPTION if word == b"--info=stats2" else word for word in argv)
+        pauses = iter(BACK_OFF if target.ssh is not None else ())
+        while True:
+            told = self._once(feed, argv, target)
+            pause = next(pauses, None) if may_pass(told.code) else None
+            if pause is None or pause >= self.left:
+                return told
+            self.retried[feed] = self.retried.get(feed, 0) + 1
+            self.progress(f"{feed}: {meaning_of(told.code)}: once more in {pause:.0f} s")
+            time.sleep(pause)
+
+    def _once(self, feed: str, argv: tuple[bytes, ...], target: Target) -> Completed:
+        left, mine = self.left, self._left_of(feed)
+        if left <= 0:
+            raise OutOfTime
+        with self._reading(feed, target) as read:
+            began = time.monotonic()
+            command = Command(argv=argv, timeout=min(left, mine), on_output=read)
+            try:
+                told = run(command)
+            finally:
+                self._used[feed] = self._used.get(feed, 0.0) + time.monotonic() - began
+        if told.timed_out:
+            raise ItemOutOfTime if mine < left else OutOfTime
+        return told
+
+    def _left_of(self, feed: str) -> float:
+        if self.each is None:
+            return float("inf")
+        return max(0.0, self.each - self._used.get(feed, 0.0))
+
+    @contextmanager
+    def _reading(self, feed: str, target: Target) -> Iterator[Callable[[bytes], bytes]]:
+        """Reads what rsync prints: changes for the journal, progress for who watches."""
+
+        def note(changes: list[Change]) -> None:
+            self.journal.record_tree(target.holder, below(target.names, changes))
+
+        items, progress = ItemReader(note), ProgressReader()
+
+        def read(chunk: bytes) -> bytes:
+            if self.sink is not None:
+                newest = progress.feed(chunk)
+                if newest is not None:
+                    self.sink.advance(feed, newest)
+            return items.feed(chunk)
+
+        try:
+            yield read
+        finally:
+            items.close()

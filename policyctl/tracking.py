@@ -1,0 +1,48 @@
+"""Running the tracker for the plan that is applied below a root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from engine.plan import Plan
+from engine.system.apply import load_applied
+from engine.system.inotify import Inotify
+from engine.system.journal import open_journal
+from engine.system.lock import Locked, hold
+from engine.system.places import Places
+from engine.system.signals import Interrupted, interruptible
+from engine.system.tracker import Tracker
+from policyctl.boundary import Refused
+from policyctl.exit_codes import ExitCode
+from policyctl.host import refuse_elsewhere
+from policyctl.views.console import tell
+
+_PATIENCE = 1.0
+"""Seconds that another tracker has to end: systemd starts the next one at once."""
+
+
+def track_sources(root: Path) -> None:
+    """Follow the tracked sources until a signal ends it, which is no failure."""
+    places = Places(root=root)
+    refuse_elsewhere(_applied(root), root, "track")
+    try:
+        with (
+            interruptible(),
+            hold(places.tracker_lock, wait=_PATIENCE),
+            open_journal(places.journal_file) as journal,
+        ):
+            Tracker(places, journal, Inotify(), lambda: _applied(root), tell).run()
+    except Interrupted:
+        return
+    except Locked as locked:
+        tell(f"policyctl: a tracker is running already: {locked}; this one did nothing")
+        raise typer.Exit(ExitCode.LOCKED) from None
+
+
+def _applied(root: Path) -> Plan:
+    applied = load_applied(root)
+    if applied is None:
+        raise Refused("nothing is applied yet, so nothing is tracked: `policyctl apply` first")
+    return applied[0]

@@ -1,0 +1,77 @@
+"""How far a run is, on a terminal: bytes, files, rate, and the time that is left."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from engine.progress import Progress, ProgressSink
+from engine.volumes import human_bytes
+from policyctl.views.console import tell
+
+_WIDTH = 78
+
+
+@contextmanager
+def progress_of(
+    *, verbose: bool
+) -> Iterator[tuple[Callable[[str], None] | None, ProgressSink | None]]:
+    """Who is told of steps and of progress; nobody where nobody watches."""
+    if verbose or not sys.stderr.isatty():
+        yield (tell if verbose else None), None
+        return
+    line = _Line()
+    try:
+        yield None, line
+    finally:
+        line.clear()
+
+
+class _Line:
+    """One line that is written over again and again."""
+
+    def __init__(self) -> None:
+        self._entries: int | None = None
+        self._size: int | None = None
+        self._shown = False
+
+    def expect(self, feed: str, *, entries: int | None, size: int | None) -> None:
+        """A pass begins."""
+        del feed
+        self._entries, self._size = entries, size
+
+    def advance(self, feed: str, progress: Progress) -> None:
+        """A pass has come so far."""
+        text = progress_line(feed, progress, entries=self._entries, size=self._size)
+        sys.stderr.write("\r" + text[:_WIDTH].ljust(_WIDTH))
+        sys.stderr.flush()
+        self._shown = True
+
+    def clear(self) -> None:
+        """Leave the terminal as it was."""
+        if self._shown:
+            sys.stderr.write("\r" + " " * _WIDTH + "\r")
+            sys.stderr.flush()
+
+
+def progress_line(feed: str, progress: Progress, *, entries: int | None, size: int | None) -> str:
+    """One line: what is sent, how quickly, and how long it may still take where that is known."""
+    of = f" of {human_bytes(size)}" if size else ""
+    parts = [
+        f"{feed}: {human_bytes(progress.bytes)}{of}",
+        f"{progress.files:,} files",
+        f"{human_bytes(int(progress.rate))}/s",
+    ]
+    left = _left(progress, entries=entries, size=size)
+    return ", ".join((*parts, left) if left else parts)
+
+
+def _left(progress: Progress, *, entries: int | None, size: int | None) -> str:
+    if size and progress.rate:
+        seconds = int(max(0, size - progress.bytes) / progress.rate)
+        return f"{seconds // 60} min {seconds % 60:02} s left"
+    known = max(entries or 0, progress.known or 0)
+    if progress.left is not None and known:
+        return f"{1 - min(progress.left, known) / known:.0%} looked at"
+    return ""

@@ -1,0 +1,107 @@
+"""How things stand, for programs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from engine.facts import Ran
+from engine.status import ItemStatus, LegStatus
+from engine.surroundings import DestinationStatus, TrackerStatus
+from policyctl.standing import Standing
+from policyctl.views.console import Json
+from policyctl.views.status import how_it_ended, summary
+
+
+def status_json(standing: Standing) -> dict[str, Json]:
+    """The whole of `status` as JSON."""
+    return {
+        "healthy": standing.healthy,
+        "summary": summary(standing),
+        "legs": [_leg(one) for one in standing.legs],
+        "destinations": [_destination(one) for one in standing.destinations],
+        "tracker": _tracker(standing.tracker) if standing.tracker is not None else None,
+        "notes": list(standing.notes),
+    }
+
+
+def _leg(one: LegStatus) -> dict[str, Json]:
+    return {
+        "leg": one.leg,
+        "kind": one.kind,
+        "health": one.health.value,
+        "healthy": one.sound,
+        "last_run": _run(one.last),
+        "last_success": _moment(one.last_success),
+        "data_as_of": _moment(one.data_as_of),
+        "age_seconds": _seconds(one.age),
+        "allowed_seconds": _seconds(one.allowed),
+        "next_run": _moment(one.due),
+        "full_pass_due": _moment(one.full_due),
+        "pending_changes": one.pending,
+        "seeding_since": _moment(one.seeding_since),
+        "not_told": one.not_told or None,
+        "items": [_item(item) for item in one.items],
+    }
+
+
+def _run(ran: Ran | None) -> Json:
+    if ran is None:
+        return None
+    return {
+        "started": ran.started.isoformat(),
+        "ended": _moment(ran.ended),
+        "status": how_it_ended(ran) if ran.status else None,
+        "reason": ran.reason,
+        "mode": ran.mode,
+        "bytes": ran.bytes,
+        "files": ran.files,
+        "deletions": ran.deletions,
+    }
+
+
+def _item(item: ItemStatus) -> dict[str, Json]:
+    last = item.last
+    return {
+        "item": item.name,
+        "healthy": item.sound,
+        "stale": item.stale,
+        "status": last.status.value if last is not None and last.status is not None else None,
+        "reason": last.reason if last is not None else "",
+        "last_run": _moment(last.started) if last is not None else None,
+        "last_success": _moment(item.success.started) if item.success is not None else None,
+        "data_as_of": _moment(item.success.data_as_of) if item.success is not None else None,
+        "pending_changes": item.pending,
+    }
+
+
+def _destination(one: DestinationStatus) -> dict[str, Json]:
+    return {
+        "destination": one.destination,
+        "health": one.health.value,
+        "healthy": one.sound,
+        "free_bytes": one.free,
+        "size_bytes": one.total,
+        "used": round(one.used, 4) if one.used is not None else None,
+        "max_used": one.max_used,
+        "measured": _moment(one.measured),
+        "age_seconds": _seconds(one.age),
+    }
+
+
+def _tracker(one: TrackerStatus) -> dict[str, Json]:
+    return {
+        "health": one.health.value,
+        "healthy": one.sound,
+        "since": _moment(one.since),
+        "watches": one.watches,
+        "read_in_full": list(one.in_full),
+        "details": list(one.details),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def _seconds(length: timedelta | None) -> int | None:
+    return int(length.total_seconds()) if length is not None else None
