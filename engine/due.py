@@ -2,20 +2,24 @@
 
 A leg is due once its scheduled time has come and no run of it has begun since: what was missed is
 caught up, once. A run that could not even begin (its leg was locked, or it waited too long for a
-disk) does not count as begun. A run that failed is tried again at the next scheduled time.
+disk) does not count as begun. A run that failed is tried again at the next scheduled time. What
+began in the future began while the clock was wrong, and says nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.calendars import previous_run
 from engine.kinds import RUNNABLE_KINDS
 from engine.plan import LegPlan, Plan
 from engine.readers import writers_of
+
+_SLACK = timedelta(minutes=30)
+"""A clock that is set back by no more makes no run due that has just been made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,8 @@ def due_legs(
     """
     found = []
     for leg in plan.legs:
-        since = _due_since(leg, begun.get(leg.name), applied_at, now, ZoneInfo(plan.timezone))
+        known = begun.get(leg.name, applied_at)
+        since = _due_since(leg, known, now, ZoneInfo(plan.timezone))
         if since is not None:
             found.append(Due(leg=leg.name, since=since))
     return in_order(plan, found)
@@ -72,11 +77,9 @@ def before(plan: Plan, name: str) -> frozenset[str]:
     return frozenset(writers | set(leg.leg.after)) - {name}
 
 
-def _due_since(
-    leg: LegPlan, begun: datetime | None, applied_at: datetime, now: datetime, zone: ZoneInfo
-) -> datetime | None:
+def _due_since(leg: LegPlan, known: datetime, now: datetime, zone: ZoneInfo) -> datetime | None:
     if not leg.leg.schedule or not runs_here(leg):
         return None
     last = previous_run(leg.leg.schedule, zone=zone, before=now)
-    known = begun if begun is not None else applied_at
-    return last if last is not None and last > known else None
+    clock_was_wrong = known - now > _SLACK
+    return last if last is not None and (last > known or clock_was_wrong) else None

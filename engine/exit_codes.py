@@ -69,6 +69,14 @@ def told_all(code: int) -> bool:
     return code in {0, 23, 24, 25}
 
 
+def cut_off(code: int) -> bool:
+    """Whether some rsync was killed on this machine, so that it could not clear up after itself.
+
+    A receiver that is killed leaves the file it was writing as `.name.XXXXXX`, in no list of names.
+    """
+    return code < 0 or code in {12, 14, 15, 16, 19, 20, 21}
+
+
 def meaning_of(code: int) -> str:
     """The exit code in words."""
     if code < 0:

@@ -8,6 +8,7 @@ one leg. What could not be noted is a gap, and a gap is closed by a full pass al
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,9 +31,23 @@ class Change:
     """One path that changed, relative to the consumer's (or, where told, the tree's) root."""
 
     path: bytes
-    """Names joined by `/`, never empty, never with a slash at either end."""
+    """Names joined by `/`, never empty, never with a slash at either end; or a `linked_file`."""
     deep: bool = False
     """A directory came, went or was replaced here: everything below it may have changed."""
+
+
+def linked_file(inode: int) -> bytes:
+    """Stands for a file with several names that was written by one of them.
+
+    The kernel tells of that name alone. Whoever carries another one has to look for it, also where
+    the first has gone since. No path begins with a NUL.
+    """
+    return b"\0%d" % inode
+
+
+def inode_of(path: bytes) -> int | None:
+    """The inode that such a path stands for; None for every other path."""
+    return int(path[1:]) if path.startswith(b"\0") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +80,30 @@ class JournalSeen:
     coverage: Coverage
     detail: str = ""
     """Why it is not followed, in a sentence, where there is more to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeCoverage:
+    """How the tracker stands to one tree, as it last told."""
+
+    standing: bool
+    detail: str
+    changed: datetime
+    heartbeat: datetime
+    watches: int
+    events: int
+
+
+def for_readers(
+    readers: tuple[tuple[int, Consumer], ...], changes: Iterable[Change], moved: set[int]
+) -> Iterator[tuple[int, Change]]:
+    """The changes as each reader names them; who lost its root is added to `moved`."""
+    prefixes = [(number, b"".join(name + b"/" for name in one.names)) for number, one in readers]
+    for change in changes:
+        for number, prefix in prefixes:
+            if not prefix:
+                yield number, change
+            elif change.path.startswith(prefix):
+                yield number, Change(change.path[len(prefix) :], change.deep)
+            elif change.deep and prefix.startswith(change.path + b"/"):
+                moved.add(number)

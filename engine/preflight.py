@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.deletions import much_smaller
@@ -346,7 +346,10 @@ def _remote_rsync(feed: str, what: str, seen: TargetSeen) -> Finding:
     what += ": rsync there"
     if seen.rsync is None and not seen.commands:
         return _note(feed, what, "its version is unknown: the other side runs nothing but rsync")
-    return _rsync(what, feed, seen.rsync)
+    found = _rsync(what, feed, seen.rsync)
+    if seen.rsync is None:
+        return replace(found, found=f"{found.found}, in the PATH of commands that come over ssh")
+    return found
 
 
 def _fine(feed: str | None, looked_at: str, found: str) -> Finding:

@@ -6,6 +6,7 @@ of a login shell there. It needs POSIX `sh`, `find`, `df` and `printf`, so that 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from engine.preflight import Presence
@@ -31,6 +32,9 @@ MAKE = (
 )
 """$1 is a root that must be there; directories named by the rest are made below it, in a row."""
 
+_ROOM = re.compile(rb"\s[0-9]+\s+([0-9]+)\s+(-?[0-9]+)\s+[0-9]+%\s")
+"""Blocks, used, free and share of `df -P`: names of file systems and places may hold spaces and
+percent signs too. Free is less than nothing where root has filled what is kept for root."""
 _PRESENCE = {
     b"directory": Presence.DIRECTORY,
     b"other": Presence.OTHER,
@@ -76,6 +80,22 @@ def parse_answer(output: bytes) -> Answer | None:
     )
 
 
+def speaks(output: bytes) -> bool:
+    """Whether the script was run there at all, whether or not its answer can be read."""
+    return any(line in _PRESENCE for line in output.split(b"\n"))
+
+
+def greeting(output: bytes) -> bytes:
+    """What the login shell there has printed by itself; empty where nothing, or no shell speaks."""
+    before: list[bytes] = []
+    for line in output.split(b"\n"):
+        if line in _PRESENCE:
+            said = before[:-1] if before and b"rsync" in before[-1] else before
+            return next((one for one in said if one.strip()), b"")
+        before.append(line)
+    return b""
+
+
 def _groups(lists: bytes) -> list[list[bytes]]:
     """Lists of names, each name and each list ended by a NUL."""
     groups: list[list[bytes]] = []
@@ -98,11 +118,8 @@ def _entries(groups: list[list[bytes]]) -> Entries:
 
 def _room(lines: list[bytes]) -> tuple[int, int] | None:
     """Read the line of `df -P -k`: file system, blocks, used, free, share, place."""
-    fields = lines[0].split() if lines else []
-    numbers = [index for index, field in enumerate(fields) if field.endswith(b"%")]
-    if not numbers or numbers[0] < 3:
+    found = _ROOM.search(lines[0]) if lines else None
+    if found is None:
         return None
-    used, free = fields[numbers[0] - 2], fields[numbers[0] - 1]
-    if not (used.isdigit() and free.isdigit()):
-        return None
-    return int(free) * 1024, (int(used) + int(free)) * 1024
+    used, free = int(found[1]), max(0, int(found[2]))
+    return free * 1024, (used + free) * 1024

@@ -8,9 +8,10 @@ from typing import Protocol
 
 OPTION = b"--info=stats2,progress2"
 _LINE = re.compile(
-    rb"^ *([0-9,]+) +([0-9]+)% +([0-9.]+)([kMGT]?)B/s +[0-9:]+"
+    rb"^ *([0-9,]+) +([0-9]+)% +([0-9.]+)([kMGT]?)B/s +[0-9:?]+"
     rb"(?: +\(xfr#([0-9]+), (?:ir|to)-chk=([0-9]+)/([0-9]+)\))?"
 )
+_END = re.compile(rb"[\r\n]")
 _UNITS = {b"": 1, b"k": 1000, b"M": 1000**2, b"G": 1000**3, b"T": 1000**4}
 
 
@@ -38,18 +39,26 @@ class ProgressSink(Protocol):
 
 
 class ProgressReader:
-    """Takes rsync's output in chunks; knows the newest progress."""
+    """Takes rsync's output in chunks, and takes the progress out of it.
+
+    rsync writes its progress over and over into one line that ends with the pass, and does so for
+    each file: kept, it would be all that is kept.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, chunk: bytes) -> Progress | None:
-        """Read a chunk; the newest progress in it, where there is one."""
-        *lines, self._rest = re.split(rb"[\r\n]", self._rest + chunk)
-        found = None
+    def feed(self, chunk: bytes) -> tuple[Progress | None, bytes]:
+        """Read a chunk: the newest progress that it completes, and all else that it completes."""
+        *lines, self._rest = _END.split(self._rest + chunk)
+        found, others = None, []
         for line in lines:
-            found = parse_progress(line) or found
-        return found
+            progress = parse_progress(line)
+            found = progress or found
+            other = _LINE.sub(b"", line).lstrip(b" ") if progress else line
+            if other:
+                others.append(other + b"\n")
+        return found, b"".join(others)
 
 
 def parse_progress(line: bytes) -> Progress | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,6 +57,24 @@ class Finding:
     looked_at: str
     found: str
     verdict: Verdict = Verdict.FINE
+
+
+def worst_of(feeds: Iterable[FeedReport]) -> tuple[RunStatus, str]:
+    """The worst status of some feeds, and every reason."""
+    status, reasons = RunStatus.OK, []
+    for one in feeds:
+        status = status.worse(one.status)
+        if one.reason:
+            reasons.append(f"{one.feed}: {one.reason}")
+    return status, "; ".join(reasons)
+
+
+def refusal_sentence(findings: Iterable[Finding]) -> str:
+    """What was refused, in one line."""
+    rows = [row for row in findings if row.verdict is Verdict.REFUSED]
+    return "; ".join(
+        f"{row.feed + ': ' if row.feed else ''}{row.looked_at}: {row.found}" for row in rows
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from engine.itemized import FORMAT
 from engine.ssh_command import remote_shell
 from engine.steps import DeleteGone, Target
@@ -10,6 +12,8 @@ from policy.parts import Attribute
 
 PARTIAL = b".policyctl-partial"
 """Where an interrupted file waits to be resumed, beside its place."""
+SWEEP = b"--filter=R " + PARTIAL + b"/***"
+"""Lets a deleting pass remove what earlier runs left there: all that is still wanted has come."""
 SET_ASIDE = b".policyctl-deleted"
 """Where runs move what they delete or overwrite, one directory a run."""
 TELLING = (b"--8-bit-output", FORMAT)
@@ -31,9 +35,16 @@ _PRESERVE: dict[Attribute, tuple[bytes, ...]] = {
 
 
 def mirror_options(
-    leg: MirrorLeg, *, cannot_keep: tuple[Attribute, ...], run_id: str
+    leg: MirrorLeg,
+    *,
+    cannot_keep: tuple[Attribute, ...],
+    run_id: str,
+    restricted: Target | None = None,
 ) -> tuple[bytes, ...]:
-    """Options that both passes of a mirror share."""
+    """Options that both passes of a mirror share.
+
+    `restricted`: where the copies lie, if the other side lets nothing pass but an rrsync.
+    """
     options = [b"--recursive"]
     if Attribute.SYMLINKS not in cannot_keep:
         options.append(b"--links")
@@ -46,15 +57,22 @@ def mirror_options(
     if leg.bandwidth is not None:
         options.append(b"--bwlimit=%dB" % leg.bandwidth)
     if leg.deleted_keep is not None:
-        aside = SET_ASIDE + b"/" + run_id.encode()
-        options += [b"--backup", b"--backup-dir=" + aside]
+        # rrsync takes what is relative as lying in its own directory, not beside the copies.
+        beside = restricted.path.rstrip(b"/") + b"/" if restricted is not None else b""
+        options += [b"--backup", b"--backup-dir=" + beside + SET_ASIDE + b"/" + run_id.encode()]
     return (
-        *options,
+        *(_for_rrsync(options) if restricted is not None else options),
         b"--partial-dir=" + PARTIAL,
         b"--timeout=%d" % SILENCE,
         b"--info=stats2",
         b"--no-human-readable",
     )
+
+
+def _for_rrsync(options: Iterable[bytes]) -> Iterator[bytes]:
+    """No rrsync knows the `-@-1` that rsync makes of a negative window; all know the long form."""
+    for one in options:
+        yield b"--remote-option=" + one if one.startswith(b"--modify-window=") else one
 
 
 def connection_options(target: Target, control: bytes, *, commands: bool) -> tuple[bytes, ...]:
@@ -114,6 +132,7 @@ def gone_command(step: DeleteGone, directory: bytes, number: int, most: int) -> 
         b"--delete",
         b"--max-delete=%d" % most,
         *step.before,
+        SWEEP,
         merge_rules(own),
         *step.after,
         *_ends(names, step.target),
@@ -148,6 +167,27 @@ def list_command(target: Target, connection: tuple[bytes, ...]) -> tuple[bytes, 
         *connection,
         b"--",
         target.argument,
+    )
+
+
+def list_for_writer_command(
+    empty: bytes, target: Target, connection: tuple[bytes, ...]
+) -> tuple[bytes, ...]:
+    """List the entries of one directory that may only be written to: a deletion that is tried.
+
+    rsync tells what it would delete to make the directory like an empty one. What lies deeper is
+    protected, so a directory that holds anything is told as one that cannot be deleted.
+    """
+    return (
+        b"rsync",
+        b"--dry-run",
+        b"--dirs",
+        b"--delete",
+        b"--filter=P /*/**",
+        *TELLING,
+        b"--timeout=%d" % SILENCE,
+        *connection,
+        *_ends(empty, target),
     )
 
 

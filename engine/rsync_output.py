@@ -25,6 +25,8 @@ _UNREADABLE = re.compile(
     rb"IO error encountered -- skipping file deletion$|cannot delete non-empty directory: |"
     rb"Deletions stopped due to --max-delete |rsync error: |rsync warning: |$"
 )
+_WANTED = re.compile(rb"^\*deleting   (.*)$", re.MULTILINE)
+_CREATED = re.compile(rb"^created directory ", re.MULTILINE)
 _VERSION = re.compile(rb"^rsync +version v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.MULTILINE)
 _LISTED = re.compile(rb"^([-a-z]\S{9,10}) +[0-9,.]+ [0-9/]{10} [0-9:]{8} (.*)$", re.DOTALL)
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
@@ -113,6 +115,18 @@ def parse_listing(output: bytes) -> tuple[tuple[bytes, bool], ...]:
         if found and found[2] != b".":
             entries.append((unescaped(found[2]), found[1].startswith(b"d")))
     return tuple(entries)
+
+
+def parse_wanted(output: bytes) -> tuple[tuple[bytes, bool], ...] | None:
+    """Read what `list_for_writer_command` prints: names, and if directories.
+
+    None where the directory is not there, so that rsync would have made it.
+    """
+    if _CREATED.search(output):
+        return None
+    found = [(name.removesuffix(b"/"), name.endswith(b"/")) for name in _WANTED.findall(output)]
+    found += [(name, True) for name in _NOT_EMPTY.findall(output)]
+    return tuple((unescaped(name), directory) for name, directory in found)
 
 
 def unescaped(name: bytes) -> bytes:

@@ -7,6 +7,7 @@ password and never meets a host key that is not known already.
 from __future__ import annotations
 
 from policy.parts import SshTarget
+from policy.values import display
 
 CONNECT_TIMEOUT = 20
 ALIVE_INTERVAL = 20
@@ -41,18 +42,44 @@ def ssh_options(target: SshTarget, control: bytes) -> tuple[bytes, ...]:
 def ssh_command(target: SshTarget, control: bytes, *remote: bytes) -> tuple[bytes, ...]:
     """Run a command on the other side, given as words; each is quoted for the shell there."""
     words = b" ".join(shell_word(word) for word in remote)
-    return (b"ssh", *ssh_options(target, control), b"--", target.account.encode(), words)
+    return (b"ssh", *ssh_options(target, control), b"--", _destination(target), words)
 
 
 def ssh_control(target: SshTarget, control: bytes, request: bytes) -> tuple[bytes, ...]:
     """Ask something of the shared connection itself, such as `exit`."""
     options = ssh_options(target, control)
-    return (b"ssh", *options, b"-O", request, b"--", target.account.encode())
+    return (b"ssh", *options, b"-O", request, b"--", _destination(target))
 
 
 def remote_shell(target: SshTarget, control: bytes) -> bytes:
     """The value of rsync's `-e`, which rsync splits at spaces and strips of quotes."""
     return b" ".join(_rsync_word(word) for word in (b"ssh", *ssh_options(target, control)))
+
+
+def key_hint(target: SshTarget, complaint: bytes) -> str:
+    """What to type where the other machine's key is not the one that is known; else nothing."""
+    if b"Host key verification failed" not in complaint:
+        return ""
+    host = _destination(target).rpartition(b"@")[2].decode()
+    port = f"-p {target.port} " if target.port is not None else ""
+    known = target.known_hosts.text if target.known_hosts is not None else b""
+    file = display(known) if known else "~/.ssh/known_hosts"
+    scan = f"ssh-keyscan {port}{host} >>{file}"
+    if b"HOST IDENTIFICATION HAS CHANGED" in complaint or b"has changed" in complaint:
+        name = f"[{host}]:{target.port}" if target.port not in {None, 22} else host
+        old = f"ssh-keygen -R '{name}' -f {file}"
+        return f"; if it has a new key for a reason that you know: {old}; then {scan}"
+    return (
+        f"; once, in a network that you trust: {scan}; and compare what ssh-keygen -lf {file} says"
+    )
+
+
+def _destination(target: SshTarget) -> bytes:
+    """user@host as ssh wants it: an IPv6 address has its brackets in rsync's arguments only."""
+    user, _, host = target.account.rpartition("@")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    return f"{user}@{host}".encode()
 
 
 def shell_word(word: bytes) -> bytes:

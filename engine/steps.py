@@ -85,6 +85,11 @@ class ClaimEntries:
 
     feed: str
     names: tuple[bytes, ...]
+    source: bytes
+    """Looked at once more: what has appeared by then is about to be created as well."""
+    selection: Selection
+    known: frozenset[bytes]
+    """What the leg owns already, what lay at the top of the copies before, and what it leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +308,7 @@ def _explain_note(step: EnsureDirectory | WriteRules | ClaimEntries | RecordProv
         case WriteRules():
             return f"protect {_entries(len(step.text.splitlines()))} that this leg never wrote"
         case ClaimEntries():
-            return f"note {_entries(len(step.names))} at the top as this leg's own"
+            return f"note {_entries(len(step.names))}, and what is new by then, as this leg's own"
         case RecordProvenance():
             return f"remember {_entries(len(step.names))} at the top as seen"
 

@@ -14,6 +14,9 @@ from policy.sources import TreeSource
 from policy.values import AbsolutePath
 
 _CARRIED = frozenset({Verdict.TAKEN, Verdict.ENTERED})
+_LONGEST = 4096
+"""Bytes of the longest path that a system call takes, or rsync: below it nothing can be copied, and
+a way down without end could only wear the tracker out (law 41)."""
 Names = tuple[bytes, ...]
 
 
@@ -75,6 +78,8 @@ class Judge:
 
     def is_watched(self, names: Names) -> bool:
         """Whether some reader carries something of a directory, or enters it."""
+        if sum(map(len, names)) + len(names) > _LONGEST:
+            return False
         return any(one.decide(names, directory=True) in _CARRIED for one in self._sieves)
 
     def changes(self, parent: Names, event: Event) -> Iterator[tuple[int, Change]]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.due import Due, all_legs, due_legs
+from engine.due import Due, all_legs, before, due_legs
 from engine.modes import Forced
 from engine.plan import Plan
 from engine.preflight import Waiver
 from engine.reports import RunReport
 from engine.system.apply import load_applied
 from engine.system.destinations import find_identity
+from engine.system.lock_probe import is_held
 from engine.system.places import Places
 from engine.system.runner import explain_leg, run_leg
 from engine.system.state import open_state
@@ -71,15 +72,23 @@ class Running:
 
     def due(self) -> tuple[Due, ...]:
         """The legs that are due; those of a disk that is away sometimes wait for it."""
-        with open_state(self.places.state_file) as state:
-            runs = {leg.name: state.last_begun(leg.name) for leg in self.plan.legs}
-        begun = {leg: run.due or run.started for leg, run in runs.items() if run is not None}
-        found = due_legs(self.plan, begun, applied_at=self.applied_at, now=datetime.now(UTC))
+        found = self._due()
         away = {one.leg: self._away(one.leg) for one in found}
         for leg, destination in away.items():
-            if destination and self.verbose:
-                tell(f"{leg}: {destination} is not there: it runs once it is")
+            if destination:
+                self._say(f"{leg}: {destination} is not there: it runs once it is")
         return tuple(one for one in found if not away[one.leg])
+
+    def _due(self) -> tuple[Due, ...]:
+        with open_state(self.places.state_file) as state:
+            runs = {leg.name: state.last_begun(leg.name) for leg in self.plan.legs}
+        # A run that waited for its turn began later than it was due, and has taken what was there.
+        begun = {
+            leg: max(run.due or run.started, run.started)
+            for leg, run in runs.items()
+            if run is not None
+        }
+        return due_legs(self.plan, begun, applied_at=self.applied_at, now=datetime.now(UTC))
 
     def _away(self, leg: str) -> str | None:
         """A destination of a leg that is away, and may be (`presence: sometimes`)."""
@@ -125,6 +134,37 @@ class Running:
             yield report
             if report.signal is not None:
                 return
+
+    def run_due(self, legs: Sequence[Due]) -> Iterator[RunReport]:
+        """The same for a row that takes its time, while others begin legs as well.
+
+        What somebody else has begun meanwhile is not run once more, and what comes after a leg that
+        runs elsewhere just now waits for the next `--due`.
+        """
+        held: set[str] = set()
+        for one in legs:
+            now_due = next((due for due in self._due() if due.leg == one.leg), None)
+            first = self._first(one.leg, held)
+            if now_due is None:
+                self._say(f"{one.leg}: it is due no more: somebody else has run it")
+            elif first:
+                held.add(one.leg)
+                self._say(f"{one.leg}: it comes after {first}, which has not ended")
+            else:
+                for report in self.run((now_due,)):
+                    yield report
+                    if report.signal is not None:
+                        return
+
+    def _first(self, leg: str, held: set[str]) -> str:
+        """A leg that comes before this one and that somebody else runs, or ""."""
+        earlier = sorted(before(self.plan, leg))
+        running = (one for one in earlier if one in held or is_held(self.places.leg_lock(one)))
+        return next(running, "")
+
+    def _say(self, sentence: str) -> None:
+        if self.verbose:
+            tell(sentence)
 
     def _know(self, leg: str) -> None:
         if self.plan.leg(leg) is None:

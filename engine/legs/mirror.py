@@ -22,6 +22,7 @@ from engine.plan import LegPlan
 from engine.preflight import FeedSeen, Observation, Waiver
 from engine.rsync_command import (
     SET_ASIDE,
+    SWEEP,
     TELLING,
     changed_trees,
     connection_options,
@@ -121,7 +122,10 @@ class _Pass(ABC):
             self.target, run.control, commands=seen.target.commands
         )
         self.options = self.connection + mirror_options(
-            leg, cannot_keep=seen.target.cannot_keep, run_id=run.run_id
+            leg,
+            cannot_keep=seen.target.cannot_keep,
+            run_id=run.run_id,
+            restricted=None if seen.target.commands else self.target,
         )
         self.rules_path = run.directory + b"/protect-" + seen.feed.encode()
         self.filter_path = run.directory + b"/filter-" + seen.feed.encode()
@@ -144,9 +148,6 @@ class _Pass(ABC):
         if self.guarded:
             text = b"".join(rule + b"\n" for rule in self.guarded)
             yield WriteRules(feed=feed, path=self.rules_path, text=text, protects=True)
-        new = set(seen.source.taken) - set(seen.target.entries) - seen.source.owned
-        if new:
-            yield ClaimEntries(feed=feed, names=tuple(sorted(new)))
         yield from self._transfer()
 
     def finish(self) -> Iterator[Step]:
@@ -156,9 +157,21 @@ class _Pass(ABC):
         if self.leg.deleted_keep is not None:
             yield from self._expire(self.leg.deleted_keep)
 
+    def _claim(self) -> ClaimEntries:
+        seen = self.seen
+        known = {*seen.target.entries, *seen.source.owned}
+        left_out = {names[0] for names in seen.source.strangers if len(names) == 1}
+        return ClaimEntries(
+            feed=seen.feed,
+            names=tuple(sorted(set(seen.source.taken) - known)),
+            source=seen.source.path,
+            selection=self.selection,
+            known=frozenset(known | left_out),
+        )
+
     @abstractmethod
     def _transfer(self) -> Iterator[Step]:
-        """Copy, and count what is to be deleted."""
+        """Claim what is new, copy, and count what is to be deleted."""
 
     @abstractmethod
     def _delete(self) -> Iterator[Step]:
@@ -203,8 +216,9 @@ class _FullPass(_Pass):
     """Compares everything."""
 
     def _transfer(self) -> Iterator[Step]:
-        rules = self._protection + self._own_rules
+        rules = (*self._protection, SWEEP, *self._own_rules)
         options = self.options + self._telling
+        yield self._claim()
         argv = transfer_command(options, rules, self.seen.source.path, self.target)
         yield Transfer(
             feed=self.seen.feed,
@@ -215,7 +229,7 @@ class _FullPass(_Pass):
         )
 
     def _delete(self) -> Iterator[Step]:
-        rules = self._protection + self._own_rules
+        rules = (*self._protection, SWEEP, *self._own_rules)
         options = self.options + self._telling
         argv = delete_command(options, rules, self.seen.source.path, self.target)
         yield DeletePass(feed=self.seen.feed, argv=argv, still=self.still, target=self.target)
@@ -240,6 +254,7 @@ class _IncrementalPass(_Pass):
             excluded=frozenset(b"/".join(names) for names in source.strangers),
             target=self.target,
         )
+        yield self._claim()
         yield self._send(replaced=False)
         yield self._gone(count_only=True)
 
@@ -300,10 +315,12 @@ def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
     A directory that lay there before is not owned by being filled: `adopt` takes it over.
     """
     inner = {owner[0] for owner in selection.blocked if owner}
+    # What became a stranger where it is read is left alone, and stays what it was here.
+    left_out = {names[0] for names in seen.source.strangers}
     left_over = {
         name
         for name in seen.source.owned & set(seen.target.entries) - inner
-        if _kept_by_the_filter(name, selection)
+        if name in left_out or _kept_by_the_filter(name, selection)
     }
     return tuple(sorted((left_over | set(seen.source.taken)) - set(unowned(seen))))
 

@@ -16,9 +16,10 @@ from engine.journal import Change
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.selection import is_reserved
 from engine.system.journal import open_journal
+from engine.system.lock import Locked, hold
 from engine.system.places import Places
 from engine.system.state import Stream, open_state, stream_of
-from policy.values import display, parse_place
+from policy.values import display
 
 
 class NotAdoptable(Exception):
@@ -68,7 +69,20 @@ def preview(plan: Plan, place: str, leg: str, places: Places) -> Adoption:
 
 
 def adopt(adoption: Adoption, places: Places, now: datetime) -> None:
-    """Note that the leg owns these entries."""
+    """Note that the leg owns these entries. Raises `NotAdoptable` while the leg runs.
+
+    At its end a run notes what the leg owns by what it saw at its beginning: what is adopted in
+    the middle of it would be forgotten.
+    """
+    leg = adoption.stream.leg
+    try:
+        with hold(places.leg_lock(leg)):
+            _adopt(adoption, places, now)
+    except Locked as locked:
+        raise NotAdoptable(f"{leg} runs now ({locked}): adopt once it has ended") from None
+
+
+def _adopt(adoption: Adoption, places: Places, now: datetime) -> None:
     with open_state(places.state_file) as state:
         state.claim(adoption.stream, f"adopted-{now:%Y%m%dT%H%M%SZ}", adoption.names)
         for name in adoption.names:
@@ -79,23 +93,31 @@ def adopt(adoption: Adoption, places: Places, now: datetime) -> None:
     )
     with open_journal(places.journal_file) as journal:
         journal.record_tree(adoption.place.holder, changes)
+        stream = adoption.stream
+        if journal.knows(stream.leg, stream.source):
+            mine = (Change(name, deep=True) for name in adoption.names)
+            journal.record_for(stream.leg, stream.source, mine)
+
+
+def _location(place: str) -> Location:
+    """Read `disk:/name`, where a name may be any that a directory can have."""
+    holder, colon, path = place.partition(":")
+    names = tuple(name for name in os.fsencode(path).split(b"/") if name)
+    if not colon or not path.startswith("/") or {b".", b".."} & set(names):
+        raise NotAdoptable(f"{place!r} names no place: write destination:/name")
+    return Location(holder=holder, names=names)
 
 
 def _find(plan: Plan, place: str, leg: str) -> tuple[LegPlan, Feed, tuple[bytes, ...]]:
-    try:
-        parsed = parse_place(place)
-    except ValueError as error:
-        raise NotAdoptable(str(error)) from None
+    asked = _location(place)
     leg_plan = plan.leg(leg)
     if leg_plan is None or leg_plan.kind != "mirror":
         raise NotAdoptable(f"{leg!r} is no mirror leg of the applied plan")
-    path = parsed.path.strip("/").encode()
-    asked = Location(holder=parsed.name, names=tuple(path.split(b"/")) if path else ())
     for feed in leg_plan.feeds:
         if feed.writes is not None and feed.writes.contains(asked):
             names = asked.names[len(feed.writes.names) :]
             if len(names) > 1:
-                above = f"{parsed.name}:/{display(b'/'.join(asked.names[: -len(names) + 1]))}"
+                above = f"{asked.holder}:/{display(b'/'.join(asked.names[: -len(names) + 1]))}"
                 raise NotAdoptable(f"ownership is noted at the top: adopt {above}")
             return leg_plan, feed, names
     places = ", ".join(str(feed.writes) for feed in leg_plan.feeds if feed.writes)

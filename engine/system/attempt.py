@@ -6,16 +6,14 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from engine.legs import LEG_KINDS, Run
 from engine.legs.mirror import (
-    RUN_ID_FORMAT,
     hooks_after,
     hooks_before,
     strangers,
@@ -23,22 +21,23 @@ from engine.legs.mirror import (
 )
 from engine.modes import Forced, Mode
 from engine.plan import LegPlan, Plan
-from engine.preflight import Observation, Waiver, preflight, preflight_kind, refusals
+from engine.preflight import FeedSeen, Observation, Waiver, preflight, preflight_kind, refusals
 from engine.progress import ProgressSink
-from engine.readers import writers_of
-from engine.reports import FeedReport, Finding, RunReport, RunStatus, Verdict
+from engine.reports import FeedReport, Finding, RunReport, RunStatus, refusal_sentence, worst_of
 from engine.steps import BeginPass, HookStep, Step
+from engine.system.directories import drop_unfinished
 from engine.system.execute import Executor, HookFailed
+from engine.system.facts import live_as_of
 from engine.system.feed_runs import FeedRuns
 from engine.system.journal import Journal
 from engine.system.lock import Locked, hold
 from engine.system.observe import NothingToRead, holder_of, observe, rules_digest
 from engine.system.places import Places
+from engine.system.records import new_run_id
 from engine.system.remote import closing_connection
 from engine.system.run_directory import NotPrivate, run_directory
 from engine.system.signals import Interrupted
 from engine.system.state import (
-    ItemRecord,
     RoomRecord,
     RunRecord,
     State,
@@ -58,11 +57,6 @@ Teller = Callable[[RunReport], str]
 
 class _Refused(Exception):
     """Preflight let no feed pass."""
-
-
-def new_run_id(now: datetime) -> str:
-    """Name a run by its start in UTC; the tail tells runs of one second apart."""
-    return f"{now.astimezone(UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
 
 
 def ssh_of(plan: Plan, leg_plan: LegPlan, places: Places) -> SshTarget | None:
@@ -102,6 +96,8 @@ class Attempt:
     run_id: str = field(init=False)
     findings: tuple[Finding, ...] = ()
     feeds: dict[str, FeedReport] = field(default_factory=dict)
+    told: RunReport | None = None
+    """How it ended, once that is on record."""
     limit: Duration | None = field(init=False)
     """How long the run may last; None: a seed takes as long as it takes."""
 
@@ -116,13 +112,34 @@ class Attempt:
         leg = self.leg_plan.name
         try:
             with hold(self.places.leg_lock(leg)):
-                self.state.end_killed(leg, self.started)
+                self._see_to_killed()
                 self.state.begin(self._record(None, ""))
                 return self._run_and_tell()
         except Locked as locked:
             return self._tell(RunStatus.LOCKED, f"the leg is already running: {locked}")
         except Interrupted as end:  # before the run had begun, or while it was telling its end
+            if self.told is not None:
+                return replace(self._tell_others(self.told), signal=end.number)
             return self._tell(RunStatus.INTERRUPTED, str(end), signal=end.number)
+        except (OSError, sqlite3.Error) as error:
+            if self.told is not None:
+                return replace(self.told, untold=str(error))
+            return self._tell(RunStatus.FAILED, f"it could not begin: {error}")
+
+    def _see_to_killed(self) -> None:
+        """Close what ended without telling: its receivers may have been killed with it."""
+        last = self.state.last_begun(self.leg_plan.name)
+        if last is not None and last.ended is None:
+            self._look_at_all(one.reads for one in self.leg_plan.feeds)
+        self.state.end_killed(self.leg_plan.name, self.started)
+
+    def _look_at_all(self, feeds: Iterable[str]) -> None:
+        """Have the next pass look at everything: parts of files may lie among the copies."""
+        for reads in feeds:
+            if self.journal.knows(self.leg_plan.name, reads):
+                reason = "a run was killed, and may have left parts of files among the copies"
+                now = self.clock()
+                self.journal.add_reader_gap(self.leg_plan.name, reads, reason, now)
 
     def _run_and_tell(self) -> RunReport:
         try:
@@ -140,14 +157,14 @@ class Attempt:
         except BaseException as bug:
             self._tell(RunStatus.FAILED, f"a bug: {type(bug).__name__}: {bug}")
             raise
-        return self._tell(*self._judge())
+        return self._tell(*worst_of(self.feeds.values()), judged=True)
 
     # ── The run itself ───────────────────────────────────────────────────────────────────────
 
     def _locked(self) -> None:
         self.findings = preflight_kind(self.leg_plan)
         if self.findings:
-            raise _Refused(_refusal_sentence(self.findings))
+            raise _Refused(refusal_sentence(self.findings))
         path = self.places.state_dir / "run" / self.leg_plan.name
         with self._holder_lock(), run_directory(path) as (directory, control):
             this_run = Run(
@@ -213,6 +230,17 @@ class Attempt:
 
     def _steps(self, this_run: Run) -> tuple[Step, ...]:
         """Look, judge, and say what is to be done; the commands around it have their own turn."""
+        seen = self._look(this_run)
+        if sum([self._drop_unfinished(one) for one in seen.feeds if self._lacks_room(one)]):
+            seen = self._look(this_run)
+        self._report_feeds(seen)
+        self._note_room(seen)
+        steps = steps_for(self.leg_plan, seen, this_run, self.findings)
+        if not steps:
+            raise _Refused(refusal_sentence(self.findings))
+        return tuple(step for step in steps if not isinstance(step, HookStep))
+
+    def _look(self, this_run: Run) -> Observation:
         seen = observe(
             self.plan,
             self.leg_plan,
@@ -224,12 +252,21 @@ class Attempt:
             forced=self.forced,
         )
         self.findings = preflight(self.leg_plan, seen)
-        self._report_feeds(seen)
-        self._note_room(seen)
-        steps = steps_for(self.leg_plan, seen, this_run, self.findings)
-        if not steps:
-            raise _Refused(_refusal_sentence(self.findings))
-        return tuple(step for step in steps if not isinstance(step, HookStep))
+        return seen
+
+    def _lacks_room(self, seen: FeedSeen) -> bool:
+        """Whether the disk is the right one in all else, and too full to begin."""
+        stops = refusals(self.findings, seen.feed)
+        return bool(stops) and all(row.looked_at.endswith(": room") for row in stops)
+
+    def _drop_unfinished(self, seen: FeedSeen) -> int:
+        """Free what unfinished files take; how many folders of them are gone."""
+        feed = next(one for one in self.leg_plan.feeds if one.reads == seen.feed)
+        owned = self.state.owned(stream_of(self.plan, self.leg_plan, feed, self.state))
+        dropped = drop_unfinished(seen, feed, owned)
+        if dropped:
+            self.progress(f"{seen.feed}: what earlier runs did not finish is removed")
+        return dropped
 
     def _note_room(self, seen: Observation) -> None:
         """Keep what was seen of the room, with its time: the figure has an age (law 25)."""
@@ -243,6 +280,7 @@ class Attempt:
 
     def _end_writing(self, feeds: FeedRuns) -> None:
         """Where each rsync came to its end, whatever its end was, all that changed is noted."""
+        self._look_at_all(feeds.littered)
         for one in self.leg_plan.feeds:
             if one.writes is not None and one.reads not in feeds.untold:
                 self.journal.end_writing(one.writes.holder, self.leg_plan.name, one.reads)
@@ -280,42 +318,19 @@ class Attempt:
                 foreign=strangers(one, selection),
                 shared=unowned(one),
                 left_out=tuple(b"/".join(names) for names in one.source.strangers),
-                data_as_of=self._data_as_of(one.feed),
+                data_as_of=live_as_of(self.plan, one.feed, self.state, self.started),
             )
-
-    def _data_as_of(self, reads: str) -> datetime | None:
-        """How old the live data are in what is read now; None where a leg before never succeeded.
-
-        What is live is as it was when the run began.
-        """
-        if self.plan.source(reads) is not None:
-            return self.started
-        oldest = self.started
-        for leg_plan, feed in writers_of(self.plan, reads):
-            if preflight_kind(leg_plan):
-                continue  # nobody runs it here yet: it has nothing that could be old
-            success = self.state.last_item_success(leg_plan.name, feed.reads)
-            items = self.state.items(success.run_id) if success else ()
-            known = [one.data_as_of for one in items if one.name == feed.reads]
-            if not known or known[0] is None:
-                return None
-            oldest = min(oldest, known[0])
-        return oldest
 
     # ── Telling ──────────────────────────────────────────────────────────────────────────────
 
-    def _judge(self) -> tuple[RunStatus, str]:
-        """The worst of the feeds, and every reason."""
-        status = RunStatus.OK
-        for report in self.feeds.values():
-            status = status.worse(report.status)
-        reasons = [f"{one.feed}: {one.reason}" for one in self.feeds.values() if one.reason]
-        return status, "; ".join(reasons)
-
-    def _tell(self, status: RunStatus, reason: str, *, signal: int | None = None) -> RunReport:
+    def _tell(
+        self, status: RunStatus, reason: str, *, signal: int | None = None, judged: bool = False
+    ) -> RunReport:
         """Record the end of the run. Raises `StateUnusable`: failing to tell is a failure."""
-        record = self._record(status, reason)
         try:
+            if not judged:
+                self._cut_short(status, reason)
+            record = self._record(status, reason)
             self.state.finish(record)
         except sqlite3.Error as error:
             told = f"the run ended ({status.value}), and that could not be recorded: {error}"
@@ -332,11 +347,26 @@ class Attempt:
             findings=self.findings,
             signal=signal,
         )
-        # Failing to tell is a failure of its own (law 6); the copies are what they are.
+        self.told = report
+        return self._tell_others(report)
+
+    def _tell_others(self, report: RunReport) -> RunReport:
+        """Failing to tell is a failure of its own (law 6); the copies are what they are."""
         return replace(report, untold=self.teller(report)) if self.teller else report
 
+    def _cut_short(self, status: RunStatus, reason: str) -> None:
+        """What ended the run has ended each feed that was not through: no success of theirs."""
+        for feed in self.leg_plan.feeds:
+            report = self.feeds.get(feed.reads)
+            if report is None or not report.status.succeeded:
+                continue
+            stream = stream_of(self.plan, self.leg_plan, feed, self.state)
+            if not self.state.passed(stream, self.run_id):
+                self.feeds[feed.reads] = replace(
+                    report, status=status, reason=reason, data_as_of=None
+                )
+
     def _record(self, status: RunStatus | None, reason: str) -> RunRecord:
-        entries = [one.entries for one in self.feeds.values() if one.entries is not None]
         begun = RunRecord(
             run_id=self.run_id,
             leg=self.leg_plan.name,
@@ -347,46 +377,10 @@ class Attempt:
             mode=self._mode(),
             due=self.due,
         )
-        if status is None:
-            return begun
-        items = tuple(_item(one) for one in self.feeds.values())
-        states = [one.data_as_of for one in self.feeds.values()]
-        return replace(
-            begun,
-            ended=self.clock(),
-            bytes_sent=sum(one.bytes_sent for one in self.feeds.values()),
-            files=sum(one.files for one in self.feeds.values()),
-            deletions=sum(one.deleted for one in self.feeds.values()),
-            entries=sum(entries) if entries else None,
-            data_as_of=min(filter(None, states)) if states and all(states) else None,
-            items=items,
-        )
+        return begun if status is None else begun.end(self.clock(), tuple(self.feeds.values()))
 
     def _mode(self) -> str:
         if self.forced is Forced.SEED:
             return Forced.SEED.value
         modes = {one.mode for one in self.feeds.values()}
         return modes.pop() if len(modes) == 1 else Mode.FULL.value
-
-
-def _item(report: FeedReport) -> ItemRecord:
-    return ItemRecord(
-        name=report.feed,
-        status=report.status,
-        reason=report.reason,
-        mode=report.mode,
-        bytes_sent=report.bytes_sent,
-        files=report.files,
-        deletions=report.deleted,
-        entries=report.entries,
-        pending=report.pending,
-        data_as_of=report.data_as_of,
-    )
-
-
-def _refusal_sentence(findings: tuple[Finding, ...]) -> str:
-    """What was refused, in one line."""
-    rows = [row for row in findings if row.verdict is Verdict.REFUSED]
-    return "; ".join(
-        f"{row.feed + ': ' if row.feed else ''}{row.looked_at}: {row.found}" for row in rows
-    )

@@ -39,7 +39,7 @@ def listening(places: Places) -> Iterator[socket.socket]:
             server.bind(address)
         finally:
             os.umask(before)
-        server.listen(16)
+        server.listen(128)  # to ask while more than these wait is to be refused
         server.settimeout(0)
         try:
             yield server

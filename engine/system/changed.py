@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from engine.journal import Change
+from engine.journal import Change, inode_of
 from engine.selection import Selection, Verdict
 from engine.sieve import Sieve
 from engine.system.descent import Descent, NotThere, descending, list_inside
@@ -143,14 +143,21 @@ class _Selecting:
         self._inside: set[bytes] = set()
         """Directories of which everything is listed already."""
         self._gone: set[bytes] = set()
+        self._written: set[int] = set()
+        """Inodes with several names that were written by some name."""
 
     def run(self, rows: Iterable[Change]) -> None:
         for row in rows:
+            written = inode_of(row.path)
+            if written is not None:
+                self._written.add(written)
+                continue
             try:
                 self._row(row)
             except PermissionError:
                 self._lists.unreadable.append(row.path)
-        if any(self._lists.missing.values()):
+        self._written -= {number for (_, number), left in self._lists.missing.items() if not left}
+        if self._written or any(self._lists.missing.values()):
             self._find_names()
         for inode, names in self._lists.linked.items():
             for path in names:
@@ -267,9 +274,12 @@ class _Selecting:
     def _find_names(self) -> None:
         """Bring all names of a changed file: the kernel tells of the one that was written by."""
         for names, status in self._walk(()):
-            if self._lists.missing.get((status.st_dev, status.st_ino)):
+            inode = (status.st_dev, status.st_ino)
+            if not stat.S_ISDIR(status.st_mode) and (
+                self._lists.missing.get(inode) or status.st_ino in self._written
+            ):
                 self._put(b"/".join(names), status)
-                if not any(self._lists.missing.values()):
+                if not self._written and not any(self._lists.missing.values()):
                     return
 
     def _carried(self, names: Names) -> bool:

@@ -112,7 +112,7 @@ class Executor:
             case WriteRules():
                 write_private(step.path, step.text)
             case ClaimEntries():
-                self._state.claim(self._streams[step.feed], self._run.run_id, step.names)
+                self._claim(step)
             case BeginPass():
                 self._begin(step)
             case SelectChanges():
@@ -165,6 +165,10 @@ class Executor:
         if step.choice.mode is Mode.FULL:
             # What a full pass changes is noted as it goes; until it is through, that is a gap.
             self._journal.begin_writing(step.target.holder, self._leg, step.feed, self._run.now)
+
+    def _claim(self, step: ClaimEntries) -> None:
+        names = {*step.names, *taken_entries(step.source, step.selection)} - step.known
+        self._state.claim(self._streams[step.feed], self._run.run_id, sorted(names))
 
     def _guard(self, step: GuardDeletions) -> None:
         feeds = self._feeds

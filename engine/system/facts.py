@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
 from itertools import takewhile
 
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFacts, TreeFacts
 from engine.plan import Feed, LegPlan, Plan
-from engine.readers import readers_of
+from engine.preflight import preflight_kind
+from engine.readers import readers_of, writers_of
 from engine.reports import RunStatus
 from engine.system.journal import Journal
 from engine.system.lock_probe import is_held
@@ -25,11 +27,9 @@ def leg_facts(
 ) -> LegFacts:
     """What is known of one leg."""
     last, success = state.last_run(leg.name), state.last_success(leg.name)
-    history = state.history(leg.name)
-    unlocked = [one for one in history if one.status is not RunStatus.LOCKED]
+    unlocked, locked_out = state.unlocked(leg.name), state.last_refusal(leg.name)
     ended = next((one for one in (last, *unlocked) if one is not None and one.ended), None)
-    told = next((one for one in history if one.ended is not None), None)
-    locked_out = next((one for one in history if one.status is RunStatus.LOCKED), None)
+    told = next((one for one in state.history(leg.name) if one.ended is not None), None)
     seeds = [*takewhile(lambda one: one.mode == SEED, unlocked)] if success is None else []
     return LegFacts(
         last=_unless_killed(last, places),
@@ -48,7 +48,7 @@ def _item(
     feed: Feed,
     state: State,
     journal: Journal | None,
-    history: list[RunRecord],
+    history: tuple[RunRecord, ...],
 ) -> ItemFacts:
     seen = state.last_seen(stream_of(plan, leg, feed, state))
     runs = [one for run in history if (one := _item_ran(run, feed.reads, state)) is not None]
@@ -81,6 +81,26 @@ def _pending(leg: LegPlan, feed: Feed, journal: Journal | None) -> int | None:
         return journal.waiting(leg.name, feed.reads)
     except sqlite3.Error:
         return None
+
+
+def live_as_of(plan: Plan, reads: str, state: State, now: datetime) -> datetime | None:
+    """How old the live data are in what is read now; None where a leg before never succeeded.
+
+    What is live is as it is now.
+    """
+    if plan.source(reads) is not None:
+        return now
+    oldest = now
+    for leg, feed in writers_of(plan, reads):
+        if preflight_kind(leg):
+            continue  # nobody runs it here yet: it has nothing that could be old
+        success = state.last_item_success(leg.name, feed.reads)
+        items = state.items(success.run_id) if success else ()
+        known = [one.data_as_of for one in items if one.name == feed.reads]
+        if not known or known[0] is None:
+            return None
+        oldest = min(oldest, known[0])
+    return oldest
 
 
 def room_facts(destination: str, state: State) -> RoomFacts | None:
@@ -150,24 +170,15 @@ def _ran(record: RunRecord | None) -> Ran | None:
 
 
 def _item_ran(run: RunRecord, name: str, state: State) -> Ran | None:
-    """One item in one run; None where the run did not come as far.
-
-    A run is as bad as the worst of its items, unless something ended it before it had judged them:
-    then those that nothing is said against may not have been through, and ended as the run did.
-    """
-    items = state.items(run.run_id)
-    item = next((one for one in items if one.name == name), None)
+    """One item in one run; None where the run did not come as far."""
+    item = next((one for one in state.items(run.run_id) if one.name == name), None)
     if item is None:
         return None
-    worst = RunStatus.OK
-    for one in items:
-        worst = worst.worse(one.status)
-    cut_short = item.status.succeeded and run.status is not worst
     return Ran(
         started=run.started,
         ended=run.ended,
-        status=run.status if cut_short else item.status,
-        reason=run.reason if cut_short else item.reason,
+        status=item.status,
+        reason=item.reason,
         mode=item.mode,
         bytes=item.bytes_sent,
         files=item.files,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.deletions import Counted
-from engine.exit_codes import Outcome, meaning_of, outcome_of, told_all
+from engine.exit_codes import Outcome, cut_off, meaning_of, outcome_of, told_all
 from engine.reports import FeedReport, RunStatus
 from engine.rsync_output import Figures, only_lacks_room_for_types, only_unreadable, parse_figures
 from engine.steps import Identity, Target
@@ -52,6 +52,8 @@ class FeedRuns:
     """By how many entries each feed's copies grew."""
     untold: set[str] = field(default_factory=set)
     """Feeds of which some rsync ended without saying all that it changed."""
+    littered: set[str] = field(default_factory=set)
+    """Feeds of which some rsync may have left parts of files at the destination."""
 
     # ── Reports ──────────────────────────────────────────────────────────────────────────────
 
@@ -103,6 +105,8 @@ class FeedRuns:
         # What a try that broke has changed, the next one finds done and does not tell.
         if told_all(told.code) and not self.transfers.retried.get(feed):
             self.untold.discard(feed)
+        if target.ssh is None and cut_off(told.code):
+            self.littered.add(feed)
         return told
 
     def judge_transfer(self, feed: str, told: Completed) -> bool:

@@ -74,7 +74,7 @@ class Increment:
     def lots(self, step: SendChanges) -> Generator[Lot, None, None]:
         """Fill the trees lot by lot; each is held for as long as it is the current one."""
         spool: Spool = self._lists.replaced if step.replaced else self._lists.send
-        if not spool.count:
+        if step.replaced and not spool.count:
             return
         tree = SendTree(self._root, step.trees, step.preserve)
         os.makedirs(os.path.dirname(step.trees[0]), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - bytes

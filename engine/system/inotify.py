@@ -19,6 +19,7 @@ from engine.system.watcher import Kind, NoMoreWatches, Seen
 
 _HEAD = struct.Struct("iIII")
 """Watch, mask, cookie, and the length of the name that follows, padded with NULs."""
+_NAMELESS = frozenset({Kind.OVERFLOW, Kind.DROPPED, Kind.UNMOUNTED})
 _LIMITS = Path("/proc/sys/fs/inotify")
 
 
@@ -52,7 +53,8 @@ class Inotify:
         self._directory = pyinotify.IN_ISDIR
         self._kinds = (
             (pyinotify.IN_Q_OVERFLOW, Kind.OVERFLOW),
-            (pyinotify.IN_IGNORED | pyinotify.IN_UNMOUNT, Kind.DROPPED),
+            (pyinotify.IN_UNMOUNT, Kind.UNMOUNTED),
+            (pyinotify.IN_IGNORED, Kind.DROPPED),
             (pyinotify.IN_CREATE | pyinotify.IN_MOVED_TO, Kind.CAME),
             (pyinotify.IN_DELETE | pyinotify.IN_MOVED_FROM, Kind.WENT),
             (pyinotify.IN_CLOSE_WRITE | pyinotify.IN_MODIFY | pyinotify.IN_ATTRIB, Kind.CHANGED),
@@ -93,7 +95,7 @@ class Inotify:
             at += length
             kind = next((kind for bits, kind in self._kinds if mask & bits), None)
             # An event without a name is about the directory itself: its parent tells of it.
-            if kind is not None and (name or kind in {Kind.OVERFLOW, Kind.DROPPED}):
+            if kind is not None and (name or kind in _NAMELESS):
                 found.append(Seen(watch, kind, name, bool(mask & self._directory)))
         return found
 

@@ -12,32 +12,29 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.journal import Change, Consumer, Coverage, Gap, JournalSeen
+from engine.journal import (
+    Change,
+    Consumer,
+    Coverage,
+    Gap,
+    JournalSeen,
+    TreeCoverage,
+    for_readers,
+)
 from engine.system.journal_schema import HELD, JournalUnusable, connect
 
 MOST = 2_000_000
 """Rows that one reader may have waiting; more fold into one gap."""
 _NEVER_FULL = "it has had no full pass since the journal began"
+_READ_AT_ONCE = 10_000
+# What is held stays so until its leg has ended: `HELD` is the greatest of all sequences.
 _UPSERT = (
     "INSERT INTO pending VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-    "sequence = excluded.sequence, deep = deep | excluded.deep"
+    "sequence = max(sequence, excluded.sequence), deep = deep | excluded.deep"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeCoverage:
-    """How the tracker stands to one tree, as it last told."""
-
-    standing: bool
-    detail: str
-    changed: datetime
-    heartbeat: datetime
-    watches: int
-    events: int
 
 
 class Journal:
@@ -65,12 +62,12 @@ class Journal:
             return
         if known is not None:
             self._drop(db, int(known[0]))
-        cursor = db.execute(
-            "INSERT INTO consumer (leg, reads, tree, names) VALUES (?, ?, ?, ?)",
-            (one.leg, one.reads, one.tree, names),
+        number = self._next(db)  # never given twice: the tracker may still have one that left
+        db.execute(
+            "INSERT INTO consumer (id, leg, reads, tree, names) VALUES (?, ?, ?, ?, ?)",
+            (number, one.leg, one.reads, one.tree, names),
         )
-        assert cursor.lastrowid is not None
-        self._put_gap(db, cursor.lastrowid, _NEVER_FULL, datetime.now(UTC))
+        self._put_gap(number, _NEVER_FULL, datetime.now(UTC))
 
     def keep_only(self, consumers: Iterable[Consumer]) -> None:
         """Forget readers that are no more."""
@@ -84,7 +81,11 @@ class Journal:
     def rename_leg(self, old: str, new: str) -> None:
         """Give a leg's rows its new name."""
         with self._transaction() as db:
-            db.execute("UPDATE OR IGNORE consumer SET leg = ? WHERE leg = ?", (new, old))
+            for column in ("leg", "reads"):  # its own feeds, and those that read its product
+                db.execute(
+                    f"UPDATE OR IGNORE consumer SET {column} = ? WHERE {column} = ?",  # noqa: S608
+                    (new, old),
+                )
 
     def rename_tree(self, old: str, new: str) -> None:
         """Give a source's or destination's rows its new name."""
@@ -102,7 +103,9 @@ class Journal:
         return tuple(
             (
                 int(number),
-                Consumer(leg=leg, reads=reads, tree=tree, names=_names(names)),
+                Consumer(
+                    leg=leg, reads=reads, tree=tree, names=tuple(names.split(b"/")) if names else ()
+                ),
             )
             for number, leg, reads, names in rows
         )
@@ -115,26 +118,41 @@ class Journal:
 
     # ── Producers ────────────────────────────────────────────────────────────────────────────
 
-    def record(self, rows: Iterable[tuple[int, Change]]) -> None:
-        """Note changes, each for the reader of that number and relative to its root."""
+    def record(self, rows: Iterable[tuple[int, Change]]) -> frozenset[int]:
+        """Note changes, each for the reader of that number and relative to its root.
+
+        What comes back are the numbers that no reader has any more: their rows are dropped.
+        """
+        rows = list(rows)
         with self._transaction() as db:
-            self._put(db, rows, self._next(db))
+            known = {int(row[0]) for row in db.execute("SELECT id FROM consumer")}
+            gone = {number for number, _ in rows} - known
+            self._put(db, (row for row in rows if row[0] in known), self._next(db))
             self._bound(db)
+        return frozenset(gone)
+
+    def record_for(self, leg: str, reads: str, changes: Iterable[Change]) -> None:
+        """Note changes for one reader, relative to its root."""
+        number, _ = self._reader(leg, reads)
+        self.record((number, change) for change in changes)
 
     def record_tree(self, tree: str, changes: Iterable[Change], *, held: bool = False) -> None:
         """Note changes below a tree's root for all of its readers.
 
-        `held`: they are about to be made; no run takes them until `end_writing` or `settle`.
+        `held`: they are about to be made; no run takes them until `settle`. So it is with all that
+        is noted under a mark: rsync tells of a file before it has written it.
         """
-        readers = self.consumers(tree)
-        if not readers:
-            return
         with self._transaction() as db:
-            sequence = HELD if held else self._next(db)
+            readers = self.consumers(tree)
+            if not readers:
+                return
+            mark = db.execute("SELECT 1 FROM writing WHERE tree = ?", (tree,)).fetchone()
+            held = held or mark is not None
             moved: set[int] = set()
-            self._put(db, _for_readers(readers, changes, moved), sequence)
+            sequence = HELD if held else self._next(db)
+            self._put(db, for_readers(readers, changes, moved), sequence)
             for number in moved:
-                self._put_gap(db, number, "its root was replaced", datetime.now(UTC))
+                self._put_gap(number, "its root was replaced", datetime.now(UTC), held=held)
             self._bound(db)
 
     def begin_writing(self, tree: str, leg: str, reads: str, now: datetime) -> None:
@@ -159,9 +177,14 @@ class Journal:
         """
         with self._transaction() as db:
             sequence = self._next(db)
+            mine = "(SELECT id FROM consumer WHERE tree = ?)"
             db.execute(
-                "UPDATE pending SET sequence = ? WHERE sequence = ? AND consumer IN "
-                "(SELECT id FROM consumer WHERE tree = ?)",
+                f"UPDATE pending INDEXED BY held SET sequence = ? WHERE sequence = {HELD} "  # noqa: S608
+                f"AND consumer IN {mine}",
+                (sequence, tree),
+            )
+            db.execute(
+                f"UPDATE gap SET sequence = ? WHERE sequence = ? AND consumer IN {mine}",  # noqa: S608
                 (sequence, HELD, tree),
             )
             marks = db.execute("SELECT leg, since FROM writing WHERE tree = ?", (tree,)).fetchall()
@@ -169,19 +192,19 @@ class Journal:
             for leg, since in marks:
                 reason = f"a run of {leg} ended without telling all that it changed"
                 for number, _ in self.consumers(tree):
-                    self._put_gap(db, number, reason, datetime.fromisoformat(since))
+                    self._put_gap(number, reason, datetime.fromisoformat(since))
 
     def add_gap(self, tree: str, reason: str, now: datetime) -> None:
         """Note for all readers of a tree that changes may be missing up to now."""
-        with self._transaction() as db:
+        with self._transaction():
             for number, _ in self.consumers(tree):
-                self._put_gap(db, number, reason, now)
+                self._put_gap(number, reason, now)
 
     def add_reader_gap(self, leg: str, reads: str, reason: str, now: datetime) -> None:
         """Note a gap for one reader."""
         number, _ = self._reader(leg, reads)
-        with self._transaction() as db:
-            self._put_gap(db, number, reason, now)
+        with self._transaction():
+            self._put_gap(number, reason, now)
 
     def _put(
         self, db: sqlite3.Connection, rows: Iterable[tuple[int, Change]], sequence: int
@@ -190,7 +213,8 @@ class Journal:
 
         def values() -> Iterator[tuple[int, bytes, int, bool]]:
             for number, change in rows:
-                counts[number] = counts.get(number, 0) + 1
+                # What was there before this process is counted at its first row.
+                counts[number] = counts.get(number, self._most) + 1
                 yield number, change.path, sequence, change.deep
 
         db.executemany(_UPSERT, values())
@@ -201,19 +225,23 @@ class Journal:
             if recorded < self._most // 20:
                 continue
             self._recorded[number] = 0
-            count = db.execute(
-                "SELECT count(*) FROM pending WHERE consumer = ?", (number,)
-            ).fetchone()[0]
+            count, held = db.execute(
+                "SELECT count(*), count(*) FILTER (WHERE sequence = ?) FROM pending "
+                "WHERE consumer = ?",
+                (HELD, number),
+            ).fetchone()
             if count > self._most:
                 db.execute("DELETE FROM pending WHERE consumer = ?", (number,))
                 reason = f"more than {self._most:,} changes were waiting"
-                self._put_gap(db, number, reason, datetime.now(UTC))
+                self._put_gap(number, reason, datetime.now(UTC), held=held > 0)
 
-    def _put_gap(self, db: sqlite3.Connection, number: int, reason: str, now: datetime) -> None:
+    def _put_gap(self, number: int, reason: str, now: datetime, *, held: bool = False) -> None:
+        """`held`: it stands for what is about to be made, and no pass that runs now closes it."""
+        db = self._connection
         db.execute(
             "INSERT INTO gap VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
-            (number, reason, self._next(db), now.isoformat()),
+            "ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)",
+            (number, reason, HELD if held else self._next(db), now.isoformat()),
         )
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────
@@ -229,27 +257,35 @@ class Journal:
             gaps = db.execute(
                 "SELECT reason, since FROM gap WHERE consumer = ? ORDER BY sequence", (number,)
             ).fetchall()
-        told = self.coverage(tree)
-        standing = told is None or told.standing
+            told = self.coverage(tree)
+        coverage = Coverage.FOLLOWED
+        if told is not None and not told.standing:
+            coverage = Coverage.FAILED if told.detail else Coverage.STARTING
         return JournalSeen(
             upto=upto,
             pending=int(pending),
             gaps=tuple(
                 Gap(reason=reason, since=datetime.fromisoformat(since)) for reason, since in gaps
             ),
-            coverage=Coverage.FOLLOWED if standing else Coverage.STARTING,
+            coverage=coverage,
             detail="" if told is None else told.detail,
         )
 
     def read(self, leg: str, reads: str, upto: int) -> Iterator[Change]:
-        """Changes for one reader up to a sequence, in the order of their bytes."""
+        """Changes for one reader up to a sequence, in the order of their bytes.
+
+        Read page by page: beside a cursor that was left open nothing could be written any more.
+        """
         number, _ = self._reader(leg, reads)
-        rows = self._connection.execute(
-            "SELECT path, deep FROM pending WHERE consumer = ? AND sequence <= ? ORDER BY path",
-            (number, upto),
-        )
-        for path, deep in rows:
-            yield Change(path, bool(deep))
+        after = b""
+        while page := self._connection.execute(
+            "SELECT path, deep FROM pending WHERE consumer = ? AND path > ? AND sequence <= ? "
+            "ORDER BY path LIMIT ?",
+            (number, after, upto, _READ_AT_ONCE),
+        ).fetchall():
+            for path, deep in page:
+                yield Change(path, bool(deep))
+            after = page[-1][0]
 
     def done(self, leg: str, reads: str, upto: int, *, full: bool) -> None:
         """Drop what a run that succeeded has taken; a full pass closes the gaps before it.
@@ -333,9 +369,9 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:
-            yield self._connection
+        with self._connection as db:  # begun within: a signal in between leaves nothing open
+            db.execute("BEGIN IMMEDIATE")
+            yield db
 
     @staticmethod
     def _next(db: sqlite3.Connection) -> int:
@@ -345,25 +381,6 @@ class Journal:
     @staticmethod
     def _sequence(db: sqlite3.Connection) -> int:
         return int(db.execute("SELECT sequence FROM counter").fetchone()[0])
-
-
-def _for_readers(
-    readers: tuple[tuple[int, Consumer], ...], changes: Iterable[Change], moved: set[int]
-) -> Iterator[tuple[int, Change]]:
-    """The changes as each reader names them; who lost its root is added to `moved`."""
-    prefixes = [(number, b"".join(name + b"/" for name in one.names)) for number, one in readers]
-    for change in changes:
-        for number, prefix in prefixes:
-            if not prefix:
-                yield number, change
-            elif change.path.startswith(prefix):
-                yield number, Change(change.path[len(prefix) :], change.deep)
-            elif change.deep and prefix.startswith(change.path + b"/"):
-                moved.add(number)
-
-
-def _names(joined: bytes) -> tuple[bytes, ...]:
-    return tuple(bytes(joined).split(b"/")) if joined else ()
 
 
 __all__ = ["Journal", "JournalUnusable", "TreeCoverage", "open_journal"]

@@ -19,7 +19,7 @@ class Locked(Exception):
     """Somebody else holds the lock."""
 
     def __init__(self, path: Path, holder: str) -> None:
-        super().__init__(f"{path.name} is held{f' by process {holder}' if holder else ''}")
+        super().__init__(f"{path.name} is held{f' by {holder}' if holder else ''}")
         self.holder = holder
 
 
@@ -66,4 +66,4 @@ def _take(descriptor: int, path: Path, wait: float, on_wait: Callable[[], None] 
 def _holder(descriptor: int) -> str:
     """Who wrote itself into the file last: a hint for people, nothing to act on."""
     text = os.pread(descriptor, 32, 0).strip()
-    return text.decode() if text.isdigit() else ""
+    return f"process {text.decode()}" if text.isdigit() else ""

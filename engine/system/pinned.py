@@ -10,6 +10,7 @@ The tree for deletions holds only names: what is missing in it may go.
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import shutil
@@ -60,7 +61,10 @@ class SendTree:
 
     @contextmanager
     def lots(self, paths: Iterable[bytes], most: int) -> Iterator[Iterator[Lot]]:
-        """Fill the trees again and again until all paths have had their turn."""
+        """Fill the trees again and again until all paths have had their turn, at least once.
+
+        The root is in each tree: also where no path is left to send, its attributes arrive.
+        """
         rest = iter(paths)
         try:
             yield self._lots(rest, most)
@@ -68,10 +72,10 @@ class SendTree:
             self._clear()
 
     def _lots(self, rest: Iterator[bytes], most: int) -> Iterator[Lot]:
-        while True:
+        for number in itertools.count():
             self._clear()
             with _Filling(self._root, self._files, self._others, self._preserve) as filling:
-                if not filling.fill(rest, most):
+                if not filling.fill(rest, most) and number > 0:
                     return
                 yield filling.finish()
 
@@ -149,6 +153,10 @@ class _Filling:
         return status.st_nlink == 1 or stat.S_ISDIR(status.st_mode)
 
     def _special(self, names: Names, pin: int, status: os.stat_result) -> None:
+        if not stat.S_ISLNK(status.st_mode) and Attribute.DEVICES not in self._preserve:
+            # It is not sent, but its arrival has changed the times of the directory it is in.
+            self._files.enter(names[:-1])
+            return
         place = self._specials.enter(names[:-1])
         inode = (status.st_dev, status.st_ino)
         with suppress(FileExistsError):
@@ -157,10 +165,8 @@ class _Filling:
                 return
             if stat.S_ISLNK(status.st_mode):
                 os.symlink(os.readlink(b"", dir_fd=pin), names[-1], dir_fd=place)
-            elif Attribute.DEVICES in self._preserve:
-                os.mknod(names[-1], status.st_mode, status.st_rdev, dir_fd=place)
             else:
-                return
+                os.mknod(names[-1], status.st_mode, status.st_rdev, dir_fd=place)
             self._others = True
             if status.st_nlink > 1:
                 self._made[inode] = b"/".join((self._paths[1], *names))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 GRACE = 10.0
 """Seconds between asking a group to end and killing it."""
@@ -22,6 +23,7 @@ STDOUT_MOST = 16 * 2**20
 STDERR_MOST = 256 * 2**10
 _CHUNK = 65536
 _PR_SET_PDEATHSIG = 1
+_PROCESSES = Path("/proc")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "TMPDIR")
 
@@ -170,8 +172,9 @@ def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
     while time.monotonic() < deadline:
         child.poll()  # a group exists for as long as its leader is not waited for
         if not _group_exists(child.pid):
+            child.wait()
             return
-        time.sleep(0.02)
+        time.sleep(0.05)
     _signal_group(child.pid, signal.SIGKILL)
     child.wait()
 
@@ -182,10 +185,24 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def _group_exists(group: int) -> bool:
+    """Whether any process of the group still runs.
+
+    One that has ended stays a member until its parent has asked for it, and an orphan's parent is
+    the first process of the machine, or of a container: it may take its time, or never ask.
+    """
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    return any(_runs_in(entry, group) for entry in _PROCESSES.iterdir() if entry.name.isdigit())
+
+
+def _runs_in(entry: Path, group: int) -> bool:
+    """Whether a process, by its folder in /proc, belongs to the group and has not ended yet."""
+    try:
+        fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return int(fields[2]) == group and fields[0] not in {b"Z", b"X"}

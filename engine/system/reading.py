@@ -60,9 +60,9 @@ def read_journal(path: Path) -> Iterator[Journal | None]:
 
 
 def _journal(path: Path) -> sqlite3.Connection | None:
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         connection = _open(path)
     except (OSError, sqlite3.Error):
         return None

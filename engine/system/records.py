@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from engine.reports import RunStatus
+from engine.legs.mirror import RUN_ID_FORMAT
+from engine.reports import FeedReport, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,21 @@ class RunRecord:
     """Why the figures could not be told; empty where they were."""
     items: tuple[ItemRecord, ...] = ()
     """One for each feed, where the run came as far as that."""
+
+    def end(self, ended: datetime, feeds: Sequence[FeedReport]) -> RunRecord:
+        """The same run with what its feeds told at its end."""
+        entries = [one.entries for one in feeds if one.entries is not None]
+        known = [one.data_as_of for one in feeds if one.data_as_of is not None]
+        return replace(
+            self,
+            ended=ended,
+            bytes_sent=sum(one.bytes_sent for one in feeds),
+            files=sum(one.files for one in feeds),
+            deletions=sum(one.deleted for one in feeds),
+            entries=sum(entries) if entries else None,
+            data_as_of=min(known) if feeds and len(known) == len(feeds) else None,
+            items=tuple(item_of(one) for one in feeds),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +102,11 @@ class LastSeen:
     """When the last successful full pass began; None: not known, so a full one is due."""
 
 
+def new_run_id(now: datetime) -> str:
+    """Name a run by its start in UTC; the tail tells runs of one second apart."""
+    return f"{now.astimezone(UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
+
+
 RunRow = tuple[
     str, str, str, str, str | None, str | None, str, str, int, int, int, int | None, str | None, str
 ]
@@ -109,6 +132,22 @@ def run_record(row: RunRow) -> RunRecord:
         entries=entries,
         data_as_of=moment_of(as_of) if as_of else None,
         told=told,
+    )
+
+
+def item_of(report: FeedReport) -> ItemRecord:
+    """What became of one feed, for the history."""
+    return ItemRecord(
+        name=report.feed,
+        status=report.status,
+        reason=report.reason,
+        mode=report.mode,
+        bytes_sent=report.bytes_sent,
+        files=report.files,
+        deletions=report.deleted,
+        entries=report.entries,
+        pending=report.pending,
+        data_as_of=report.data_as_of,
     )
 
 

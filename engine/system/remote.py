@@ -9,13 +9,19 @@ from contextlib import contextmanager, suppress
 
 from engine.legs.kind import Run
 from engine.preflight import Presence
-from engine.probe import ASK, MAKE, Answer, Entries, parse_answer
-from engine.rsync_command import SET_ASIDE, connection_options, list_command
-from engine.rsync_output import parse_listing
-from engine.ssh_command import ssh_command, ssh_control
+from engine.probe import ASK, MAKE, Answer, Entries, greeting, parse_answer, speaks
+from engine.rsync_command import (
+    SET_ASIDE,
+    connection_options,
+    list_command,
+    list_for_writer_command,
+)
+from engine.rsync_output import parse_listing, parse_wanted
+from engine.ssh_command import key_hint, ssh_command, ssh_control
 from engine.steps import Target
 from engine.system.process import Command, CommandNotStarted, Completed, run
 from policy.parts import SshTarget
+from policy.values import display
 
 _PATIENCE = 60.0
 _FAILED_CONNECTION = 255
@@ -39,14 +45,26 @@ class Remote:
     def ask(self) -> tuple[Answer, bool]:
         """What lies there, and whether other commands than rsync are run. Raises `Unreachable`."""
         told = self._shell(ASK, self._target.root, self._target.path, SET_ASIDE)
+        greeted = greeting(told.stdout)
+        if greeted:
+            said = f"its shell prints {display(greeted)!r} before each answer"
+            raise Unreachable(
+                f"{said}, and rsync cannot talk through that: only a terminal may see it"
+            )
         answer = parse_answer(told.stdout) if told.whole else None
-        return (answer, True) if answer is not None else (self._ask_rsync(), False)
+        if answer is not None:
+            return answer, True
+        if speaks(told.stdout):
+            # It has a shell, so its root must be judged, which rsync alone could not do.
+            words = f": {told.last_words}" if told.last_words else ""
+            raise Unreachable(f"{display(self._target.path)} cannot be listed there{words}")
+        return self._ask_rsync(), False
 
     def ensure_directory(self) -> None:
         """Make the directory of copies, level by level, never the root. Raises `Unreachable`."""
         told = self._shell(MAKE, self._target.root, *self._target.names)
         if told.code != 0:
-            raise Unreachable(told.last_words)
+            raise Unreachable(told.last_words or f"the other side ended with {told.code}")
 
     def _shell(self, script: bytes, *arguments: bytes) -> Completed:
         words = (b"sh", b"-c", script, b"sh", *arguments)
@@ -55,7 +73,8 @@ class Remote:
         if told.timed_out:
             raise Unreachable("no answer in time")
         if told.code == _FAILED_CONNECTION:
-            raise Unreachable(told.last_words or "the connection failed")
+            hint = key_hint(self._ssh, told.stderr)
+            raise Unreachable((told.last_words or "the connection failed") + hint)
         return told
 
     def _ask_rsync(self) -> Answer:
@@ -86,6 +105,12 @@ class Remote:
             return parse_listing(told.stdout)
         if told.code in _NOT_THERE and _says_missing(told.stderr, target):
             return None
+        if told.code != _FAILED_CONNECTION:
+            # An rrsync may let nothing be read, and tells of what is missing in its own ways.
+            argv = list_for_writer_command(self._run.empty, target, connection)
+            tried = run(Command(argv=argv, timeout=5 * _PATIENCE))
+            if tried.code == 0 and tried.whole:
+                return parse_wanted(tried.stdout)
         raise Unreachable(f"its directory cannot be listed: {told.last_words}")
 
 

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from engine.plan import Plan
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from engine.plan import LegPlan, Plan
 from engine.readers import readers_of
 from engine.system.journal import open_journal
+from engine.system.lock import Locked, hold
 from engine.system.places import Places
-from engine.system.state import open_state, stream_of
+from engine.system.state import State, Stream, open_state, stream_of
 
 
 def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
     """Bring the state in step with an applied plan: renames, places that left, lapsed ownership.
 
-    Asked again, there is nothing left to do.
+    Asked again, there is nothing left to do. A leg that runs under its old name just now notes
+    its end under that name: what is known of it waits for the next apply.
     """
-    with open_state(places.state_file) as state:
+    with open_state(places.state_file) as state, ExitStack() as ended:
+        busy = {one.name for one in plan.legs if one.leg.was and not _held(one, places, ended)}
         told = (
             *(
                 f"leg {one.name}: history and ownership of {one.leg.was} are its own"
                 for one in plan.legs
-                if one.leg.was and state.rename_leg(one.leg.was, one.name)
+                if one.leg.was and one.name not in busy and state.rename_leg(one.leg.was, one.name)
+            ),
+            *(
+                f"leg {one.name}: {one.leg.was} runs just now: apply again once it has ended, or "
+                "its history and ownership stay behind"
+                for one in plan.legs
+                if one.name in busy
             ),
             *(
                 f"source {one.name}: what was seen as {one.was} is known"
@@ -32,17 +44,35 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
                 if one.was and state.rename_destination(one.was, one.name)
             ),
         )
-        feeds = [(leg, feed) for leg in plan.legs for feed in leg.feeds]
-        state.keep_only(stream_of(plan, leg, feed, state) for leg, feed in feeds)
-        state.set_places(feed.writes for _, feed in feeds if feed.writes is not None)
-    _follow_in_journal(plan, places)
+        state.keep_only(_streams(plan, state, busy))
+        places_now = (feed.writes for leg in plan.legs for feed in leg.feeds)
+        state.set_places(place for place in places_now if place is not None)
+        _follow_in_journal(plan, places, busy)
     return told
 
 
-def _follow_in_journal(plan: Plan, places: Places) -> None:
+def _held(leg: LegPlan, places: Places, until: ExitStack) -> bool:
+    """Keep the leg from running under its old name meanwhile; False where it does already."""
+    try:
+        until.enter_context(hold(places.leg_lock(leg.leg.was or leg.name)))
+    except Locked:
+        return False
+    return True
+
+
+def _streams(plan: Plan, state: State, busy: set[str]) -> Iterator[Stream]:
+    for leg in plan.legs:
+        for feed in leg.feeds:
+            stream = stream_of(plan, leg, feed, state)
+            yield stream
+            if leg.name in busy:
+                yield stream._replace(leg=leg.leg.was or leg.name)
+
+
+def _follow_in_journal(plan: Plan, places: Places, busy: set[str]) -> None:
     with open_journal(places.journal_file) as journal:
         for leg in plan.legs:
-            if leg.leg.was:
+            if leg.leg.was and leg.name not in busy:
                 journal.rename_leg(leg.leg.was, leg.name)
         for one in (*plan.sources, *plan.destinations):
             if one.was:

@@ -28,13 +28,13 @@ def run_directory(path: Path) -> Iterator[tuple[bytes, bytes]]:
     (path / "empty").mkdir(mode=0o700, parents=True)
     path.chmod(0o700)
     short = _short(path)
-    if short != path:
-        _make_private(short)
     try:
+        if short != path:
+            _make_private(short)
         yield os.fsencode(path), os.fsencode(short / "ssh")
     finally:
         shutil.rmtree(path, ignore_errors=True)
-        if short != path:
+        if short != path and _is_ours(short):
             shutil.rmtree(short, ignore_errors=True)
 
 
@@ -48,7 +48,18 @@ def _short(path: Path) -> Path:
 
 def _make_private(path: Path) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
-    status = path.lstat()
-    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-    if not ours or status.st_mode & 0o077:
+    if not _is_ours(path):
         raise NotPrivate(f"{path} is not this user's alone: remove it")
+    # A killed run's connection lives on for a while, and may lead to where the leg wrote before.
+    for left in path.iterdir():
+        left.unlink(missing_ok=True)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is a directory that nobody else owns or may enter."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+    return ours and not status.st_mode & 0o077

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,15 +15,16 @@ from engine.plan import LegPlan, Plan
 from engine.preflight import Waiver, preflight, preflight_kind
 from engine.progress import ProgressSink
 from engine.readers import readers_of
-from engine.reports import Finding, RunReport
+from engine.reports import Finding, RunReport, RunStatus
 from engine.steps import explain_steps
-from engine.system.attempt import Attempt, Clock, Teller, new_run_id, ssh_of, steps_for
-from engine.system.journal import open_journal
+from engine.system.attempt import Attempt, Clock, Teller, ssh_of, steps_for
+from engine.system.journal import Journal, JournalUnusable, open_journal
 from engine.system.observe import NothingToRead, observe
 from engine.system.places import Places
+from engine.system.records import new_run_id
 from engine.system.remote import closing_connection
 from engine.system.run_directory import run_directory
-from engine.system.signals import interruptible
+from engine.system.signals import Interrupted, interruptible
 from engine.system.state import State, open_state
 
 
@@ -51,27 +54,55 @@ def run_leg(
     A bug is recorded, then raised.
     """
     leg_plan = _leg_plan(plan, leg)
-    with (
-        interruptible(),
-        open_state(places.state_file) as state,
-        open_journal(places.journal_file) as journal,
-    ):
+    began, report = clock(), None
+    try:
+        with (
+            interruptible(),
+            open_state(places.state_file) as state,
+            open_journal(places.journal_file) as journal,
+        ):
+            _register(journal, plan, places)
+            attempt = Attempt(
+                plan,
+                leg_plan,
+                places,
+                state,
+                clock,
+                journal,
+                progress or _say_nothing,
+                waived,
+                forced,
+                due,
+                _teller(plan, leg_plan, state, places, clock),
+                sink,
+            )
+            report = attempt.run()
+    except Interrupted as end:  # while the databases were opened or closed
+        if report is not None:
+            return replace(report, signal=end.number)
+        return _not_begun(leg, began, clock(), end)
+    return report
+
+
+def _register(journal: Journal, plan: Plan, places: Places) -> None:
+    try:
         journal.register(readers_of(plan))
-        attempt = Attempt(
-            plan,
-            leg_plan,
-            places,
-            state,
-            clock,
-            journal,
-            progress or _say_nothing,
-            waived,
-            forced,
-            due,
-            _teller(plan, leg_plan, state, places, clock),
-            sink,
-        )
-        return attempt.run()
+    except sqlite3.Error as error:
+        said = f"the journal {places.journal_file} cannot be written: {error}"
+        raise JournalUnusable(said) from error
+
+
+def _not_begun(leg: str, began: datetime, now: datetime, end: Interrupted) -> RunReport:
+    """A run that was ended before its leg was locked: it touched nothing and has no record."""
+    return RunReport(
+        leg=leg,
+        run_id=new_run_id(began),
+        started=began,
+        ended=now,
+        status=RunStatus.INTERRUPTED,
+        reason=f"{end} before it had begun",
+        signal=end.number,
+    )
 
 
 def _teller(

@@ -24,6 +24,6 @@ def watchdog_seconds() -> float | None:
     """How often systemd must hear of the service: half of what it waits; None: not at all."""
     text = os.environ.get("WATCHDOG_USEC", "")
     asked = os.environ.get("WATCHDOG_PID", "")
-    if not text.isdigit() or (asked and asked != str(os.getpid())):
+    if not text.isdecimal() or (asked and asked != str(os.getpid())):
         return None
-    return int(text) / 2_000_000
+    return int(text) / 2_000_000 or None  # 0: systemd waits for nothing

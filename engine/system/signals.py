@@ -26,6 +26,8 @@ class Interrupted(BaseException):
 def interruptible() -> Iterator[None]:
     """Raise `Interrupted` at the first signal; later ones wait until the clean-up is done.
 
+    What is ignored stays ignored: `nohup policyctl seed LEG &` outlives the terminal.
+
     Only the main thread receives signals; elsewhere this changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -40,7 +42,8 @@ def interruptible() -> Iterator[None]:
             raised = True
             raise Interrupted(number)
 
-    before = {number: signal.signal(number, end) for number in ENDING}
+    heard = (one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN)
+    before = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:

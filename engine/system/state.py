@@ -95,9 +95,17 @@ class State:
         marks = ", ".join("?" * len(good))
         return self._one(f"leg = ? AND status IN ({marks})", leg, *good)
 
+    def last_refusal(self, leg: str) -> RunRecord | None:
+        """The newest run of a leg that was refused because of its own lock."""
+        return self._one("leg = ? AND status = ?", leg, RunStatus.LOCKED.value)
+
     def history(self, leg: str, *, most: int = 50) -> tuple[RunRecord, ...]:
         """The newest runs of a leg, newest first, lock refusals included."""
         return tuple(self._runs("leg = ?", leg, most=most))
+
+    def unlocked(self, leg: str, *, most: int = 50) -> tuple[RunRecord, ...]:
+        """The same without lock refusals: while a seed goes on there may be hundreds of them."""
+        return tuple(self._runs("leg = ? AND status != ?", leg, RunStatus.LOCKED.value, most=most))
 
     def _put(self, record: RunRecord) -> None:
         with self._connection as db:
@@ -150,8 +158,9 @@ class State:
         return next(self._runs(where, *values, most=1), None)
 
     def _runs(self, where: str, *values: str, most: int) -> Iterator[RunRecord]:
-        # `where` is one of this module's own texts, never a value.
-        sql = f"SELECT * FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT ?"  # noqa: S608 - only constants are put in
+        # `where` is one of this module's own texts, never a value. The order is that of telling: by
+        # `started` a run that was made while the clock was wrong would stay the newest for ever.
+        sql = f"SELECT * FROM run WHERE {where} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - only constants are put in
         for row in self._connection.execute(sql, (*values, most)):
             yield run_record(row)
 
@@ -220,6 +229,14 @@ class State:
                 "INSERT INTO mount VALUES (?, ?, ?, ?)",
                 [(*stream, path) for path in seen.mounts],
             )
+
+    def passed(self, stream: Stream, run_id: str) -> bool:
+        """Whether a pass of this run was completed there."""
+        row = self._connection.execute(
+            f"SELECT 1 FROM last_seen WHERE {_THIS} AND run_id = ?",  # noqa: S608 - a constant
+            (*stream, run_id),
+        ).fetchone()
+        return row is not None
 
     def last_seen(self, stream: Stream) -> LastSeen | None:
         """What the last successful pass saw."""

@@ -10,20 +10,24 @@ from __future__ import annotations
 import os
 import selectors
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from socket import socket
 
-from engine.journal import Change, Consumer
+from engine.journal import Change, Consumer, linked_file
 from engine.plan import Plan
 from engine.system import barrier
-from engine.system.file_systems import mounts_below, read_mounts
+from engine.system.file_systems import Mount, mounts_below, read_mounts
 from engine.system.inotify import limit
 from engine.system.journal import Journal
 from engine.system.places import Places
 from engine.system.sd_notify import notify, watchdog_seconds
-from engine.system.watched_tree import Node, WatchedTree, count_directories
+from engine.system.signals import Interrupted
+from engine.system.watched_tree import Node, Owners, WatchedTree, count_directories
 from engine.system.watcher import Kind, NoMoreWatches, Seen, Watcher
 from engine.tracking import Event, Judge, Tracked, tracked_sources
 
@@ -34,6 +38,13 @@ LOOK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 30.0
 RETRY_SECONDS = 5.0
 RETRY_WATCHES_SECONDS = 300.0
+MOST_WAITING = 1_000_000
+"""Events that may wait while a tree is walked; more are an overflow as the kernel's own."""
+_OVERFLOWED = "the kernel's queue of events overflowed"
+_MOUNTED = "something was mounted or unmounted in it"
+_REPLACED = "its root was replaced"
+_READERS = "its readers have changed"
+Names = tuple[bytes, ...]
 Say = Callable[[str], None]
 
 
@@ -48,8 +59,12 @@ class _Source:
     readers: dict[int, int] = field(default_factory=dict)
     """The journal's number of each reader."""
     standing: bool = False
+    reason: str = "its root was away"
+    """Why its watches have to be set anew, while they do not stand."""
     retry_at: float = 0.0
-    mounts: tuple[bytes, ...] = ()
+    needed: int = 0
+    """Watches that it would take, where they could not all be set."""
+    mounts: tuple[Mount, ...] = ()
     events: int = 0
 
 
@@ -64,12 +79,13 @@ class Tracker:
         self._watcher = watcher
         self._load = load
         self._say = say
-        self._owner: dict[int, tuple[WatchedTree, Node]] = {}
+        self._owner: Owners = {}
+        self._waiting: deque[Seen] = deque()
         self._sources: dict[str, _Source] = {}
         self._rows: dict[tuple[int, bytes], bool] = {}
         self._plan_stamp: object = None
         self._watchdog = watchdog_seconds()
-        self._petted = 0.0
+        self._petted = self._look_at = self._beat_at = 0.0
 
     # ── Life ─────────────────────────────────────────────────────────────────────────────────
 
@@ -80,79 +96,130 @@ class Tracker:
                 self._follow_plan()
                 notify("READY=1", f"STATUS={self._summary()}")
                 self._loop(server)
+        except Interrupted:
+            self._take()
+            raise
         finally:
+            notify("STOPPING=1")
             self._flush()
             for source in self._sources.values():
                 self._stand(source, standing=False, detail="it was stopped")
                 source.tree.drop()
-            notify("STOPPING=1")
 
     def _loop(self, server: socket) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._watcher.fileno(), selectors.EVENT_READ)
             selector.register(server, selectors.EVENT_READ)
-            flush_at = look_at = beat_at = 0.0
+            flush_at = 0.0
             while True:
-                selector.select(FLUSH_SECONDS if self._rows else LOOK_SECONDS)
+                pause = FLUSH_SECONDS if self._rows else LOOK_SECONDS
+                selector.select(0 if self._waiting else pause)
                 clients = barrier.questions(server)
-                self._take(self._watcher.read())
+                self._take()
                 now = time.monotonic()
+                if clients:
+                    self._retry()
+                if clients or now >= self._look_at:
+                    self._look_at = now + LOOK_SECONDS
+                    self._look()
                 if clients or now >= flush_at or len(self._rows) >= FLUSH_ROWS:
                     self._flush()
                     flush_at = now + FLUSH_SECONDS
                 for client in clients:
                     barrier.answer(client)
-                if now >= look_at:
-                    self._look()
-                    look_at = now + LOOK_SECONDS
-                if now >= beat_at:
-                    self._beat()
-                    beat_at = now + HEARTBEAT_SECONDS
                 self._breathe()
 
     # ── Events ───────────────────────────────────────────────────────────────────────────────
 
-    def _take(self, events: list[Seen]) -> None:
-        for event in events:
+    def _take(self) -> None:
+        """See to what the kernel has told up to now, in order."""
+        self._waiting.extend(self._watcher.read())
+        while self._waiting:
+            event = self._waiting[0]  # it stays until it is done, should a signal come in between
             if event.kind is Kind.OVERFLOW:
                 self._overflow()
-                return  # all watches are new: what is left of these events is in the gap
-            self._one(event)
+                return  # all watches are to be set anew: what is left of these events is in the gap
+            for tree, node in self._owner.get(event.watch, ()):
+                if any(one[1] is node for one in self._owner.get(event.watch, ())):
+                    self._one(tree, node, event)
+            if self._waiting[0] is event:
+                self._waiting.popleft()
 
-    def _one(self, event: Seen) -> None:
-        owned = self._owner.get(event.watch)
-        if owned is None:
-            return  # given up already: a row that was noted since covers it
-        tree, node = owned
-        if event.kind is Kind.DROPPED:
-            del self._owner[event.watch]
-            return
-        source = self._sources[tree.judge.tracked.source]
-        source.events += 1
-        if event.directory and event.kind is Kind.CAME:
-            try:
-                tree.came(node, event.name)
-            except NoMoreWatches as error:
-                self._exhausted(source, error)
-                return
-        elif event.directory and event.kind is Kind.WENT:
-            tree.went(node, event.name)
-        happened = Event(
-            name=event.name,
-            directory=event.directory,
-            came_or_went=event.kind is not Kind.CHANGED,
-        )
-        for number, change in source.judge.changes(node.names(), happened):
+    def _one(self, tree: WatchedTree, node: Node, event: Seen) -> None:
+        source = self._source_of(tree)
+        if event.kind is Kind.UNMOUNTED:
+            self._lose(source, _MOUNTED)
+        elif event.kind is Kind.DROPPED and node is tree.top:
+            self._lose(source, _REPLACED)
+        elif event.kind is Kind.DROPPED:
+            tree.lost(node)
+        else:
+            source.events += 1
+            happened = Event(
+                name=event.name,
+                directory=event.directory,
+                came_or_went=event.kind is not Kind.CHANGED,
+            )
+            if self._follow(source, node, happened):
+                self._note(source, node.names(), happened)
+
+    def _follow(self, source: _Source, node: Node, event: Event) -> bool:
+        """Keep in step with what happened to a name; False where that cannot be."""
+        if event.directory and event.came_or_went:
+            return self._watching(source, partial(source.tree.came, node, event.name))
+        if event.directory and source.tree.refused:
+            names = (*node.names(), event.name)
+            return self._watching(source, partial(self._retry_below, source, names))
+        if not event.directory and not event.came_or_went:
+            self._note_linked(source, node, event.name)
+        return True
+
+    def _watching(self, source: _Source, act: Callable[[], None]) -> bool:
+        """Change the watches of a source; False where that cannot be, which is a gap."""
+        try:
+            act()
+        except NoMoreWatches as error:
+            self._exhausted(source, error)
+        except OSError as error:
+            self._unwatchable(source, error)
+        else:
+            return True
+        return False
+
+    def _note(self, source: _Source, parent: Names, event: Event) -> None:
+        for number, change in source.judge.changes(parent, event):
             key = (source.readers[number], change.path)
             self._rows[key] = self._rows.get(key, False) or change.deep
 
+    def _note_linked(self, source: _Source, parent: Node, name: bytes) -> None:
+        """A file with several names was written by one: every reader may carry another one."""
+        inode = source.tree.several_names(parent, name)
+        if inode is not None:
+            for number in source.readers.values():
+                self._rows.setdefault((number, linked_file(inode)), False)
+
+    def _retry(self) -> None:
+        """Directories that could not be looked into before may be readable by now."""
+        for source in self._sources.values():
+            self._watching(source, partial(self._retry_below, source, ()))
+
+    def _retry_below(self, source: _Source, names: Names) -> None:
+        for found in source.tree.retry(names):
+            event = Event(name=found[-1], directory=True, came_or_went=True)
+            self._note(source, found[:-1], event)
+
     def _flush(self) -> None:
+        for source in self._sources.values():
+            source.tree.looked.clear()
         if self._rows:
             rows = self._rows
-            self._journal.record(
+            gone = self._journal.record(
                 (number, Change(path, deep)) for (number, path), deep in rows.items()
             )
             self._rows = {}
+            for source in self._sources.values():
+                if gone.intersection(source.readers.values()):
+                    self._lose(source, _READERS)
 
     # ── Sources ──────────────────────────────────────────────────────────────────────────────
 
@@ -190,41 +257,55 @@ class Tracker:
         source.tree.drop()
         self._stand(source, standing=False, detail="")
         self._journal.add_gap(name, reason, _now())
-        legs = {one.leg: number for number, one in self._journal_readers(name)}
+        self._journal.register(
+            Consumer(leg=one.leg, reads=name, tree=name) for one in source.tracked.readers
+        )
+        legs = {one.leg: number for number, one in self._journal.consumers(name)}
         source.readers = {
             at: legs[one.leg] for at, one in enumerate(source.tracked.readers) if one.leg in legs
         }
+        if len(source.readers) < len(source.tracked.readers):  # an apply has just come in between
+            self._lose(source, _READERS, retry=LOOK_SECONDS)
+            return
         source.mounts = self._mounts(source.path)
-        try:
-            source.tree.set_up(source.path)
-        except NoMoreWatches as error:
-            self._exhausted(source, error)
-        except OSError as error:
-            source.tree.drop()
-            detail = f"{os.fsdecode(source.path)!r} cannot be watched: {error.strerror}"
-            self._fail(source, detail, RETRY_SECONDS)
-        else:
-            self._take(self._watcher.read())
+        if self._watching(source, partial(source.tree.set_up, source.path)):
+            # What has come meanwhile may be that the queue overflowed.
+            self._take()
             self._flush()
-            self._stand(source, standing=True, detail="")
-            self._say(f"{name}: {source.tree.count:,} directories are watched")
+            if source.tree.top is not None:
+                source.needed = 0
+                self._stand(source, standing=True, detail="")
+                self._say(f"{name}: {source.tree.count:,} directories are watched")
 
     def _exhausted(self, source: _Source, error: NoMoreWatches) -> None:
+        granted = limit("max_user_watches") or 0
+        others = max(0, granted - len(self._owner))
         source.tree.drop()
-        needed = len(self._owner) + count_directories(source.path, source.judge)
-        granted = limit("max_user_watches")
-        wanted = max(needed, granted or 0) * 5 // 4
+        with suppress(OSError):
+            source.needed = count_directories(source.path, source.judge, self._breathe)
+        needed = len(self._owner) + sum(one.needed for one in self._sources.values())
+        wanted = (others + needed) * 5 // 4
         detail = (
-            f"{error}: {needed:,} watches are needed, {granted or 0:,} are granted to all programs "
+            f"{error}: {needed:,} watches are needed, {granted:,} are granted to all programs "
             f"of this user; as root: sysctl fs.inotify.max_user_watches={wanted}"
         )
-        self._journal.add_gap(source.tracked.source, "not all watches could be set", _now())
-        self._fail(source, detail, RETRY_WATCHES_SECONDS)
+        self._lose(source, "not all watches could be set", detail, RETRY_WATCHES_SECONDS)
 
-    def _fail(self, source: _Source, detail: str, retry: float) -> None:
+    def _unwatchable(self, source: _Source, error: OSError) -> None:
+        detail = f"{os.fsdecode(source.path)!r} cannot be watched: {error.strerror}"
+        there = os.path.isdir(source.path)  # noqa: PTH112 - bytes
+        retry = RETRY_WATCHES_SECONDS if there else RETRY_SECONDS
+        self._lose(source, "its root was away", detail, retry)
+
+    def _lose(self, source: _Source, reason: str, detail: str = "", retry: float = 0.0) -> None:
+        """Note that changes are missed from now on, until all watches have been set anew."""
+        self._journal.add_gap(source.tracked.source, reason, _now())
+        source.tree.drop()
         self._stand(source, standing=False, detail=detail)
+        source.reason = reason
         source.retry_at = time.monotonic() + retry
-        self._say(f"{source.tracked.source}: {detail}")
+        self._look_at = 0.0
+        self._say(f"{source.tracked.source}: {detail or reason}")
 
     def _stand(self, source: _Source, *, standing: bool, detail: str) -> None:
         source.standing = standing
@@ -237,9 +318,11 @@ class Tracker:
         )
 
     def _overflow(self) -> None:
+        """Events of any directory may be lost, also those that say where new watches belong."""
+        self._waiting.clear()
         for source in self._sources.values():
-            if source.standing:
-                self._set_up(source, "the kernel's queue of events overflowed")
+            if source.tree.top is not None:
+                self._lose(source, _OVERFLOWED)
 
     # ── Looking around ───────────────────────────────────────────────────────────────────────
 
@@ -247,15 +330,14 @@ class Tracker:
         self._follow_plan()
         for source in self._sources.values():
             if not source.standing:
-                if time.monotonic() >= source.retry_at and os.path.isdir(source.path):  # noqa: PTH112 - bytes
-                    self._set_up(source, "its root was away")
+                there = os.path.isdir(source.path)  # noqa: PTH112 - bytes
+                if there and time.monotonic() >= source.retry_at:
+                    self._set_up(source, source.reason)
             elif not self._same_root(source):
-                self._journal.add_gap(source.tracked.source, "its root was replaced", _now())
-                source.tree.drop()
                 detail = f"{os.fsdecode(source.path)!r} is not what was watched any more"
-                self._fail(source, detail, 0.0)
+                self._lose(source, _REPLACED, detail)
             elif self._mounts(source.path) != source.mounts:
-                self._set_up(source, "something was mounted or unmounted in it")
+                self._set_up(source, _MOUNTED)
 
     @staticmethod
     def _same_root(source: _Source) -> bool:
@@ -263,11 +345,13 @@ class Tracker:
             status = os.stat(source.path)  # noqa: PTH116 - bytes
         except OSError:
             return False
-        return (status.st_dev, status.st_ino) == source.tree.identity()
+        return (status.st_dev, status.st_ino) == source.tree.identity
 
     @staticmethod
-    def _mounts(path: bytes) -> tuple[bytes, ...]:
-        return tuple(sorted(mounts_below(path, read_mounts())))
+    def _mounts(path: bytes) -> tuple[Mount, ...]:
+        mounts = read_mounts()
+        below = frozenset(mounts_below(path, mounts))
+        return tuple(one for one in mounts if one.point in below)
 
     def _beat(self) -> None:
         for source in self._sources.values():
@@ -275,11 +359,28 @@ class Tracker:
         notify(f"STATUS={self._summary()}")
 
     def _breathe(self) -> None:
-        """Tell systemd's watchdog that all is well, also while a large tree is walked."""
+        """See to what cannot wait while a large tree is walked: the kernel's queue, and systemd."""
+        self._waiting.extend(one for one in self._watcher.read() if self._matters(one))
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting.clear()
+            self._waiting.append(Seen(-1, Kind.OVERFLOW))
         now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + HEARTBEAT_SECONDS
+            self._beat()
         if self._watchdog is not None and now >= self._petted + self._watchdog:
             notify("WATCHDOG=1")
             self._petted = now
+
+    def _matters(self, event: Seen) -> bool:
+        """While its watches are being set a source has a gap: only its directories matter then."""
+        if event.directory or event.kind in {Kind.OVERFLOW, Kind.UNMOUNTED, Kind.DROPPED}:
+            return True
+        owners = self._owner.get(event.watch, ())
+        return any(self._source_of(tree).standing for tree, _ in owners)
+
+    def _source_of(self, tree: WatchedTree) -> _Source:
+        return self._sources[tree.judge.tracked.source]
 
     def _summary(self) -> str:
         standing = [one for one in self._sources.values() if one.standing]
@@ -292,13 +393,6 @@ class Tracker:
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns
-
-    def _journal_readers(self, tree: str) -> list[tuple[int, Consumer]]:
-        self._journal.register(
-            Consumer(leg=reader.leg, reads=tree, tree=tree)
-            for reader in self._sources[tree].tracked.readers
-        )
-        return list(self._journal.consumers(tree))
 
 
 def _now() -> datetime:

@@ -69,9 +69,9 @@ def _others_first(queue: Path, mine: Turn) -> bool:
         if ticket.name == f"{mine.name}.turn":
             continue
         try:
-            text = ticket.read_text()
+            text = ticket.read_bytes()  # whatever a power cut has left there
         except OSError:
             continue
-        if text < mine.text and is_held(ticket.with_suffix("")):
+        if text < mine.text.encode() and is_held(ticket.with_suffix("")):
             return True
     return False

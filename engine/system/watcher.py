@@ -20,7 +20,9 @@ class Kind(enum.Enum):
     CHANGED = "changed"
     """Content or attributes."""
     DROPPED = "dropped"
-    """The watch is no more: its directory was deleted, unmounted, or given up."""
+    """The watch is no more: its directory was deleted, or it was given up."""
+    UNMOUNTED = "unmounted"
+    """The watch is no more: the directory's file system was taken away."""
     OVERFLOW = "overflow"
     """Some events were lost, of any directory."""
 

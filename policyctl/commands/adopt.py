@@ -33,10 +33,10 @@ def adopt(
     running = Running.of_applied(root, waived=(), verbose=False)
     try:
         found = preview(running.plan, place, by, running.places)
+        if yes:
+            take_over(found, running.places, datetime.now(UTC))
     except NotAdoptable as error:
         raise Refused(str(error)) from None
-    if yes:
-        take_over(found, running.places, datetime.now(UTC))
     if json:
         result_json(adoption_json(found, adopted=yes))
         return

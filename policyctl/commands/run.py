@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from policyctl.exit_codes import ExitCode
 from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
+
+if TYPE_CHECKING:
+    from engine.due import Due
+    from engine.reports import RunReport
+    from policyctl.running import Running
 
 
 class Allowed(enum.StrEnum):
@@ -52,8 +58,6 @@ def run(
     """
     from engine.modes import Forced
     from policyctl.running import Running
-    from policyctl.views.console import result, result_json
-    from policyctl.views.run import exit_code_of, report_json, report_lines
 
     if sum((bool(legs), due, every)) != 1:
         raise typer.BadParameter("name legs, or say --due, or --all", param_hint="LEG")
@@ -66,21 +70,42 @@ def run(
     wanted = running.due() if due else running.every() if every else running.named(legs or ())
     alone = bool(legs) and len(wanted) == 1
     if explain:
-        told = {one.leg: running.explain(one.leg) for one in wanted}
-        if json:
-            shown = [{"leg": leg, "steps": list(lines)} for leg, lines in told.items()]
-            result_json(shown[0] if alone else shown)
-        else:
-            result("\n".join(line for lines in told.values() for line in lines))
-        return
-    reports = []
-    for report in running.run(wanted):
-        reports.append(report)
-        for line in () if json else report_lines(report, table=verbose):
-            result(line)
+        _explain(running, wanted, json=json, alone=alone)
+    else:
+        reports = running.run_due(wanted) if due else running.run(wanted)
+        _carry_out(reports, json=json, alone=alone, verbose=verbose)
+
+
+def _explain(running: Running, wanted: Iterable[Due], *, json: bool, alone: bool) -> None:
+    from policyctl.views.console import result, result_json
+
+    told = {one.leg: running.explain(one.leg) for one in wanted}
     if json:
-        ended = [report_json(one) for one in reports]
-        result_json(ended[0] if alone else ended)
-    code = max((exit_code_of(one) for one in reports), default=ExitCode.OK)
+        shown = [{"leg": leg, "steps": list(lines)} for leg, lines in told.items()]
+        result_json(shown[0] if alone else shown)
+    else:
+        result("\n".join(line for lines in told.values() for line in lines))
+
+
+def _carry_out(reports: Iterable[RunReport], *, json: bool, alone: bool, verbose: bool) -> None:
+    """Run and tell leg by leg; that nobody can read it keeps no leg from running."""
+    from policyctl.views.console import OutputFailed, drop_output, result, result_json
+    from policyctl.views.run import report_json, report_lines, worst_exit_code
+
+    ended, unread = [], None
+    for report in reports:
+        ended.append(report)
+        try:
+            for line in () if json else report_lines(report, table=verbose):
+                result(line)
+        except OutputFailed as error:
+            unread = error
+            drop_output()
+    if unread is not None:
+        raise unread
+    if json:
+        shown = [report_json(one) for one in ended]
+        result_json(shown[0] if alone else shown)
+    code = worst_exit_code(ended)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

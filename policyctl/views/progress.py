@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from engine.progress import Progress, ProgressSink
 from engine.volumes import human_bytes
@@ -44,15 +45,30 @@ class _Line:
     def advance(self, feed: str, progress: Progress) -> None:
         """A pass has come so far."""
         text = progress_line(feed, progress, entries=self._entries, size=self._size)
-        sys.stderr.write("\r" + text[:_WIDTH].ljust(_WIDTH))
-        sys.stderr.flush()
+        width = _width()
+        _write("\r" + text[:width].ljust(width))
         self._shown = True
 
     def clear(self) -> None:
         """Leave the terminal as it was."""
         if self._shown:
-            sys.stderr.write("\r" + " " * _WIDTH + "\r")
-            sys.stderr.flush()
+            _write("\r" + " " * _width() + "\r")
+
+
+def _width() -> int:
+    """Columns that may be written: in the last one a terminal would begin another line."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = 0
+    return min(_WIDTH, columns - 1) if columns > 1 else _WIDTH
+
+
+def _write(text: str) -> None:
+    """A terminal that has gone away must not end the transfer that nobody watches any more."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def progress_line(feed: str, progress: Progress, *, entries: int | None, size: int | None) -> str:

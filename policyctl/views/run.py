@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.reports import FeedReport, Finding, RunReport, RunStatus
 from engine.reports import Verdict as Looked
@@ -18,6 +18,8 @@ _MOST_FOREIGN = 20
 
 def exit_code_of(report: RunReport) -> ExitCode:
     """The exit code of one run; nobody knows of a success that could not be told (law 6)."""
+    if report.signal is not None:  # even where the run itself had come to its end
+        return ExitCode.TERMINATED if report.signal == signal.SIGTERM else ExitCode.INTERRUPTED
     if report.untold and (report.status.succeeded or report.status is RunStatus.DEGRADED):
         return ExitCode.FAILED
     match report.status:
@@ -28,10 +30,24 @@ def exit_code_of(report: RunReport) -> ExitCode:
         case RunStatus.LOCKED:
             return ExitCode.LOCKED
         case RunStatus.INTERRUPTED:
-            ended = report.signal == signal.SIGTERM
-            return ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED
+            return ExitCode.INTERRUPTED
         case _:
             return ExitCode.FAILED
+
+
+_FROM_BEST_TO_WORST = (
+    *(ExitCode.OK, ExitCode.LOCKED, ExitCode.DEGRADED, ExitCode.FAILED),
+    *(ExitCode.INTERRUPTED, ExitCode.TERMINATED),
+)
+
+
+def worst_exit_code(reports: Iterable[RunReport]) -> ExitCode:
+    """The exit code of a row of runs: no failure hides behind a leg that was degraded or locked.
+
+    The numbers themselves are in no such order.
+    """
+    codes = map(exit_code_of, reports)
+    return max(codes, key=_FROM_BEST_TO_WORST.index, default=ExitCode.OK)
 
 
 def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:

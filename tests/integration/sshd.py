@@ -28,13 +28,40 @@ PermitRootLogin prohibit-password
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """How to reach the server."""
 
     directory: Path
     port: int
-    process: int
+    child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process(self) -> int:
+        """The id of the server's process."""
+        assert self.child is not None
+        return self.child.pid
+
+    def start(self) -> None:
+        """Listen, until `stop`."""
+        sshd = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+        assert sshd is not None
+        with (self.directory / "log").open("ab") as log:
+            self.child = subprocess.Popen(
+                [sshd, "-D", "-e", "-f", str(self.directory / "config")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        _wait_for(self.port, self.child, self.directory / "log")
+
+    def stop(self) -> None:
+        """Listen no more, and end the open connections."""
+        if self.child is not None:
+            self.drop_connections()
+            self.child.terminate()
+            self.child.wait()
+            self.child = None
 
     @property
     def account(self) -> str:
@@ -87,21 +114,12 @@ def serving(directory: Path) -> Iterator[Server]:
     (directory / "config").write_text(CONFIG.format(port=port, directory=directory))
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd insists on it, and packages may not make it
-    sshd = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    assert sshd is not None
-    with (directory / "log").open("wb") as log:
-        child = subprocess.Popen(
-            [sshd, "-D", "-e", "-f", str(directory / "config")],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    server = Server(directory=directory, port=port)
     try:
-        _wait_for(port, child, directory / "log")
-        yield Server(directory=directory, port=port, process=child.pid)
+        server.start()
+        yield server
     finally:
-        child.terminate()
-        child.wait()
+        server.stop()
 
 
 def _wait_for(port: int, child: subprocess.Popen[bytes], log: Path) -> None:

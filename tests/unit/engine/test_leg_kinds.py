@@ -20,6 +20,7 @@ from engine.legs.mirror import (
 from engine.plan import Feed, LegPlan, Location
 from engine.preflight import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.rsync_command import mirror_options
+from engine.rsync_command import SWEEP
 from engine.selection import Line, Selection
 from engine.steps import (
     BeginPass,
@@ -127,9 +128,8 @@ def test_the_steps_come_in_their_order() -> None:
     assert isinstance(expire, ExpireDeleted)
     assert expire.run_ids == (b"20261101T020000Z-cd",)
     assert copy.argv[-3:] == (b"--", b"/srv/data/", b"/mnt/disk/d/")
-    assert copy.argv.index(b"--filter=merge " + rules.path) + 1 == copy.argv.index(
-        b"--filter=merge " + own.path
-    )
+    first = copy.argv.index(b"--filter=merge " + rules.path)
+    assert copy.argv[first + 1 : first + 3] == (SWEEP, b"--filter=merge " + own.path)
     assert b"--max-delete=0" in copy.argv
     assert b"--delete" in copy.argv
     assert b"--delete-after" in delete.argv

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.preflight import Presence
-from engine.probe import ASK, MAKE, parse_answer
+from engine.probe import ASK, MAKE, greeting, parse_answer, speaks
 from tests.integration.lab import HOSTILE, at, write
 
 
@@ -91,3 +91,52 @@ def test_a_greeting_before_the_answer_does_no_harm() -> None:
 def test_law_01_a_directory_that_was_not_listed_is_never_taken_for_empty(lists: bytes) -> None:
     """Without a listing nothing would be foreign, and all of it would be deleted."""
     assert parse_answer(b"rsync  version 3.2.7\ndirectory\n\n" + lists) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "room"),
+    [
+        (b"/dev/sda1 1000 400 600 40% /", (600, 1000)),
+        (b"/dev/mapper/a%b 1000 400 600 40% /mnt/100% full", (600, 1000)),
+        (b"//nas/50% off share 1000 400 600 40% /mnt", (600, 1000)),
+        (b"server:/a 1% b 1000 400 600 40% /mnt", (600, 1000)),
+        (b"tank/backup 5000000000000 1 4999999999999 1% /tank", (4999999999999, 5000000000000)),
+        (b"/dev/sda1 1000 1000 -50 105% /", (0, 1000)),
+        (b"none 0 0 0 - /proc", None),
+        (b"/dev/sda1 - - - - /mnt", None),
+        (b"df: /mnt: No such file or directory", None),
+    ],
+)
+def test_the_room_is_read_whatever_the_names_hold(
+    line: bytes, room: tuple[int, int] | None
+) -> None:
+    answer = parse_answer(b"rsync  version 3.2.7\ndirectory\n" + line + b"\n\nabsent\n")
+    assert answer is not None
+    assert answer.room == (None if room is None else (room[0] * 1024, room[1] * 1024))
+
+
+@pytest.mark.parametrize(
+    ("output", "said", "shell"),
+    [
+        (b"rsync  version 3.2.7\ndirectory\n\npresent\n\0\0", b"", True),
+        (b"directory\n\npresent\n\0\0", b"", True),
+        (b"Welcome!\nrsync  version 3.2.7\ndirectory\n", b"Welcome!", True),
+        (b"\n\nWelcome!\n\nrsync  version 3.2.7\nmissing\n", b"Welcome!", True),
+        (b"Welcome!\ndirectory\n", b"Welcome!", True),
+        (b"This account is not available.\n", b"", False),
+        (b"", b"", False),
+    ],
+)
+def test_a_shell_that_speaks_is_told_from_one_that_is_not_there(
+    output: bytes, said: bytes, shell: bool
+) -> None:
+    assert greeting(output) == said
+    assert speaks(output) is shell
+
+
+@pytest.mark.tool("sh", "df", "find", "rsync")
+def test_a_list_that_could_not_be_made_is_no_answer_but_a_shell(tmp_path: Path) -> None:
+    write(tmp_path / "file")
+    output = asked(tmp_path, tmp_path / "file")
+    assert parse_answer(output) is None
+    assert speaks(output)

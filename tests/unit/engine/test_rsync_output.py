@@ -10,6 +10,7 @@ from engine.rsync_output import (
     parse_figures,
     parse_listing,
     parse_version,
+    parse_wanted,
 )
 
 STATS = b"""
@@ -113,3 +114,23 @@ def test_a_listing_gives_names_as_bytes() -> None:
         (b"\xff", False),
         (b"d", True),
     )
+
+
+def test_what_a_tried_deletion_would_take_is_a_listing() -> None:
+    output = (
+        b"*deleting   empty/\n"
+        b"cannot delete non-empty directory: full\n"
+        b"*deleting     spaces \n"
+        b"*deleting   new\\#012line\n"
+        b"cannot delete non-empty directory: *deleting   x/\n"
+        b"cd+++++++++ ./\n"
+    )
+    assert parse_wanted(output) == (
+        (b"empty", True),
+        (b"  spaces ", False),
+        (b"new\nline", False),
+        (b"full", True),
+        (b"*deleting   x/", True),
+    )
+    assert parse_wanted(b"") == ()
+    assert parse_wanted(b"created directory /proc/self/fd/4/copies\ncd+++++++++ ./\n") is None

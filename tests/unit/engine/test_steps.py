@@ -55,7 +55,13 @@ def test_every_step_is_explained() -> None:
         EnsureDirectory(feed="data", target=HERE),
         WriteRules(feed="data", path=b"/run/f", text=b"+ *\n"),
         WriteRules(feed="data", path=b"/run/x", text=b"P /a\nP /b\n", protects=True),
-        ClaimEntries(feed="data", names=(b"a",)),
+        ClaimEntries(
+            feed="data",
+            names=(b"a",),
+            source=b"/srv/data",
+            selection=Selection(lines=()),
+            known=frozenset(),
+        ),
         Transfer(feed="data", argv=(b"rsync", b"a\nb", b"bad\xff"), still=(), target=HERE),
         SelectChanges(
             feed="data",
@@ -94,7 +100,7 @@ def test_every_step_is_explained() -> None:
         "data: make the directory /mnt/disk/photos/2026/ where it is missing",
         "data: take a copy of its filter, as applied",
         "data: protect 2 entries that this leg never wrote",
-        "data: note 1 entry at the top as this leg's own",
+        "data: note 1 entry, and what is new by then, as this leg's own",
         "data: copy, and count deletions: rsync $'a\\nb' $'bad\\xff'",
         "data: look at what the journal names",
         "data: copy what changed: rsync f",

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +18,8 @@ from engine.system.process import (
     run,
 )
 from engine.system.signals import Interrupted, interruptible
+
+REPOSITORY = Path(__file__).resolve().parents[4]
 
 
 def python(program: str, timeout: float = 20.0, **env: str) -> Command:
@@ -94,6 +97,21 @@ def test_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
     assert told.code == -signal.SIGTERM
     assert time.monotonic() - began < 10
     assert not alive(read_number(tmp_path / "pid"))
+
+
+def test_an_orphan_that_nobody_buries_is_not_waited_for(tmp_path: Path) -> None:
+    """In a container the first process may never ask for orphans: dead, they stay in the group."""
+    note = tmp_path / "took"
+    program = (
+        "import ctypes, os, time\n"
+        "from engine.system.process import Command, run\n"
+        "ctypes.CDLL(None).prctl(36, 1)\n"  # PR_SET_CHILD_SUBREAPER: orphans come here, and stay
+        "began = time.monotonic()\n"
+        "run(Command(argv=(b'sh', b'-c', b'sleep 60 & sleep 60; :'), timeout=0.3))\n"
+        f"open({str(note)!r}, 'w').write(str(time.monotonic() - began))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
+    assert float(note.read_text()) < 5
 
 
 def test_who_ignores_the_request_is_killed() -> None:

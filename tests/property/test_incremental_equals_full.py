@@ -1,0 +1,234 @@
+"""An incremental pass ends as a full one would, whatever happened to the tree in between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.preflight import Waiver
+from engine.reports import RunStatus
+from tests.integration.facts import Fact, differences, facts
+from tests.integration.tracking import TrackedLab, Trackers, tracked
+
+pytestmark = pytest.mark.tool("rsync")
+
+NAMES = (
+    *(b"a", b"b", b"a.b", b"a-", b"c", b"other", b"x.tmp", b"tmp", b".policyctl-x", b"lost+found"),
+    *(b"new\nline", b"bad\xff", b"[ab]", b"back\\sl*sh", b"#h", b"-d", b"\\#012", b"x" * 255),
+)
+DIRECTORIES = ("a", "b", "d0", "d1", "d2")
+ROUTES = (
+    "/srv/data/b: {none: not wanted}",
+    "/srv/data/*/b: {none: not wanted}",
+    "/srv/data/a/c: {none: not wanted}",
+    "/srv/data/a/c/a: nightly",
+    "/srv/data/b/b: nightly",
+    "/srv/data/d0/*: nightly",
+)
+IGNORED = ("'*.tmp': litter", "tmp/: litter", "/srv/data/d1/c: litter")
+PRESERVED = (
+    "times, perms, owner, hardlinks",
+    "times, perms, owner, hardlinks, devices",
+    "times, perms, owner, hardlinks, acls",
+    "times, perms",
+)
+INNER = '  images: {kind: mirror, to: "disk:/d2/theirs", schedule: "03:00", timeout: 5m}\n'
+KINDS = (
+    *("write", "write", "append", "remove", "remove", "move", "move", "move", "link", "link"),
+    *("mkdir", "nest", "symlink", "fifo", "chmod", "touch", "change type", "change type"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something that a user does; numbers choose among what is there when its turn comes."""
+
+    kind: str
+    what: int
+    where: int
+    name: bytes
+
+
+operations = st.builds(
+    Operation,
+    kind=st.sampled_from(KINDS),
+    what=st.integers(0, 1000),
+    where=st.integers(0, 1000),
+    name=st.sampled_from(NAMES),
+)
+before = st.lists(operations, max_size=25)
+rounds = st.lists(st.lists(operations, min_size=1, max_size=10), min_size=1, max_size=2)
+
+
+@st.composite
+def manifests(draw) -> str:
+    """A leg with random routes and ignores, perhaps with another owner inside its copies."""
+    routes = draw(st.lists(st.sampled_from(ROUTES), max_size=3, unique=True))
+    ignored = draw(st.lists(st.sampled_from(IGNORED), max_size=3, unique=True))
+    text = tracked(f", max_delete: 100%, preserve: [{draw(st.sampled_from(PRESERVED))}]")
+    if draw(st.booleans()):
+        text = text.replace("routes:\n", INNER + "routes:\n")
+        routes.append("/srv/data/other: images")
+    return text + "".join(f"  {one}\n" for one in routes) + f"ignore: {{{', '.join(ignored)}}}\n"
+
+
+class Play:
+    """A user at work in a tree."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.fsencode(root)
+        self.size = 0
+        """Grows: rsync sees a change of equal size only by its time."""
+
+    def do(self, wanted: list[Operation]) -> None:
+        for one in wanted:
+            # Some things cannot be done to some things: a directory into itself, for one.
+            try:
+                self._one(one)
+            except OSError:
+                continue
+
+    def _one(self, one: Operation) -> None:
+        self.size += 1
+        entries = sorted(self._walk(self.root))
+        directories = [self.root, *(path for path in entries if _is_directory(path))]
+        new = directories[one.where % len(directories)] + b"/" + one.name
+        old = entries[one.what % len(entries)] if entries else self.root
+        if one.kind in {"write", "mkdir", "nest", "symlink", "fifo"}:
+            self._make(one.kind, new)
+        elif old != self.root:
+            self._change(one, old, new)
+
+    def _make(self, kind: str, new: bytes) -> None:
+        if kind == "write":
+            self._write(new)
+        elif kind == "mkdir":
+            os.mkdir(new)
+        elif kind == "nest":
+            os.makedirs(new + b"/a/b")
+            self._write(new + b"/a/file")
+        elif kind == "symlink":
+            os.symlink(b"%d" % self.size, new)
+        else:
+            os.mkfifo(new)
+
+    def _change(self, one: Operation, old: bytes, new: bytes) -> None:
+        if one.kind == "append" and _is_file(old):
+            with open(old, "ab") as file:
+                file.write(b"y" * self.size)
+        elif one.kind == "remove":
+            _remove(old)
+        elif one.kind == "move":
+            if one.what % 2 and not (old + b"/").startswith(new + b"/"):
+                _remove(new)
+            os.rename(old, new)
+        elif one.kind == "link" and not _is_directory(old):
+            os.link(old, new, follow_symlinks=False)
+        elif one.kind == "chmod" and not os.path.islink(old):
+            os.chmod(old, (0o700, 0o755, 0o711)[one.where % 3])
+        elif one.kind == "touch":
+            os.utime(old, ns=(10**18, 10**18 + self.size), follow_symlinks=False)
+        elif one.kind == "change type":
+            _remove(old)
+            self._make(("write", "nest", "symlink", "fifo")[one.where % 4], old)
+
+    def _write(self, path: bytes) -> None:
+        if os.path.lexists(path) and not _is_file(path):
+            return
+        with open(path, "wb") as file:
+            file.write(b"x" * self.size)
+
+    def _walk(self, directory: bytes) -> Iterator[bytes]:
+        for top, directories, files in os.walk(directory):
+            yield from (top + b"/" + name for name in (*directories, *files))
+
+
+def _is_directory(path: bytes) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _is_file(path: bytes) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+
+def _remove(path: bytes) -> None:
+    if _is_directory(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+@pytest.fixture(scope="module")
+def trackers() -> Iterator[Trackers]:
+    started = Trackers()
+    yield started
+    started.close()
+
+
+def compared(lab: TrackedLab, source: Path) -> dict[bytes, Fact]:
+    """What the leg has at its destination; the other owner's part is not compared."""
+    found = facts(lab.disk)
+    theirs = {path for path in found if path.startswith(b"d2/theirs")}
+    if not _is_directory(os.fsencode(source / "d2")):
+        theirs.add(b"d2")  # it stays for the other owner's sake
+    return {path: fact for path, fact in found.items() if path not in theirs}
+
+
+def from_scratch(lab: TrackedLab, root: Path) -> dict[bytes, Fact]:
+    """What a full pass of the same source into an empty destination gives."""
+    fresh = TrackedLab(root, lab.text)
+    fresh.source.rmdir()
+    fresh.source.symlink_to(lab.source)
+    fresh.full()
+    return compared(fresh, lab.source)
+
+
+def settle_in(lab: TrackedLab) -> None:
+    """The first pass, then the other owner moves into a directory that it made."""
+    lab.full()
+    if "images" not in lab.text:
+        return
+    inside = lab.disk / "d2"
+    times = inside.stat() if inside.is_dir() else None
+    (inside / "theirs").mkdir(parents=True)
+    (inside / "theirs/file").write_bytes(b"theirs")
+    if times is not None:
+        os.utime(inside, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@given(text=manifests(), first=before, then=rounds)
+def test_an_incremental_pass_ends_as_a_full_one(
+    trackers: Trackers, text: str, first: list[Operation], then: list[list[Operation]]
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="equal-") as folder:
+        lab = TrackedLab(Path(folder, "lab"), text, trackers=trackers)
+        play = Play(lab.source)
+        (lab.source / "stays").write_bytes(b"stays")
+        for name in DIRECTORIES:
+            (lab.source / name).mkdir()
+        play.do(first)
+        with lab.tracking():
+            settle_in(lab)
+            for number, wanted in enumerate(then):
+                play.do(wanted)
+                report = lab.run("nightly", Waiver.DELETIONS, Waiver.SMALLER_SOURCE)
+                if report.status is RunStatus.REFUSED:  # nothing is left of the source
+                    return
+                assert report.status is RunStatus.OK, report
+                assert report.feeds[0].mode == "incremental"
+                assert lab.waiting() == set()
+                expected = from_scratch(lab, Path(folder, f"fresh{number}"))
+                assert differences(compared(lab, lab.source), expected) == {}
+                if "images" in text:
+                    assert (lab.disk / "d2/theirs/file").read_bytes() == b"theirs"
+            full = lab.full()
+            assert (full.files, full.deletions_wanted) == (0, 0)
