@@ -9,7 +9,7 @@ PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-test demo test check format pytest soak bench lock golden schema \
+.PHONY: help setup setup-demo setup-test setup-bench demo test check format pytest soak bench lock golden schema \
 	docs clean
 
 help: ## list the targets
@@ -23,6 +23,9 @@ setup-demo:
 
 setup-test:
 	@tools/setup test
+
+setup-bench:
+	@tools/setup bench
 
 demo: setup-demo ## build a small home lab in a temporary folder and back it up, step by step
 	@$(PY) -m tools.demo $(ARGS)
@@ -47,7 +50,7 @@ pytest: setup ## the tests alone (ARGS="-k routing" is passed on)
 soak: setup-test ## hours of it: slow tests, and 2,000 random examples for each property
 	HYPOTHESIS_PROFILE=soak $(PYTEST) $(PARALLEL) -m 'slow or not slow' $(ARGS)
 
-bench: setup ## measure what must be fast, as a table
+bench: setup-bench ## measure what must be fast, as a table
 	$(PY) -m benchmarks.run $(ARGS)
 
 lock: setup ## resolve requirements.lock again (ARGS=--upgrade takes the newest)

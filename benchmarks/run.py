@@ -1,23 +1,27 @@
 """`make bench`: what must be fast, each as the median of whole-process runs, against its bound.
 
-`--write` also puts the tables into docs/benchmarks.md.
+`--write` also puts the tables into docs/benchmarks.md; `--only commands` and the like measures a
+part, `--small` trees of a tenth of the size.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.journalling import measure_journal
 from benchmarks.manifests import manifest_text
+from benchmarks.measuring import Fact, Rows, fact_rows, markdown, show, used_by_children
+from benchmarks.passes import measure_passes
+from benchmarks.tracking import measure_tracker
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REFERENCE = CHECKOUT / "examples" / "homelab" / "backup-policy.yaml"
@@ -65,17 +69,56 @@ class Measured:
         return f"{self.bound:.2f}", "OVER" if self.over else "ok"
 
 
+PARTS = ("commands", "journal", "tracker", "passes")
+SIZES = (200_000, 1_000_000)
+"""Files in the trees of the passes."""
+
+
 def main() -> int:
     """Measure, print, and end with 1 where a bound is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name} as well")
     parser.add_argument("--runs", type=int, default=RUNS, help="runs that count, after a warm-up")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part; repeatable")
+    parser.add_argument("--small", action="store_true", help="a tenth of the files, to try it out")
+    parser.add_argument("--folder", type=Path, help="where to make trees (several GB of inodes)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="policyctl-bench-") as folder:
-        timer = Timer(Path(folder), options.runs)
-        commands = _measure_commands(timer)
-        show(_command_rows(commands))
-        sizes = _measure_sizes(timer)
+    wanted = options.only or PARTS
+    page, over = [], False
+    with tempfile.TemporaryDirectory(prefix="policyctl-bench-", dir=options.folder) as name:
+        folder = Path(name)
+        if "commands" in wanted:
+            text, bad = _commands(folder, options.runs)
+            page.append(text)
+            over |= bad
+        for title, facts in _facts(folder, wanted, small=options.small):
+            show(fact_rows(facts))
+            page.append(f"## {title}\n\n{markdown(fact_rows(facts))}")
+            over |= any(not one.holds for one in facts)
+    if options.write:
+        PAGE.write_text(_head(options.runs) + "\n".join(page))
+    return int(over)
+
+
+def _facts(folder: Path, wanted: Sequence[str], *, small: bool) -> Iterator[tuple[str, list[Fact]]]:
+    if "journal" in wanted:
+        yield "The change journal", measure_journal(folder)
+    if "tracker" in wanted:
+        yield "The tracker", measure_tracker(folder)
+    if "passes" in wanted:
+        for size in SIZES:
+            files = size // 10 if small else size
+            runs = 5 if size == min(SIZES) else 3
+            title = f"Passes over {files:,} files"
+            yield title, measure_passes(folder, files, runs, peers=size == min(SIZES))
+
+
+def _commands(folder: Path, runs: int) -> tuple[str, bool]:
+    """What a person waits for: commands, and how they grow with the manifest."""
+    timer = Timer(folder, runs)
+    commands = _measure_commands(timer)
+    show(_command_rows(commands))
+    sizes = _measure_sizes(timer)
     show(_size_rows(sizes))
     growth = _growth(sizes)
     small, large = GROWTH
@@ -85,9 +128,8 @@ def main() -> int:
         f"at most {GROWTH_BOUND}: {verdict}."
     )
     print(sentence)
-    if options.write:
-        PAGE.write_text(_page(commands, sizes, sentence, options.runs))
-    return int(growth > GROWTH_BOUND or any(one.over for one in (*commands, *sizes)))
+    over = growth > GROWTH_BOUND or any(one.over for one in (*commands, *sizes))
+    return _command_page(commands, sizes, sentence), over
 
 
 class Timer:
@@ -108,18 +150,13 @@ class Timer:
         command = [sys.executable, "-m", "policyctl.main", *arguments]
         seconds, busy = [], []
         for _ in range(self.runs + 1):
-            begun, used = time.perf_counter(), _used_by_children()
+            begun, used = time.perf_counter(), used_by_children()
             subprocess.run(command, env=self.environment, capture_output=True, check=True)
             seconds.append(time.perf_counter() - begun)
-            busy.append(_used_by_children() - used)
+            busy.append(used_by_children() - used)
         return Measured(
             what=what, seconds=tuple(seconds[1:]), busy=min(busy[1:]), bound=bound, routes=routes
         )
-
-
-def _used_by_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _measure_commands(timer: Timer) -> list[Measured]:
@@ -159,8 +196,6 @@ def _growth(sizes: Sequence[Measured]) -> float:
 
 # ── Tables ───────────────────────────────────────────────────────────────────────────────────
 
-Rows = list[tuple[str, ...]]
-
 
 def _command_rows(measured: Sequence[Measured]) -> Rows:
     head = ("command", "median s", "min s", "max s", "bound s", "")
@@ -183,37 +218,28 @@ def _figures(one: Measured) -> tuple[str, str, str]:
     return f"{one.median:.3f}", f"{min(one.seconds):.3f}", f"{max(one.seconds):.3f}"
 
 
-def show(rows: Rows) -> None:
-    """Print a table: the first column to the left, figures to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for first, *others in rows:
-        cells = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
-        print("  ".join([first.ljust(widths[0]), *cells]).rstrip())
-    print()
-
-
-def _markdown(rows: Rows) -> str:
-    head, *body = rows
-    rule = ("---", *("---:" for _ in head[1:]))
-    return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))
-
-
-def _page(commands: Sequence[Measured], sizes: Sequence[Measured], sentence: str, runs: int) -> str:
+def _head(runs: int) -> str:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return (
         "# Benchmarks\n\n"
         "`make bench` measures what must be fast, and fails where a bound is exceeded;\n"
-        '`make bench ARGS="--write"` writes this page.\n\n'
-        f"Each figure is of {runs} runs of a whole process, the start of Python included, after\n"
-        "one that warms up. The medians are judged. Measured on a small virtual machine, two\n"
-        f"cores that it shares with others, with Python {version}.\n\n"
+        '`make bench ARGS="--write"` writes this page, `ARGS="--only passes"` measures a part.\n\n'
+        f"Each figure is a median of whole-process runs, the start of Python included: of {runs}\n"
+        "for commands, after one that warms up, of 5 or 3 for passes. What is compared is taken\n"
+        "in turn in the same run. Measured on a small virtual machine, two cores that it shares\n"
+        f"with others, with Python {version}.\n\n"
+    )
+
+
+def _command_page(commands: Sequence[Measured], sizes: Sequence[Measured], sentence: str) -> str:
+    return (
         "## Commands\n\n"
-        f"{_markdown(_command_rows(commands))}\n"
+        f"{markdown(_command_rows(commands))}\n"
         "## Growth\n\n"
         "Generated manifests: two trees, two legs, nested paths as people make them, one line in\n"
         f"twenty with a wildcard, {IGNORES} ignores (`benchmarks/manifests.py`). CPU seconds a\n"
         "route: of the quickest run, less what a check of ten routes costs.\n\n"
-        f"{_markdown(_size_rows(sizes))}\n"
+        f"{markdown(_size_rows(sizes))}\n"
         f"{sentence}\n"
     )
 

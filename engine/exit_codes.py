@@ -6,6 +6,7 @@ Owns the judgement only; which codes a run tolerates is its leg's business.
 from __future__ import annotations
 
 import enum
+import re
 
 
 class Outcome(enum.Enum):
@@ -22,6 +23,7 @@ class Outcome(enum.Enum):
     FAILED = "failed"
 
 
+_REFUSAL = re.compile(rb"^\S*rrsync\S* error: (?!Another instance )", re.MULTILINE)
 _TABLE: dict[int, tuple[Outcome, str]] = {
     0: (Outcome.OK, "rsync did all of it"),
     1: (Outcome.FAILED, "rsync did not understand its options"),
@@ -62,6 +64,14 @@ def outcome_of(code: int) -> Outcome:
 def may_pass(code: int) -> bool:
     """Whether the same command may succeed a little later: the connection, not the data."""
     return code in {10, 12, 30, 35, 255}
+
+
+def is_refusal(complaint: bytes) -> bool:
+    """Whether an rrsync has said no, which ends the conversation as a broken connection does.
+
+    It lets one rsync in at a time, and one whose connection broke may take a while to notice.
+    """
+    return _REFUSAL.search(complaint) is not None
 
 
 def told_all(code: int) -> bool:

@@ -17,6 +17,10 @@ UNITS = AbsolutePath((b"etc", b"systemd", b"system"))
 """The administrator's unit files; drop-ins beside them are respected."""
 
 
+TRACKER_UNIT = "policyctl-tracker.service"
+"""The service of the tracker."""
+
+
 def filter_file(leg: str, reads: str) -> AbsolutePath:
     """The rsync rules of one feed of a leg. Names hold no dot, so no two feeds share a file."""
     return STATE.joined((b"filters", f"{leg}.{reads}.rules".encode()))

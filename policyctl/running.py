@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -101,7 +102,10 @@ class Running:
                     continue
                 if self.places.reaches_over_ssh(destination):
                     continue  # whether it answers is seen by the run
-                if find_identity(destination, self.places) != self._recorded(destination.name):
+                found = find_identity(destination, self.places)
+                root = os.fsdecode(self.places.destination_root(destination))
+                missing = not Path(root).is_dir()
+                if missing or found != self._recorded(destination.name):
                     return destination.name
         return None
 

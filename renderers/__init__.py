@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 
 from engine.changes import RenderedFile
 from engine.plan import Plan
-from renderers import rsync_filters, systemd_units
+from renderers import rsync_filters, systemd_units, tracker_unit
 from renderers.environment import RenderRefused
 
 RENDERERS: tuple[Callable[[Plan], Iterable[RenderedFile]], ...] = (
     rsync_filters.render,
     systemd_units.render,
+    tracker_unit.render,
 )
 """Everything that a plan is turned into."""
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from engine.changes import RenderedFile
 from engine.kinds import RUNNABLE_KINDS
-from engine.layout import unit_file
+from engine.layout import TRACKER_UNIT, unit_file
 from engine.plan import LegPlan, Location, Plan, tree_root
+from engine.tracking import tracked_sources
 from policy.sources import DeviceSource, FilesSource
 from policy.values import AbsolutePath, parse_absolute_path
 from renderers.environment import RenderRefused, fill
@@ -53,6 +54,7 @@ def _service(plan: Plan, leg: LegPlan) -> RenderedFile:
         leg=leg.name,
         mounts=[_text(path) for path in mount_paths(plan, leg)],
         network=_needs_network(plan, leg),
+        tracker=TRACKER_UNIT if _is_tracked(plan, leg) else "",
         timeout=_timeout(leg),
         idle=leg.leg.idle,
         sandboxed=_can_be_sandboxed(leg, touched_paths(plan, leg)),
@@ -134,6 +136,15 @@ def _needs_network(plan: Plan, leg: LegPlan) -> bool:
         if (destination and destination.ssh) or isinstance(source, DeviceSource):
             return True
     return False
+
+
+def _is_tracked(plan: Plan, leg: LegPlan) -> bool:
+    """Whether the tracker follows what the leg reads.
+
+    A pass that begins before all watches stand closes no gap: after a boot it would be in vain.
+    """
+    followed = {one.source for one in tracked_sources(plan)}
+    return any(feed.reads in followed for feed in leg.feeds)
 
 
 def _can_be_sandboxed(leg: LegPlan, paths: Iterable[AbsolutePath]) -> bool:

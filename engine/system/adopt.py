@@ -15,6 +15,7 @@ from pathlib import Path
 from engine.journal import Change
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.selection import is_reserved
+from engine.system.destinations import find_identity
 from engine.system.journal import open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
@@ -48,11 +49,16 @@ def preview(plan: Plan, place: str, leg: str, places: Places) -> Adoption:
     with open_state(places.state_file) as state:
         stream = stream_of(plan, leg_plan, feed, state)
         retired = state.retired(feed.writes)
+        recorded = state.destination_identity(feed.writes.holder)
     folder = _folder(plan, feed.writes, places)
     if folder is None:
         if not names:
             raise NotAdoptable(f"{place} is on another machine: name one entry below it")
         return Adoption(stream=stream, place=feed.writes, names=names, extra=(), extra_known=False)
+    destination = plan.destination(feed.writes.holder)
+    if destination is not None and find_identity(destination, places) != recorded:
+        # Its names would be this leg's on the right disk, where nobody has looked at them.
+        raise NotAdoptable(f"{destination.name} is not the disk that was recorded: is it mounted?")
     with open_state(places.state_file) as state:
         owned = state.owned(stream)
     found = [name for name in _entries(folder) if not names or name in names]

@@ -216,8 +216,8 @@ class Attempt:
             steps = self._steps(this_run)
             self._shorten(steps, transfers)
             executor.carry_out(steps)
-            self._end_writing(feeds)
         finally:
+            self._end_writing(feeds)
             executor.finish(hooks_after(self.leg_plan.leg))
 
     def _shorten(self, steps: tuple[Step, ...], transfers: Transfers) -> None:

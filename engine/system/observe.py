@@ -26,6 +26,7 @@ from engine.readers import read_place, reader_of
 from engine.rsync_command import SET_ASIDE
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
+from engine.sieve import Sieve
 from engine.steps import Target
 from engine.system.destinations import find_identity
 from engine.system.directories import astray_link, list_directory, look_at
@@ -358,6 +359,7 @@ def _carried(path: bytes, selection: Selection) -> Iterator[bool]:
 
     What cannot be read is passed over: rsync will say so, and then nothing is deleted.
     """
+    sieve = Sieve(selection)
     waiting: list[tuple[bytes, ...]] = [()]
     while waiting:
         names = waiting.pop()
@@ -368,7 +370,7 @@ def _carried(path: bytes, selection: Selection) -> Iterator[bool]:
             continue
         for name, directory in found:
             here = (*names, name)
-            verdict = selection.decide(here, directory=directory)
+            verdict = sieve.decide(here, directory=directory)
             if verdict in _CARRIED:
                 yield verdict is Verdict.TAKEN
             if directory and verdict in _CARRIED:

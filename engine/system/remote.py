@@ -108,9 +108,9 @@ class Remote:
         if told.code != _FAILED_CONNECTION:
             # An rrsync may let nothing be read, and tells of what is missing in its own ways.
             argv = list_for_writer_command(self._run.empty, target, connection)
-            tried = run(Command(argv=argv, timeout=5 * _PATIENCE))
-            if tried.code == 0 and tried.whole:
-                return parse_wanted(tried.stdout)
+            told = run(Command(argv=argv, timeout=5 * _PATIENCE))
+            if told.code == 0 and told.whole:
+                return parse_wanted(told.stdout)
         raise Unreachable(f"its directory cannot be listed: {told.last_words}")
 
 

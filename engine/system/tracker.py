@@ -294,7 +294,8 @@ class Tracker:
     def _unwatchable(self, source: _Source, error: OSError) -> None:
         detail = f"{os.fsdecode(source.path)!r} cannot be watched: {error.strerror}"
         there = os.path.isdir(source.path)  # noqa: PTH112 - bytes
-        retry = RETRY_WATCHES_SECONDS if there else RETRY_SECONDS
+        walked = source.tree.top is not None
+        retry = RETRY_WATCHES_SECONDS if walked else RETRY_SECONDS if there else 0.0
         self._lose(source, "its root was away", detail, retry)
 
     def _lose(self, source: _Source, reason: str, detail: str = "", retry: float = 0.0) -> None:

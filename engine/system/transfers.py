@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine.exit_codes import may_pass, meaning_of
+from engine.exit_codes import is_refusal, may_pass, meaning_of
 from engine.itemized import ItemReader
 from engine.journal import Change
 from engine.progress import OPTION, ProgressReader, ProgressSink
@@ -63,7 +63,8 @@ class Transfers:
         pauses = iter(BACK_OFF if target.ssh is not None and not _deletes_counted(argv) else ())
         while True:
             told = self._once(feed, argv, target)
-            pause = next(pauses, None) if may_pass(told.code) else None
+            again = may_pass(told.code) and not is_refusal(told.stderr)
+            pause = next(pauses, None) if again else None
             if pause is None or pause >= min(self.left, self._left_of(feed)):
                 return told
             self.retried[feed] = self.retried.get(feed, 0) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -181,6 +182,17 @@ def test_a_disk_that_is_away_sometimes_is_waited_for(machine: Machine) -> None:
     assert shown.strip() == ""
     away.rename(usb)
     assert machine.due() == ["drawer"], "once it is there, whatever the time"
+    assert machine.due() == []
+
+
+def test_a_disk_that_was_never_there_yet_is_waited_for_too(machine: Machine) -> None:
+    """It was away at `apply` as well, so nothing is known of it."""
+    shutil.rmtree(machine.root / "mnt/usb")
+    state = machine.root / "var/lib/policyctl/state.db"
+    with closing(sqlite3.connect(state)) as db:
+        db.execute("DELETE FROM destination WHERE name = 'usb'")
+        db.commit()
+    assert "drawer" not in machine.due()
     assert machine.due() == []
 
 

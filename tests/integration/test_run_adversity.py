@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,12 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Change
+from engine.journal import Change, Consumer
 from engine.modes import Forced
-from engine.plan import Plan
 from engine.reports import RunReport, RunStatus
 from engine.status import Health, leg_status
-from engine.system import runner
 from engine.system.adopt import NotAdoptable, adopt, preview
 from engine.system.facts import leg_facts
 from engine.system.journal import Journal, JournalUnusable, open_journal
@@ -88,7 +86,7 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 
 @contextmanager
-def held_up(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def held_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """While the file that this gives is missing, rsync does not begin to copy."""
     go, begun = tmp_path / "go", tmp_path / "begun"
     body = (
@@ -98,7 +96,6 @@ def held_up(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with monkeypatch.context() as patched:
         patched.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
         yield go
-    assert lab.root.is_dir()
 
 
 # ── Other runs ───────────────────────────────────────────────────────────────────────────────
@@ -121,7 +118,7 @@ def test_law_07_who_did_not_get_the_lock_cleans_up_nothing(
 ) -> None:
     """B is refused, and its way out removes nothing of A; neither does C's; kill -9 frees it."""
     write(lab.source / "a")
-    with held_up(lab, tmp_path, monkeypatch) as go:
+    with held_up(tmp_path, monkeypatch) as go:
         first = started(lab)
         wait_until((tmp_path / "begun").exists)
         lock = lab.places.leg_lock("nightly")
@@ -146,7 +143,7 @@ def test_what_is_adopted_in_the_middle_of_a_run_is_not_lost(
     """The run's end notes what it saw at its beginning, so the adoption has to wait for it."""
     write(lab.source / "photos/a")
     write(lab.disk / "old/theirs")
-    with held_up(lab, tmp_path, monkeypatch) as go:
+    with held_up(tmp_path, monkeypatch) as go:
         process = started(lab)
         wait_until((tmp_path / "begun").exists)
         found = preview(lab.plan, "disk:/old", "nightly", lab.places)
@@ -161,6 +158,19 @@ def test_what_is_adopted_in_the_middle_of_a_run_is_not_lost(
     assert report.status is RunStatus.OK
     assert only(report).deleted == 2
     assert lab.copies() == tree(lab.source)
+
+
+def test_nothing_is_adopted_from_a_disk_that_is_not_the_recorded_one(lab: Lab) -> None:
+    """What is seen there would be the leg's on the right disk, where nobody has looked."""
+    write(lab.disk / "old/theirs")
+    disk, away = lab.disk, lab.root / "mnt/away"
+    disk.rename(away)
+    write(disk / "old/of another disk")
+    with pytest.raises(NotAdoptable, match="disk is not the disk that was recorded"):
+        preview(lab.plan, "disk:/old", "nightly", lab.places)
+    shutil.rmtree(disk)
+    away.rename(disk)
+    assert preview(lab.plan, "disk:/old", "nightly", lab.places).extra == (b"old", b"old/theirs")
 
 
 def follow(lab: Lab, text: str) -> tuple[str, ...]:
@@ -179,7 +189,7 @@ def test_a_leg_renamed_in_the_middle_of_its_run_keeps_what_it_owns(
     new = manifest().replace("  nightly: {", "  daily: {was: nightly, ").replace(
         "data: nightly", "data: daily"
     )  # fmt: skip
-    with held_up(lab, tmp_path, monkeypatch) as go:
+    with held_up(tmp_path, monkeypatch) as go:
         process = started(lab)
         wait_until((tmp_path / "begun").exists)
         told = follow(lab, new)
@@ -205,7 +215,7 @@ def test_an_apply_in_the_middle_of_a_run_changes_nothing_of_it(
     """The leg is given another place, and its old one is retired, while it copies."""
     write(lab.source / "a/1")
     moved = manifest().replace('"disk:/"', '"disk:/elsewhere"')
-    with held_up(lab, tmp_path, monkeypatch) as go:
+    with held_up(tmp_path, monkeypatch) as go:
         process = started(lab)
         wait_until((tmp_path / "begun").exists)
         follow(lab, moved)
@@ -226,7 +236,7 @@ def test_a_leg_that_left_the_plan_in_the_middle_of_its_run_ends_it(
 ) -> None:
     write(lab.source / "a")
     other = manifest().replace("nightly", "another").replace('"disk:/"', '"disk:/another"')
-    with held_up(lab, tmp_path, monkeypatch) as go:
+    with held_up(tmp_path, monkeypatch) as go:
         process = started(lab)
         wait_until((tmp_path / "begun").exists)
         follow(lab, other)
@@ -242,10 +252,8 @@ def test_a_leg_that_left_the_plan_in_the_middle_of_its_run_ends_it(
 def fail_writing(path: Path) -> sqlite3.Connection:
     """Make writing to a database impossible, as a full disk or bad blocks do."""
     db = sqlite3.connect(path)
-    table = "run" if path.name == "state.db" else "consumer"
-    db.execute(
-        f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
-    )
+    full = "SELECT RAISE(FAIL, 'disk is full')"
+    db.execute(f"CREATE TRIGGER full BEFORE INSERT ON run BEGIN {full}; END")
     db.commit()
     return db
 
@@ -254,25 +262,22 @@ def test_law_06_a_state_that_cannot_be_written_is_said_before_anything_is_copied
     lab: Lab,
 ) -> None:
     write(lab.source / "a")
-    with closing(fail_writing(lab.places.state_file)):
-        with pytest.raises(StateUnusable, match="could not be recorded: disk is full"):
-            lab.run()
+    with (
+        closing(fail_writing(lab.places.state_file)),
+        pytest.raises(StateUnusable, match="could not be recorded: disk is full"),
+    ):
+        lab.run()
     assert lab.copies() == {}, "nothing is done that nobody could know of"
 
 
 def test_law_06_an_end_that_cannot_be_recorded_is_a_failure(lab: Lab) -> None:
     write(lab.source / "a")
 
-    def progress(sentence: str) -> None:
-        if "remember" in sentence and not opened:
-            opened.append(fail_writing(lab.places.state_file))
-
     opened: list[sqlite3.Connection] = []
-    steps: list[str] = []
 
     def watch(sentence: str) -> None:
-        steps.append(sentence)
-        if len(steps) == 1:
+        del sentence
+        if not opened:
             opened.append(fail_writing(lab.places.state_file))
 
     with pytest.raises(
@@ -286,7 +291,6 @@ def test_law_06_an_end_that_cannot_be_recorded_is_a_failure(lab: Lab) -> None:
     assert report.status is RunStatus.OK
     killed = lab.history()[1]
     assert killed.status is RunStatus.INTERRUPTED, "what became of it nobody knows"
-    del progress
 
 
 def test_law_06_no_room_for_a_lock_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,14 +320,14 @@ def test_a_journal_that_cannot_be_written_is_said(
 def test_law_06_a_signal_before_the_leg_is_locked_is_an_end_like_others(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_open = runner.open_state
+    register = Journal.register
 
-    def asked_to_end(path: Path) -> object:
+    def asked_to_end(self: Journal, consumers: Iterable[Consumer]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.05)
-        return true_open(path)
+        register(self, consumers)
 
-    monkeypatch.setattr(runner, "open_state", asked_to_end)
+    monkeypatch.setattr(Journal, "register", asked_to_end)
     report = lab.run()
     assert (report.status, report.signal) == (RunStatus.INTERRUPTED, signal.SIGTERM)
     assert report.reason == "ended by SIGTERM before it had begun"
@@ -332,9 +336,9 @@ def test_law_06_a_signal_before_the_leg_is_locked_is_an_end_like_others(
 # ── seed ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def health(lab: Lab, plan: Plan | None = None) -> tuple[Health, bool]:
-    """How the leg stands, and whether it is said to be seeding."""
-    plan = plan or lab.plan
+def health(lab: Lab) -> tuple[Health, bool]:
+    """How the leg stands three days later, and whether it is said to be seeding."""
+    plan = lab.plan
     leg = plan.leg("nightly")
     assert leg is not None
     with open_state(lab.places.state_file) as state:
@@ -381,7 +385,7 @@ def test_a_seed_of_days_is_still_one_after_hundreds_of_refusals(
 ) -> None:
     """The leg's timer goes on all the time, and each time it is refused."""
     write(lab.source / "a")
-    with held_up(lab, tmp_path, monkeypatch) as go:
+    with held_up(tmp_path, monkeypatch) as go:
         process = started(lab, forced=Forced.SEED)
         wait_until((tmp_path / "begun").exists)
         refused = RunRecord(
@@ -399,22 +403,19 @@ def test_nohup_keeps_a_run_from_ending_with_its_terminal(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(lab.source / "a")
-    with held_up(lab, tmp_path, monkeypatch) as go:
+    with held_up(tmp_path, monkeypatch) as go:
         process = started(lab, before=("nohup",), forced=Forced.SEED)
         wait_until((tmp_path / "begun").exists)
         process.send_signal(signal.SIGHUP)
         time.sleep(0.1)
         go.touch()
         assert ended(process) == "ok"
-    with (
-        held_up(lab, tmp_path / "again", monkeypatch)
-        if (tmp_path / "again").mkdir()
-        else held_up(lab, tmp_path / "again", monkeypatch)
-    ):
+    (tmp_path / "again").mkdir()
+    with held_up(tmp_path / "again", monkeypatch):
         process = started(lab)
         wait_until((tmp_path / "again/begun").exists)
         process.send_signal(signal.SIGHUP)
-        assert ended(process) == "interrupted ended by SIGHUP"
+        assert ended(process) == "interrupted ended by SIGHUP", "without it the terminal ends it"
 
 
 # ── The clock ────────────────────────────────────────────────────────────────────────────────
@@ -426,7 +427,7 @@ def test_law_06_the_newest_run_is_the_one_that_was_told_last(lab: Lab) -> None:
     right = lab.now
     lab.now += timedelta(days=2_000)
     wrong = lab.run()
-    assert health(lab, lab.plan)[0] is Health.STALE
+    assert health(lab)[0] is Health.STALE
     lab.now = right
     report = lab.run()
     assert report.status is RunStatus.OK

@@ -197,8 +197,8 @@ def test_a_connection_lost_on_the_way_is_made_again(
 ) -> None:
     monkeypatch.setattr("engine.system.transfers.BACK_OFF", (0.2,))
     with serving(tmp_path / "server") as server:
-        away = Away(tmp_path / "lab", server, ", bandwidth: 200K")
-        write(away.source / "large", os.urandom(8_000_000))
+        away = Away(tmp_path / "lab", server, ", bandwidth: 1M")
+        write(away.source / "large", os.urandom(3_000_000))
 
         dropper = threading.Thread(target=_drop_midway, args=(away, server))
         dropper.start()
@@ -214,8 +214,8 @@ def test_law_06_a_connection_that_stays_away_is_told(
 ) -> None:
     monkeypatch.setattr("engine.system.transfers.BACK_OFF", ())
     with serving(tmp_path / "server") as server:
-        away = Away(tmp_path / "lab", server, ", bandwidth: 200K")
-        write(away.source / "large", os.urandom(8_000_000))
+        away = Away(tmp_path / "lab", server, ", bandwidth: 1M")
+        write(away.source / "large", os.urandom(3_000_000))
         dropper = threading.Thread(target=_drop_midway, args=(away, server))
         dropper.start()
         report = away.run()

@@ -125,6 +125,7 @@ def test_a_file_goes_on_where_the_connection_broke(
         assert 0 < figure("Literal data", second) < BIG - BIG // 4, "the rest alone was sent"
         assert tree(away.copies) == tree(away.source), "and nothing unfinished is left"
         assert away.waiting() == set()
+        nobody_is_left(away)
 
 
 def test_law_05_a_machine_that_stays_away_leaves_all_of_it_in_the_journal(
@@ -368,6 +369,14 @@ def processes_naming(text: str) -> dict[int, bytes]:
     return found
 
 
+def nobody_is_left(away: Away) -> None:
+    """Neither rsync nor ssh of a run is there any more, the shared connection included."""
+    deadline = time.monotonic() + 5
+    while left := processes_naming(str(away.top / "state/run")):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+
+
 def test_law_13_no_ssh_outlives_a_run_that_took_too_long(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,7 +403,4 @@ def test_law_13_no_ssh_outlives_a_run_that_took_too_long(
     assert report.status is RunStatus.TIMED_OUT, report
     assert report.reason == "its time limit of 2s has passed"
     assert time.monotonic() - began < 8
-    deadline = time.monotonic() + 5
-    while left := processes_naming(str(away.top / "state")):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
+    nobody_is_left(away)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -334,6 +335,26 @@ def test_a_key_that_allows_rrsync_only_is_enough(
             left = {one.name for one in (away.copies / ".policyctl-deleted").iterdir()}
             assert second.run_id not in left
             assert left, "what is younger stays"
+
+
+@pytest.mark.tool("rrsync")
+def test_what_rrsync_refuses_is_told_at_once(
+    tmp_path: Path, trackers: Trackers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.system.transfers.BACK_OFF", (60.0,))
+    with serving(tmp_path / "server") as server:
+        away = Away(tmp_path / "lab", server, path="/", options=", timeout: 10m")
+        write(away.source / "file")
+        restricted(server, "-no-del", away.nas)
+        began = time.monotonic()
+        refused = away.run()
+        assert refused.status is RunStatus.REFUSED, refused
+        away.copies.mkdir(parents=True)
+        failed = away.run()
+        assert failed.status is RunStatus.FAILED, failed
+        for report in (refused, failed):
+            assert "option --delete has been disabled on this server" in report.reason
+        assert time.monotonic() - began < 30, "nobody tries again what is not allowed"
 
 
 @pytest.mark.tool("rrsync")

@@ -73,9 +73,7 @@ def test_each_thing_that_happens_is_told_in_order(watcher: Inotify, tmp_path: Pa
         lambda file: file.open("r+b").close(),
     ],
 )
-def test_each_way_to_change_a_file_is_seen(
-    watcher: Inotify, tmp_path: Path, write: object
-) -> None:
+def test_each_way_to_change_a_file_is_seen(watcher: Inotify, tmp_path: Path, write: object) -> None:
     (tmp_path / "f").write_bytes(b"1")
     add(watcher, tmp_path)
     assert callable(write)
@@ -88,8 +86,8 @@ def test_a_look_is_no_change(watcher: Inotify, tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     add(watcher, tmp_path)
     (tmp_path / "f").read_bytes()
-    os.listdir(tmp_path / "d")
-    os.stat(tmp_path / "f")
+    list((tmp_path / "d").iterdir())
+    (tmp_path / "f").stat()
     assert watcher.read() == []
 
 
@@ -155,9 +153,7 @@ def test_it_can_be_waited_for(watcher: Inotify, tmp_path: Path) -> None:
     assert select.select([watcher.fileno()], [], [], 5)[0] == [watcher.fileno()]
 
 
-def test_law_37_more_than_the_queue_holds_is_an_overflow(
-    watcher: Inotify, tmp_path: Path
-) -> None:
+def test_law_37_more_than_the_queue_holds_is_an_overflow(watcher: Inotify, tmp_path: Path) -> None:
     queue = limit("max_queued_events")
     assert queue is not None
     for name in ("a", "b"):

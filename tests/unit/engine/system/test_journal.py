@@ -132,7 +132,7 @@ def test_a_signal_between_two_statements_leaves_nothing_open(tmp_path: Path) -> 
 
         armed = False
 
-        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
             found = super().execute(statement, *values)  # type: ignore[arg-type]
             if self.armed and statement.startswith("BEGIN"):
                 self.armed = False
@@ -253,7 +253,9 @@ def test_a_renamed_tree_keeps_rows_gaps_marks_and_coverage(tmp_path: Path) -> No
         assert journal.coverage("data") is None
         journal.settle("vault")
         whole = replace(WHOLE, reads="vault", tree="vault")
-        assert reasons(journal, whole) == ["a run of nightly ended without telling all that it changed"]
+        assert reasons(journal, whole) == [
+            "a run of nightly ended without telling all that it changed"
+        ]
         assert [one for _, one in journal.consumers("vault")] == [
             replace(OFFSITE, tree="vault"),
             whole,

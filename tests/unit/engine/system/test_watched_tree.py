@@ -279,7 +279,7 @@ def test_the_root_is_not_held_open(world: World) -> None:
     """An open directory could not be unmounted."""
     world.make("a")
     world.set_up()
-    open_now = {os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")}
+    open_now = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
     assert not [one for one in open_now if one.startswith(str(world.root))]
 
 
@@ -329,7 +329,7 @@ class Refusing:
         self.names: set[str] = set()
 
     def add(self, descriptor: int) -> int:
-        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).name in self.names:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name in self.names:
             if self.error == 28:
                 raise NoMoreWatches("used up")
             raise OSError(self.error, os.strerror(self.error))

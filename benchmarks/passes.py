@@ -1,0 +1,153 @@
+"""A hundred changed files among very many: policyctl beside bare rsync, restic and borg."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.measuring import Fact, at_least, at_most, medians, seconds_of
+from benchmarks.trees import CHECKOUT, Laboratory, file_name, make_files
+
+CHANGED = 100
+_BARE = [
+    "rsync", "-rltpogH", "--modify-window=-1", "--numeric-ids", "--partial-dir=.policyctl-partial",
+]  # fmt: skip
+"""The flags of a mirror, without anything that guards."""
+
+
+@dataclass
+class Passes:
+    """A tree of so many files, with copies by policyctl and by bare rsync."""
+
+    folder: Path
+    count: int
+    lab: Laboratory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lab = Laboratory(root=self.folder / f"passes-{self.count}")
+        self.bare = self.folder / f"bare-{self.count}"
+        self.listed = self.folder / f"list-{self.count}"
+        self.choose = random.Random(self.count)
+        make_files(self.lab.source, self.count)
+        self.bare.mkdir()
+        apply = self.lab.command("apply", "--policy", str(self.lab.policy))
+        seconds_of(apply, directory=CHECKOUT)
+
+    def change(self) -> None:
+        """Write a hundred files anew."""
+        chosen = [file_name(at) for at in self.choose.sample(range(self.count), CHANGED)]
+        for name in chosen:
+            (self.lab.source / name).write_bytes(self.choose.randbytes(1000))
+        self.listed.write_bytes(b"".join(os.fsencode(name) + b"\0" for name in chosen))
+
+    def ours(self, *options: str) -> float:
+        """One run of the leg."""
+        return seconds_of(self.lab.command("run", "nightly", *options), directory=CHECKOUT)
+
+    def ours_changed(self) -> float:
+        """A run after a hundred changes."""
+        self.change()
+        return self.ours()
+
+    def bare_listed(self) -> float:
+        """The same changes, by a list that somebody else has made."""
+        options = ["--from0", f"--files-from={self.listed}"]
+        return seconds_of([*_BARE, *options, f"{self.lab.source}/", f"{self.bare}/"])
+
+    def bare_full(self) -> float:
+        """A pass over everything, with the leg's filter."""
+        rules = self.lab.root / "var/lib/policyctl/filters/nightly.data.rules"
+        options = ["--delete", f"--filter=merge {rules}"]
+        return seconds_of([*_BARE, *options, f"{self.lab.source}/", f"{self.bare}/"])
+
+    def ours_deleting(self) -> float:
+        """A full pass that has something to delete."""
+        gone = self.choose.randrange(self.count)
+        (self.lab.source / file_name(gone)).unlink(missing_ok=True)
+        return self.ours("--full")
+
+
+def measure_passes(folder: Path, count: int, runs: int, *, peers: bool) -> list[Fact]:
+    """Time passes over a tree of so many files."""
+    passes = Passes(folder, count)
+    with passes.lab.tracker():
+        passes.ours()
+        passes.bare_full()
+        changed, listed = medians(runs, passes.ours_changed, passes.bare_listed)
+        passes.ours()
+        full, bare = medians(runs, lambda: passes.ours("--full"), passes.bare_full)
+        deleting, bare_deleting = medians(runs, passes.ours_deleting, passes.bare_full)
+    what = f"{CHANGED} changed of {count:,} files"
+    facts = [
+        Fact(what=f"{what}: `policyctl run`", figure=f"{changed:.2f} s"),
+        Fact(what=f"{what}: bare `rsync --files-from`", figure=f"{listed:.2f} s"),
+        at_most(f"{what}: above the bare one", changed - listed, 0.4, " s"),
+        Fact(what=f"{what}: bare full pass, warm", figure=f"{bare:.2f} s"),
+        at_least(f"{what}: bare full pass over ours", bare / changed, 4.0),
+        at_most(f"full pass over {count:,} files, over bare", full / bare, 1.05),
+        at_most(
+            f"full pass over {count:,} files, with deletions, over bare",
+            deleting / bare_deleting,
+            2.1,
+        ),
+    ]
+    if peers:
+        facts += _peers(folder, passes, runs)
+    for done in (passes.lab.root, passes.bare):
+        shutil.rmtree(done)
+    return facts
+
+
+def _peers(folder: Path, passes: Passes, runs: int) -> list[Fact]:
+    """The same change taken by others, which keep history: no race, a place to stand by."""
+    environment = {
+        **os.environ,
+        "RESTIC_PASSWORD": "bench",
+        "BORG_PASSPHRASE": "bench",
+        "RESTIC_CACHE_DIR": str(folder / "restic-cache"),
+        "BORG_BASE_DIR": str(folder / "borg-base"),
+    }
+    facts = []
+    for name, (first, again) in _PEERS.items():
+        if shutil.which(name) is None:
+            facts.append(Fact(what=f"{name}: the same change", figure="not installed"))
+            continue
+        peer = _Peer(passes, again, folder / f"{name}-repository", environment)
+        peer.call(first)
+        peer.call(again)
+        (seconds,) = medians(runs, peer.changed)
+        facts.append(Fact(what=f"{name}: the same change, warm", figure=f"{seconds:.2f} s"))
+        shutil.rmtree(peer.repository)
+    return facts
+
+
+@dataclass
+class _Peer:
+    passes: Passes
+    again: list[str]
+    repository: Path
+    environment: dict[str, str]
+
+    def call(self, command: list[str]) -> float:
+        fill = {"repo": self.repository, "source": self.passes.lab.source}
+        argv = [word.format(**fill, number=random.getrandbits(48)) for word in command]
+        return seconds_of(argv, environment=self.environment)
+
+    def changed(self) -> float:
+        self.passes.change()
+        return self.call(self.again)
+
+
+_PEERS = {
+    "restic": (
+        ["restic", "-q", "-r", "{repo}", "init"],
+        ["restic", "-q", "-r", "{repo}", "backup", "{source}"],
+    ),
+    "borg": (
+        ["borg", "init", "-e", "repokey", "{repo}"],
+        ["borg", "create", "{repo}::{number}", "{source}"],
+    ),
+}

@@ -1,0 +1,23 @@
+"""The service of the tracker, where the plan tracks anything.
+
+Its restart is a gap in the journal, so an `apply` must not restart it: it follows the applied plan
+by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.changes import RenderedFile
+from engine.layout import TRACKER_UNIT, unit_file
+from engine.plan import Plan
+from engine.tracking import tracked_sources
+from renderers.environment import fill
+
+
+def render(plan: Plan) -> Iterator[RenderedFile]:
+    """The unit, or nothing."""
+    sources = ", ".join(one.source for one in tracked_sources(plan))
+    if sources:
+        content = fill("tracker.j2", unit=TRACKER_UNIT, sources=sources)
+        yield RenderedFile(path=unit_file(TRACKER_UNIT), content=content)
