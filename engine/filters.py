@@ -79,9 +79,16 @@ def protect_inside_rule(names: tuple[bytes, ...]) -> bytes:
     return _checked(b"P " + _text(components, tail=b"/***"))
 
 
-def risk_rule(names: tuple[bytes, ...]) -> bytes:
-    """One line that lets a path at the receiver be deleted, before any line that keeps it."""
-    return _checked(b"R " + _literal_text(names))
+def let_go_rules(names: tuple[bytes, ...], *, directory: bool, other: bool) -> tuple[bytes, ...]:
+    """Lines that let a path at the receiver be deleted, before any line that keeps it.
+
+    `directory`, `other`: whether it may go where it is a directory, and where it is something else.
+    """
+    text = _literal_text(names)
+    if directory and not other:
+        return (_checked(b"R " + text + b"/"),)
+    kept = () if directory else (_checked(b"P " + text + b"/"),)
+    return (*kept, _checked(b"R " + text)) if other else ()
 
 
 def protect_entries_rule(names: tuple[bytes, ...]) -> bytes:

@@ -17,7 +17,6 @@ from renderers.environment import fill
 
 def render(plan: Plan) -> Iterator[RenderedFile]:
     """The unit, or nothing."""
-    sources = ", ".join(one.source for one in tracked_sources(plan))
-    if sources:
-        content = fill("tracker.j2", unit=TRACKER_UNIT, sources=sources)
+    if tracked_sources(plan):
+        content = fill("tracker.j2", unit=TRACKER_UNIT)
         yield RenderedFile(path=unit_file(TRACKER_UNIT), content=content)

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -70,7 +71,7 @@ class Changed:
     """Bytes of the files to send."""
     unreadable: list[bytes] = field(default_factory=list)
     """Paths that this user may not look at: neither sent nor deleted."""
-    linked: dict[Inode, list[bytes]] = field(default_factory=dict)
+    linked: dict[Inode, dict[bytes, None]] = field(default_factory=dict)
     """Names of files that have several: they are sent together, so that they stay one file."""
     late: set[Inode] = field(default_factory=set)
     """Those of them that are sent only once a directory has made way."""
@@ -92,7 +93,8 @@ class Changed:
         """Delete what lies at these places, and only then send what is there, all names of it."""
         for path in paths:
             self.gone.add(path)
-            together = next((names for names in self.linked.values() if path in names), [path])
+            alone = {path: None}
+            together = next((names for names in self.linked.values() if path in names), alone)
             for name in together:
                 self.replaced.add(name)
         self.gone.close()
@@ -230,9 +232,9 @@ class _Selecting:
             self._lists.send.add(path)
             return
         inode = (status.st_dev, status.st_ino)
-        names = self._lists.linked.setdefault(inode, [])
+        names = self._lists.linked.setdefault(inode, {})
         if path not in names:
-            names.append(path)
+            names[path] = None
             self._lists.missing[inode] = max(0, status.st_nlink - len(names))
 
     def _whole(self, top: Names) -> None:
@@ -249,27 +251,26 @@ class _Selecting:
         while waiting:
             here = waiting.pop()
             try:
-                parent = self._descent.enter(here)
-                listing = list_inside(parent)
+                found = list(self._listed(here))
             except NotThere:
                 continue
             except PermissionError:
                 self._lists.unreadable.append(b"/".join(here))
                 continue
-            found = []
-            for name, directory in listing:
-                names = (*here, name)
-                if self._sieve.decide(names, directory=directory) not in _CARRIED:
-                    continue
-                if self._is_excluded(names):
-                    continue
-                try:
-                    status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                found.append((names, status))
             waiting.extend(names for names, status in found if stat.S_ISDIR(status.st_mode))
             yield from found
+
+    def _listed(self, here: Names) -> Iterator[tuple[Names, os.stat_result]]:
+        """What the leg carries of the entries of one directory."""
+        parent = self._descent.enter(here)
+        for name, directory in list_inside(parent):
+            names = (*here, name)
+            if self._sieve.decide(names, directory=directory) not in _CARRIED:
+                continue
+            if self._is_excluded(names):
+                continue
+            with suppress(FileNotFoundError):
+                yield names, os.stat(name, dir_fd=parent, follow_symlinks=False)
 
     def _find_names(self) -> None:
         """Bring all names of a changed file: the kernel tells of the one that was written by."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATH_ONLY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_HELD = 64
+"""Levels held open: a user may nest directories as deep as they like, descriptors are few."""
 
 
 class NotThere(Exception):
@@ -36,6 +38,7 @@ class Descent:
     root: int
     _names: list[bytes] = field(default_factory=list)
     _descriptors: list[int] = field(default_factory=list)
+    """One a level; those far above the last one are closed again, and -1."""
 
     def enter(self, names: tuple[bytes, ...]) -> int:
         """A descriptor of that directory, valid until the next call. Raises `NotThere`."""
@@ -45,7 +48,9 @@ class Descent:
                 break
             shared += 1
         self._leave(shared)
-        for name in names[shared:]:
+        while self._descriptors and self._descriptors[-1] < 0:
+            self._leave(len(self._descriptors) - 1)
+        for name in names[len(self._names) :]:
             depth = len(self._names) + 1
             try:
                 inner = os.open(name, _PATH_ONLY, dir_fd=self.here)
@@ -55,6 +60,7 @@ class Descent:
                 raise NotThere(depth, other=False) from None
             self._names.append(name)
             self._descriptors.append(inner)
+            self._close_above()
         return self.here
 
     @property
@@ -66,10 +72,18 @@ class Descent:
         """Close all but the root, which is the caller's."""
         self._leave(0)
 
+    def _close_above(self) -> None:
+        far = len(self._descriptors) - _HELD - 1
+        if far >= 0 and self._descriptors[far] >= 0:
+            os.close(self._descriptors[far])
+            self._descriptors[far] = -1
+
     def _leave(self, depth: int) -> None:
         while len(self._descriptors) > depth:
-            os.close(self._descriptors.pop())
+            descriptor = self._descriptors.pop()
             self._names.pop()
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 @contextmanager
@@ -106,3 +120,39 @@ def list_inside(parent: int) -> list[tuple[bytes, bool]]:
             )
     finally:
         os.close(inner)
+
+
+def remove_tree(path: bytes) -> None:
+    """Remove a tree that this process has made, however deep it is; nothing where none is there.
+
+    shutil's own way calls itself for each level, and a thousand levels end it.
+    """
+    try:
+        root = os.open(path, _DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        with descending(root) as descent:
+            for names in reversed(_emptied(descent)):
+                os.rmdir(names[-1], dir_fd=descent.enter(names[:-1]))
+    finally:
+        os.close(root)
+    os.rmdir(path)  # noqa: PTH106 - bytes
+
+
+def _emptied(descent: Descent) -> list[tuple[bytes, ...]]:
+    """All directories of a tree from the top downwards, with nothing left but directories."""
+    found: list[tuple[bytes, ...]] = []
+    waiting: list[tuple[bytes, ...]] = [()]
+    while waiting:
+        names = waiting.pop()
+        here = descent.enter(names)
+        # They have the modes of their originals, which may keep this very user out.
+        os.chmod(b"/proc/self/fd/%d" % here, 0o700)  # noqa: PTH101 - bytes
+        for name, directory in list_inside(here):
+            if directory:
+                waiting.append((*names, name))
+                found.append((*names, name))
+            else:
+                os.unlink(name, dir_fd=here)
+    return found

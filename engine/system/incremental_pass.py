@@ -49,6 +49,7 @@ class IncrementalPasses:
         check_still_there(step.still)
         increment = self._increments[step.feed]
         self._expect(step.feed, increment)
+        known = len(increment.unreadable) if step.replaced else 0
         blocked: list[bytes] = []
         with closing(increment.lots(step)) as lots:
             for lot in lots:
@@ -60,8 +61,7 @@ class IncrementalPasses:
             reason = "a directory that holds something protected lies where a file is to go"
             raise FeedStopped(RunStatus.DEGRADED, f"{reason}: {display(blocked[0])}")
         increment.make_way(blocked)
-        if not step.replaced:
-            self._judge_unreadable(step.feed, increment.unreadable)
+        self._judge_unreadable(step.feed, increment.unreadable[known:])
 
     def _judge_unreadable(self, feed: str, paths: tuple[bytes, ...]) -> None:
         """What may not be looked at is neither sent nor deleted, and waits in the journal."""

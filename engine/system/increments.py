@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
-from engine.filters import FilterError, protect_entries_rule, risk_rule
+from engine.filters import (
+    FilterError,
+    let_go_rules,
+    protect_entries_rule,
+    protect_inside_rule,
+)
 from engine.journal import Change
+from engine.selection import Verdict
+from engine.sieve import Sieve
 from engine.steps import DeleteGone, SelectChanges, SendChanges
 from engine.system.changed import Changed, Spool, select_changes
-from engine.system.descent import opened_root
+from engine.system.descent import opened_root, remove_tree
 from engine.system.directories import write_private
 from engine.system.journal import Journal
 from engine.system.pinned import Lot, SendTree, make_names, pins_at_once
 
 GONE_AT_ONCE = 2_000
 """Names in one set of rules: rsync asks them one after another for each entry."""
+_CARRIED = frozenset({Verdict.TAKEN, Verdict.ENTERED})
 Names = tuple[bytes, ...]
-_Rule = Callable[[Names], bytes]
 
 
 class RootMoved(Exception):
@@ -41,6 +48,8 @@ class Increment:
     """Deletions counted in each lot of names."""
     unwritable: list[bytes] = field(default_factory=list)
     """Paths whose names no rule can hold: only a full pass deletes them."""
+    _trees: list[bytes] = field(default_factory=list)
+    """Trees of names that were made."""
 
     def __post_init__(self) -> None:
         self._lists = Changed.in_directory(self.directory, self.step.feed)
@@ -80,6 +89,7 @@ class Increment:
         os.makedirs(os.path.dirname(step.trees[0]), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - bytes
         with tree.lots(spool, pins_at_once()) as lots:
             yield from lots
+        self._lists.unreadable += tree.unreadable
 
     def make_way(self, paths: Iterable[bytes]) -> None:
         """Directories lie at the destination where these are to go: delete, and send again."""
@@ -101,24 +111,29 @@ class Increment:
     def _prepare(
         self, step: DeleteGone, number: int, lot: list[tuple[bytes, bool]], gone: frozenset[bytes]
     ) -> None:
-        tree, rules = step.lot(self.directory, number)
-        whole = [_names(path) for path, deep in lot if deep]
-        within = {b"/".join(names) for names in whole}
-        risked = [_names(path) for path, deep in lot if not deep]
-        alone = [names for names in risked if not _below(names, within)]
-        shallow = sorted(
-            {names[:depth] for names in (*alone, *whole) for depth in range(len(names))}
-        )
-        text = [*self._rules(risk_rule, alone), *self._rules(protect_entries_rule, shallow)]
-        write_private(rules, b"".join(line + b"\n" for line in text))
-        make_names(self._root, tree, shallow, whole, gone)
-
-    def _rules(self, make: _Rule, paths: Iterable[Names]) -> Iterator[bytes]:
-        for names in paths:
+        tree, path = step.lot(self.directory, number)
+        within = {one for one, deep in lot if deep}
+        sieve = Sieve(self.step.selection)
+        whole: list[Names] = []
+        lines: list[bytes] = []
+        kept: dict[Names, bytes] = {}
+        """What lies beside the way to each path must be kept, or the path has to wait."""
+        for one, deep in lot:
+            names = _names(one)
+            if not deep and _below(names, within):
+                continue
             try:
-                yield make(names)
+                way = _kept_on_the_way(names, kept)
+                lines += () if deep else _let_go(names, sieve)
             except FilterError:
-                self.unwritable.append(b"/".join(names))
+                self.unwritable.append(one)
+                continue
+            kept.update(way)
+            whole += [names] if deep else []
+        self._trees.append(tree)
+        unknown = make_names(self._root, tree, sorted(kept), whole, gone)
+        text = [*map(_keep_inside, unknown), *lines, *(kept[names] for names in sorted(kept))]
+        write_private(path, b"".join(line + b"\n" for line in text))
 
     def counted(self, number: int, deletions: int) -> None:
         """Note how many deletions one lot wants."""
@@ -130,9 +145,12 @@ class Increment:
         return tuple(self._lots)
 
     def close(self) -> None:
-        """Let the source go."""
+        """Let the source go, and remove what was made for rsync alone."""
         with suppress(OSError):
             self._stack.close()
+        for tree in self._trees:
+            with suppress(OSError):
+                remove_tree(tree)
 
     def _announce(self, changes: Iterable[Change]) -> None:
         """Before anything is written: who reads these copies must never miss it."""
@@ -145,6 +163,26 @@ def below(names: Names, changes: Iterable[Change]) -> Iterator[Change]:
     """Changes below a directory of a tree, as the tree names them."""
     prefix = b"".join(name + b"/" for name in names)
     return (Change(prefix + one.path, one.deep) for one in changes)
+
+
+def _let_go(names: Names, sieve: Sieve) -> tuple[bytes, ...]:
+    """Rules for a path that is gone: only what the leg carries of it may go."""
+    directory, other = (sieve.decide(names, directory=one) in _CARRIED for one in (True, False))
+    return let_go_rules(names, directory=directory, other=other)
+
+
+def _kept_on_the_way(names: Names, known: dict[Names, bytes]) -> dict[Names, bytes]:
+    """Rules that keep the entries of each directory above a path."""
+    above = (names[:depth] for depth in range(len(names)))
+    return {one: protect_entries_rule(one) for one in above if one not in known}
+
+
+def _keep_inside(names: Names) -> bytes:
+    """A rule that keeps all that is in a directory, or in the nearest above it that a rule can."""
+    for depth in range(len(names), 0, -1):
+        with suppress(FilterError):
+            return protect_inside_rule(names[:depth])
+    return b"P *"
 
 
 def _names(path: bytes) -> Names:

@@ -10,22 +10,28 @@ The tree for deletions holds only names: what is missing in it may go.
 
 from __future__ import annotations
 
-import itertools
 import os
 import resource
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from engine.system.descent import Descent, NotThere, descending, list_inside, opened_root
+from engine.system.descent import (
+    Descent,
+    NotThere,
+    descending,
+    list_inside,
+    opened_root,
+    remove_tree,
+)
 from policy.parts import Attribute
 
-_SPARE = 256
-"""Descriptors left for everything else."""
+_SPARE = 128
+"""Descriptors left for everything else, and as many for three ways down."""
 _ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 Names = tuple[bytes, ...]
+Inode = tuple[int, int]
 
 
 def pins_at_once() -> int:
@@ -35,8 +41,8 @@ def pins_at_once() -> int:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
-    # Names of one file are held together, so that a lot may grow past this.
-    return max(_SPARE, (min(soft, 131_072) - _SPARE) // 2)
+    # Symlinks and devices with several names may need as many again.
+    return max(1, (min(soft, 131_072) - 2 * _SPARE) // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,8 @@ class SendTree:
         self._root = root
         self._files, self._others = trees
         self._preserve = preserve
+        self.unreadable: list[bytes] = []
+        """Paths that this user may not look at, or make again."""
 
     @contextmanager
     def lots(self, paths: Iterable[bytes], most: int) -> Iterator[Iterator[Lot]]:
@@ -72,16 +80,19 @@ class SendTree:
             self._clear()
 
     def _lots(self, rest: Iterator[bytes], most: int) -> Iterator[Lot]:
-        for number in itertools.count():
+        path = next(rest, None)
+        while True:
             self._clear()
             with _Filling(self._root, self._files, self._others, self._preserve) as filling:
-                if not filling.fill(rest, most) and number > 0:
-                    return
+                while path is not None and filling.take(path, most, self.unreadable):
+                    path = next(rest, None)
                 yield filling.finish()
+            if path is None:
+                return
 
     def _clear(self) -> None:
         for path in (self._files, self._others):
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path)
 
 
 class _Filling:
@@ -94,9 +105,10 @@ class _Filling:
         self._paths = (files, others)
         self._preserve = preserve
         self._stack = ExitStack()
-        self._descriptors: list[int] = []
+        self._held: dict[Inode, int] = {}
+        """Descriptors of the files that rsync is to read, one for all names of a file."""
         self._others = False
-        self._made: dict[tuple[int, int], bytes] = {}
+        self._made: dict[Inode, tuple[int, bytes]] = {}
         """Symlinks and devices with several names, and where the first one was made."""
 
     def __enter__(self) -> _Filling:
@@ -106,51 +118,54 @@ class _Filling:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for descriptor in self._descriptors:
+        for descriptor in (*self._held.values(), *(place for place, _ in self._made.values())):
             os.close(descriptor)
         self._stack.close()
 
-    def fill(self, rest: Iterator[bytes], most: int) -> bool:
-        """Take paths until as many files are held as may be; whether there were any."""
-        taken = False
-        for path in rest:
-            taken = True
-            # What has gone since it was looked at comes again, as a change of its own.
-            with suppress(NotThere, FileNotFoundError):
-                alone = self._add(tuple(path.split(b"/")))
-                if len(self._descriptors) >= most and alone:
-                    break
-        return taken
+    def take(self, path: bytes, most: int, unreadable: list[bytes]) -> bool:
+        """Take a path; False where as many files are held as may be, and this is one more."""
+        # What has gone since it was looked at comes again, as a change of its own.
+        with suppress(NotThere, FileNotFoundError):
+            try:
+                return self._add(tuple(path.split(b"/")), most)
+            except PermissionError:
+                unreadable.append(path)
+        return True
 
     def finish(self) -> Lot:
         """Give all directories the attributes of their originals."""
         for made in (self._files, self._specials):
             for names in sorted(made.entered, key=len, reverse=True):
-                with suppress(NotThere):
+                with suppress(NotThere, PermissionError):
                     self._copy_attributes(self._source.enter(names), made.path(names))
         return Lot(files=True, others=self._others)
 
-    def _add(self, names: Names) -> bool:
-        """Take one path; whether it is the only name of what it names."""
+    def _add(self, names: Names, most: int) -> bool:
         parent = self._source.enter(names[:-1])
         pin = os.open(names[-1], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        held = False
         try:
             status = os.fstat(pin)
+            inode = (status.st_dev, status.st_ino)
+            held = self._held.get(inode)
             if stat.S_ISDIR(status.st_mode):
                 self._files.enter(names)
-            elif stat.S_ISREG(status.st_mode):
-                place = self._files.enter(names[:-1])
-                with suppress(FileExistsError):
-                    os.symlink(b"/proc/%d/fd/%d" % (os.getpid(), pin), names[-1], dir_fd=place)
-                    self._descriptors.append(pin)
-                    held = True
-            else:
+            elif not stat.S_ISREG(status.st_mode):
+                if status.st_nlink > 1 and inode not in self._made and len(self._made) >= most:
+                    return False
                 self._special(names, pin, status)
+            elif held is None and len(self._held) >= most:
+                return False
+            else:
+                place = self._files.enter(names[:-1])
+                number = pin if held is None else held
+                with suppress(FileExistsError):
+                    os.symlink(b"/proc/%d/fd/%d" % (os.getpid(), number), names[-1], dir_fd=place)
+                    if held is None:
+                        self._held[inode], pin = pin, -1
         finally:
-            if not held:
+            if pin >= 0:
                 os.close(pin)
-        return status.st_nlink == 1 or stat.S_ISDIR(status.st_mode)
+        return True
 
     def _special(self, names: Names, pin: int, status: os.stat_result) -> None:
         if not stat.S_ISLNK(status.st_mode) and Attribute.DEVICES not in self._preserve:
@@ -161,21 +176,13 @@ class _Filling:
         inode = (status.st_dev, status.st_ino)
         with suppress(FileExistsError):
             if inode in self._made:
-                os.link(self._made[inode], names[-1], dst_dir_fd=place, follow_symlinks=False)
+                there, first = self._made[inode]
+                os.link(first, names[-1], src_dir_fd=there, dst_dir_fd=place, follow_symlinks=False)
                 return
-            if stat.S_ISLNK(status.st_mode):
-                os.symlink(os.readlink(b"", dir_fd=pin), names[-1], dir_fd=place)
-            else:
-                os.mknod(names[-1], status.st_mode, status.st_rdev, dir_fd=place)
+            _make_again(pin, status, names[-1], place)
             self._others = True
             if status.st_nlink > 1:
-                self._made[inode] = b"/".join((self._paths[1], *names))
-            if os.geteuid() == 0:
-                os.chown(
-                    names[-1], status.st_uid, status.st_gid, dir_fd=place, follow_symlinks=False
-                )
-            times = (status.st_atime_ns, status.st_mtime_ns)
-            os.utime(names[-1], ns=times, dir_fd=place, follow_symlinks=False)
+                self._made[inode] = (os.dup(place), names[-1])
 
     def _copy_attributes(self, original: int, copy: bytes) -> None:
         status = os.fstat(original)
@@ -190,6 +197,20 @@ class _Filling:
         os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def _make_again(pin: int, status: os.stat_result, name: bytes, place: int) -> None:
+    """Make a symlink or a device like the one that is held, attributes included."""
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(b"", dir_fd=pin), name, dir_fd=place)
+    else:
+        os.mknod(name, status.st_mode, status.st_rdev, dir_fd=place)
+    if os.geteuid() == 0:
+        os.chown(name, status.st_uid, status.st_gid, dir_fd=place, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=place)  # what the umask took away
+    times = (status.st_atime_ns, status.st_mtime_ns)
+    os.utime(name, ns=times, dir_fd=place, follow_symlinks=False)
+
+
 class _Making:
     """A tree being made, directory by directory."""
 
@@ -199,13 +220,18 @@ class _Making:
         self.entered: set[Names] = {()}
 
     def enter(self, names: Names) -> int:
-        """A descriptor of that directory, made where it is missing, with all above it."""
-        if names not in self.entered:
-            for depth in range(1, len(names) + 1):
-                if names[:depth] not in self.entered:
-                    parent = self._descent.enter(names[: depth - 1])
-                    os.mkdir(names[depth - 1], 0o700, dir_fd=parent)
-                    self.entered.add(names[:depth])
+        """A descriptor of that directory, made where it is missing. Raises `NotThere`."""
+        there = len(names)
+        while names[:there] not in self.entered:
+            there -= 1
+        for depth in range(there + 1, len(names) + 1):
+            parent = self._descent.enter(names[: depth - 1])
+            try:
+                os.mkdir(names[depth - 1], 0o700, dir_fd=parent)
+            except FileExistsError:
+                # Taken as a file already: at the source its type has changed since.
+                raise NotThere(depth, other=True) from None
+            self.entered.add(names[:depth])
         return self._descent.enter(names)
 
     def path(self, names: Names) -> bytes:
@@ -234,38 +260,47 @@ def make_names(
     shallow: Iterable[Names],
     whole: Iterable[Names],
     without: frozenset[bytes],
-) -> None:
+) -> tuple[Names, ...]:
     """Make a tree of names: some directories, and all that is below others of them at the source.
 
-    A name that is here is not deleted at the destination, whatever lies there under it.
+    A name that is here is not deleted at the destination, whatever lies there under it. What comes
+    back are directories that this user may not list: nothing is known of what is in them.
     """
+    unreadable: list[Names] = []
     with descending(root) as source, _making(path) as made:
         for names in shallow:
             made.enter(names)
         for names in whole:
-            _make_whole(source, made, names, without)
+            unreadable += _make_whole(source, made, names, without)
         for names in sorted(made.entered, key=len, reverse=True):
-            with suppress(NotThere):
+            with suppress(NotThere, PermissionError):
                 status = os.fstat(source.enter(names))
                 copy = made.path(names)
                 if os.geteuid() == 0:
                     os.chown(copy, status.st_uid, status.st_gid)
                 os.chmod(copy, stat.S_IMODE(status.st_mode))  # noqa: PTH101 - bytes
                 os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return tuple(unreadable)
 
 
-def _make_whole(source: Descent, made: _Making, top: Names, without: frozenset[bytes]) -> None:
+def _make_whole(
+    source: Descent, made: _Making, top: Names, without: frozenset[bytes]
+) -> Iterator[Names]:
     waiting = [top]
     while waiting:
         here = waiting.pop()
-        place = made.enter(here)
         try:
-            original = source.enter(here)
+            place = made.enter(here)
+            listing = list_inside(source.enter(here))
         except NotThere:
             continue
-        for name, directory in list_inside(original):
+        except PermissionError:
+            yield here
+            continue
+        for name, directory in listing:
             if directory:
                 waiting.append((*here, name))
             elif b"/".join((*here, name)) not in without:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                os.close(os.open(name, flags, 0o600, dir_fd=place))
+                with suppress(FileExistsError):
+                    os.close(os.open(name, flags, 0o600, dir_fd=place))

@@ -62,7 +62,7 @@ def _fact(path: bytes, families: dict[int, list[bytes]]) -> Fact:
     if stat.S_ISREG(status.st_mode):
         content = Path(os.fsdecode(path)).read_bytes()
     elif stat.S_ISLNK(status.st_mode):
-        content = os.readlink(path)
+        content = os.fsencode(Path(os.fsdecode(path)).readlink())
     elif not stat.S_ISDIR(status.st_mode):
         content = b"%d" % status.st_rdev
     directory = stat.S_ISDIR(status.st_mode)

@@ -7,6 +7,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,89 +90,78 @@ class Play:
     """A user at work in a tree."""
 
     def __init__(self, root: Path) -> None:
-        self.root = os.fsencode(root)
+        self.root = root
         (root / STAYS).write_bytes(b"it stays")
         self.size = 0
-        """Grows: rsync sees a change of equal size only by its time."""
+        """No two files are of one size: rsync tells such ones apart by their times alone."""
 
     def do(self, wanted: list[Operation]) -> None:
         for one in wanted:
             # Some things cannot be done to some things: a directory into itself, for one.
-            try:
+            with suppress(OSError, shutil.Error):
                 self._one(one)
-            except OSError:
-                continue
 
     def _one(self, one: Operation) -> None:
         self.size += 1
-        entries = sorted(self._walk(self.root))
-        directories = [self.root, *(path for path in entries if _is_directory(path))]
-        new = directories[one.where % len(directories)] + b"/" + one.name
-        old = entries[one.what % len(entries)] if entries else self.root
+        entries = [path for path in sorted(self.root.rglob("*")) if path.name != STAYS]
+        directories = [self.root, *(path for path in entries if is_directory(path))]
+        new = directories[one.where % len(directories)] / os.fsdecode(one.name)
         if one.kind in {"write", "mkdir", "nest", "symlink", "fifo"}:
             self._make(one.kind, new)
-        elif old != self.root:
-            self._change(one, old, new)
+        elif entries:
+            self._change(one, entries[one.what % len(entries)], new)
 
-    def _make(self, kind: str, new: bytes) -> None:
-        if kind == "write":
-            self._write(new)
+    def _make(self, kind: str, new: Path) -> None:
+        if kind == "write" and (not os.path.lexists(new) or is_file(new)):
+            new.write_bytes(b"x" * self.size)
         elif kind == "mkdir":
-            os.mkdir(new)
+            new.mkdir()
         elif kind == "nest":
-            os.makedirs(new + b"/a/b")
-            self._write(new + b"/a/file")
+            (new / "a/b").mkdir(parents=True)
+            (new / "a/file").write_bytes(b"x" * self.size)
         elif kind == "symlink":
-            os.symlink(b"%d" % self.size, new)
-        else:
+            new.symlink_to(str(self.size))
+        elif kind == "fifo":
             os.mkfifo(new)
+            new.chmod(0o666)
 
-    def _change(self, one: Operation, old: bytes, new: bytes) -> None:
-        if one.kind == "append" and _is_file(old):
-            with open(old, "ab") as file:
-                file.write(b"y" * self.size)
-        elif one.kind == "remove":
-            _remove(old)
-        elif one.kind == "move":
-            if one.what % 2 and not (old + b"/").startswith(new + b"/"):
-                _remove(new)
-            os.rename(old, new)
-        elif one.kind == "link" and not _is_directory(old):
-            os.link(old, new, follow_symlinks=False)
-        elif one.kind == "chmod" and not os.path.islink(old):
-            os.chmod(old, (0o700, 0o755, 0o711)[one.where % 3])
+    def _change(self, one: Operation, old: Path, new: Path) -> None:
+        if one.kind in {"move", "link"}:
+            self._name(one, old, new)
+        elif one.kind in {"remove", "change type"}:
+            remove(old)
+            if one.kind == "change type":
+                self._make(("write", "nest", "symlink", "fifo")[one.where % 4], old)
         elif one.kind == "touch":
             os.utime(old, ns=(10**18, 10**18 + self.size), follow_symlinks=False)
-        elif one.kind == "change type":
-            _remove(old)
-            self._make(("write", "nest", "symlink", "fifo")[one.where % 4], old)
+        elif one.kind == "chmod" and not old.is_symlink():
+            old.chmod((0o700, 0o755, 0o711)[one.where % 3])
+        elif one.kind == "append" and is_file(old):
+            old.write_bytes(old.read_bytes().ljust(1000 * self.size, b"y"))
 
-    def _write(self, path: bytes) -> None:
-        if os.path.lexists(path) and not _is_file(path):
+    @staticmethod
+    def _name(one: Operation, old: Path, new: Path) -> None:
+        if one.kind == "link":
+            os.link(old, new, follow_symlinks=False)
             return
-        with open(path, "wb") as file:
-            file.write(b"x" * self.size)
-
-    def _walk(self, directory: bytes) -> Iterator[bytes]:
-        for top, directories, files in os.walk(directory):
-            yield from (
-                top + b"/" + name for name in (*directories, *files) if name != STAYS.encode()
-            )
+        if one.what % 2 and not old.is_relative_to(new):
+            remove(new)
+        old.rename(new)
 
 
-def _is_directory(path: bytes) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)
+def is_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
-def _is_file(path: bytes) -> bool:
-    return stat.S_ISREG(os.lstat(path).st_mode)
+def is_file(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
-def _remove(path: bytes) -> None:
-    if _is_directory(path):
+def remove(path: Path) -> None:
+    if is_directory(path):
         shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +174,7 @@ def trackers() -> Iterator[Trackers]:
 def compared(lab: TrackedLab, source: Path) -> dict[bytes, Fact]:
     """What the leg has at its destination; the other owner's part is not compared."""
     aside = {b"d2/theirs"}
-    if not _is_directory(os.fsencode(source / "d2")):
+    if not is_directory(source / "d2"):
         aside.add(b"d2")  # it stays for the other owner's sake
     found = facts(lab.disk)
     if "devices" not in lab.text:

@@ -19,8 +19,7 @@ from engine.legs.mirror import (
 )
 from engine.plan import Feed, LegPlan, Location
 from engine.preflight import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
-from engine.rsync_command import mirror_options
-from engine.rsync_command import SWEEP
+from engine.rsync_command import SWEEP, mirror_options
 from engine.selection import Line, Selection
 from engine.steps import (
     BeginPass,
