@@ -84,6 +84,8 @@ def _reason_for_full(
         return "what the leg takes has changed since the last full pass"
     if leg.full_every is None:
         return "the leg has no full_every"
+    if full_began > now:
+        return f"the last one began at {_day(full_began)}, and by this clock that is yet to come"
     due = full_due(leg, full_began)
     if due is not None and now >= due - _EARLY:
         return f"it is due: the last one began {_day(full_began)}"

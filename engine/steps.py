@@ -222,8 +222,8 @@ class RecordProvenance:
     full: bool
     upto: int | None
     """Up to where the journal was taken."""
-    holder: str
-    """The tree that was written."""
+    target: Target
+    """What was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,7 +192,7 @@ class _Pass(ABC):
             entries=None if full else source.previous_entries,
             full=full,
             upto=source.journal.upto if source.journal else None,
-            holder=self.target.holder,
+            target=self.target,
         )
 
     @property

@@ -297,7 +297,7 @@ class Attempt:
             this_run=this_run,
             state=self.state,
             rules={
-                one.reads: rules_digest(one.selection)
+                one.reads: rules_digest(one.selection, self.leg_plan.leg)
                 for one in self.leg_plan.feeds
                 if one.selection is not None
             },

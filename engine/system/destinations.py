@@ -13,6 +13,7 @@ from datetime import datetime
 
 from engine.plan import Plan
 from engine.system.file_systems import identity_of, mount_of, read_mounts
+from engine.system.journal import open_journal
 from engine.system.places import MARKER, Places
 from engine.system.state import State, open_state
 from policy.destinations import Destination
@@ -39,9 +40,17 @@ def record_destinations(
     An identity once recorded stays: a disk that is not mounted today must not be taken for new.
     """
     with open_state(places.state_file) as state:
-        return tuple(
+        before = {one.name: state.destination_identity(one.name) for one in plan.destinations}
+        recorded = tuple(
             _record(one, places, state, now, renew=one.name in replace) for one in plan.destinations
         )
+        after = {one.name: state.destination_identity(one.name) for one in plan.destinations}
+    for name, identity in before.items():
+        if identity is not None and after[name] != identity:
+            # Who reads these copies further knows another disk's.
+            with open_journal(places.journal_file) as journal:
+                journal.add_gap(name, "the disk was replaced", now)
+    return recorded
 
 
 def _record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import stat
@@ -14,6 +15,8 @@ from engine.rsync_command import PARTIAL, SET_ASIDE
 from engine.selection import is_reserved
 from engine.steps import Identity, Target
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
 
 def still_there(expected: Identity) -> bool:
     """Whether a directory is still the one that was looked at."""
@@ -22,6 +25,17 @@ def still_there(expected: Identity) -> bool:
     except OSError:
         return False
     return (status.st_dev, status.st_ino) == (expected.device, expected.inode)
+
+
+def flush(path: bytes) -> None:
+    """Have all that was written to the file system of a directory on its disk: syncfs(2)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _LIBC.syncfs(descriptor) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), os.fsdecode(path))
+    finally:
+        os.close(descriptor)
 
 
 def make_below(root: bytes, names: tuple[bytes, ...]) -> None:

@@ -7,7 +7,7 @@ an exception.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from engine.deletions import judge_deletions
@@ -32,7 +32,7 @@ from engine.steps import (
     explain_steps,
 )
 from engine.system import full_pass
-from engine.system.directories import make_below, write_private
+from engine.system.directories import flush, make_below, write_private
 from engine.system.feed_runs import FeedRuns, FeedStopped, sentence
 from engine.system.incremental_pass import IncrementalPasses
 from engine.system.journal import Journal
@@ -190,10 +190,21 @@ class Executor:
             mounts=step.mounts,
             full_began=step.full_began,
         )
+        self._flush(step)
         stream = self._streams[step.feed]
         self._state.record_pass(stream, self._run.run_id, sorted(names), seen)
         if step.upto is not None:
             self._take_from_journal(step, step.upto)
+
+    def _flush(self, step: RecordProvenance) -> None:
+        """A disk that is pulled now must hold what the journal is about to forget."""
+        if step.upto is None or step.target.ssh is not None:
+            return
+        try:
+            flush(step.target.path)
+        except OSError as error:
+            reason = f"the copies could not be flushed to the disk: {error}"
+            raise FeedStopped(RunStatus.FAILED, reason) from None
 
     def _entries(self, step: RecordProvenance) -> int | None:
         """What the source holds after a pass that did not look at all of it."""
@@ -202,12 +213,19 @@ class Executor:
         return max(0, step.entries + self._feeds.grown.get(step.feed, 0))
 
     def _take_from_journal(self, step: RecordProvenance, upto: int) -> None:
-        self._journal.done(self._leg, step.feed, upto, full=step.full)
-        if self._changed.left_behind(step.feed):
-            reason = "names too long for a rule were deleted: only a full pass can follow"
+        # First, so that no crash comes in between: a gap of now is later than what was taken.
+        for reason in self._left_over(step.feed):
             self._journal.add_reader_gap(self._leg, step.feed, reason, self._run.now)
+        self._journal.done(self._leg, step.feed, upto, full=step.full)
         waiting = self._journal.waiting(self._leg, step.feed)
         self._feeds.put(replace(self._feeds.report(step.feed), pending=waiting))
+
+    def _left_over(self, feed: str) -> Iterator[str]:
+        """Why the journal cannot say what is left to do."""
+        if self._changed.left_behind(feed):
+            yield "names too long for a rule were deleted: only a full pass can follow"
+        if feed in self._feeds.overdue:
+            yield "more was due for deletion than had been counted"
 
     def _expire(self, step: ExpireDeleted) -> None:
         told = self._feeds.rsync(step.feed, step.argv, step.target)

@@ -54,6 +54,8 @@ class FeedRuns:
     """Feeds of which some rsync ended without saying all that it changed."""
     littered: set[str] = field(default_factory=set)
     """Feeds of which some rsync may have left parts of files at the destination."""
+    overdue: set[str] = field(default_factory=set)
+    """Feeds in which more was to be deleted than was counted: nobody knows what is left."""
 
     # ── Reports ──────────────────────────────────────────────────────────────────────────────
 
@@ -66,9 +68,10 @@ class FeedRuns:
         self.reports[report.feed] = report
 
     def note(self, feed: str, status: RunStatus, reason: str) -> None:
-        """Add a reason; a status never gets better."""
+        """Add a reason that was not given yet; a status never gets better."""
         report = self.report(feed)
-        joined = "; ".join(filter(None, (report.reason, reason)))
+        known = tuple(filter(None, report.reason.split("; ")))
+        joined = report.reason if reason in known else "; ".join((*known, reason))
         self.put(replace(report, status=report.status.worse(status), reason=joined))
 
     def stop(self, feed: str, status: RunStatus, reason: str) -> None:
@@ -116,7 +119,7 @@ class FeedRuns:
             if only_lacks_room_for_types(told.stderr):
                 outcome = Outcome.GUARD
             elif self.tolerates_unreadable and only_unreadable(told.stderr):
-                tolerated = "some of it cannot be read, which is tolerated; nothing was deleted"
+                tolerated = "some of it cannot be read, which is tolerated"
                 self.note(feed, RunStatus.NOTED, tolerated)
                 return False
         if outcome is Outcome.OK_NOTED:
@@ -133,8 +136,9 @@ class FeedRuns:
         if outcome is Outcome.OK_NOTED:
             self.note(feed, RunStatus.NOTED, meaning_of(told.code))
         elif outcome is Outcome.GUARD:
-            waits = "more became due for deletion while it ran; it waits for the next pass"
+            waits = "more became due for deletion while it ran; the next pass looks at everything"
             self.note(feed, RunStatus.NOTED, waits)
+            self.overdue.add(feed)
         elif outcome is not Outcome.OK:
             raise FeedStopped(STATUS[outcome], f"while deleting: {sentence(told)}")
 

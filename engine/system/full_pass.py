@@ -36,6 +36,8 @@ def transfer(feeds: FeedRuns, step: Transfer) -> None:
     if stuck and not wanted:
         # A directory in the way of a file holds something protected, and stays.
         raise FeedStopped(RunStatus.DEGRADED, sentence(told))
+    if not whole:
+        feeds.note(step.feed, RunStatus.NOTED, "nothing was deleted")
     feeds.counted[step.feed] = Counted(entries=seen, wanted=wanted if whole else 0)
 
 

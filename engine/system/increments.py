@@ -7,12 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
-from engine.filters import (
-    FilterError,
-    let_go_rules,
-    protect_entries_rule,
-    protect_inside_rule,
-)
+from engine.filters import FilterError, exclude_rule, let_go_rules, protect_entries_rule
 from engine.journal import Change
 from engine.selection import Verdict
 from engine.sieve import Sieve
@@ -132,7 +127,7 @@ class Increment:
             whole += [names] if deep else []
         self._trees.append(tree)
         unknown = make_names(self._root, tree, sorted(kept), whole, gone)
-        text = [*map(_keep_inside, unknown), *lines, *(kept[names] for names in sorted(kept))]
+        text = [*map(_leave_alone, unknown), *lines, *(kept[names] for names in sorted(kept))]
         write_private(path, b"".join(line + b"\n" for line in text))
 
     def counted(self, number: int, deletions: int) -> None:
@@ -177,12 +172,12 @@ def _kept_on_the_way(names: Names, known: dict[Names, bytes]) -> dict[Names, byt
     return {one: protect_entries_rule(one) for one in above if one not in known}
 
 
-def _keep_inside(names: Names) -> bytes:
-    """A rule that keeps all that is in a directory, or in the nearest above it that a rule can."""
+def _leave_alone(names: Names) -> bytes:
+    """A rule that leaves a directory alone, or else the nearest above it that a rule can hold."""
     for depth in range(len(names), 0, -1):
         with suppress(FilterError):
-            return protect_inside_rule(names[:depth])
-    return b"P *"
+            return exclude_rule(names[:depth])
+    return b"- *"
 
 
 def _names(path: bytes) -> Names:

@@ -6,6 +6,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from engine.system.write_ahead import use_write_ahead_log
+
 SCHEMA = 1
 BUSY_SECONDS = 60.0
 HELD = 2**62
@@ -71,8 +73,7 @@ def connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        use_write_ahead_log(connection, BUSY_SECONDS)
         _create(connection, path)
     except BaseException:
         connection.close()

@@ -38,6 +38,7 @@ from engine.system.process import Command, CommandNotStarted, run
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import State, stream_of
 from policy.destinations import Destination
+from policy.legs import Leg, MirrorLeg
 from policy.sources import FilesSource
 
 COUNT_LEAST = 1_000
@@ -73,9 +74,16 @@ def observe(
     )
 
 
-def rules_digest(selection: Selection) -> str:
-    """Names the rules of a feed: numbers of passes under other rules compare with nothing."""
-    return hashlib.sha256(render_rules(selection)).hexdigest()
+def rules_digest(selection: Selection, leg: Leg) -> str:
+    """Names the rules of a feed and, behind a dot, what its leg keeps of each file.
+
+    Numbers of passes under other rules compare with nothing; other attributes are to be set on
+    every copy once more.
+    """
+    rules = hashlib.sha256(render_rules(selection)).hexdigest()
+    kept = sorted(one.value for one in leg.preserve) if isinstance(leg, MirrorLeg) else []
+    chmod = leg.chmod.text if isinstance(leg, MirrorLeg) and leg.chmod else ""
+    return f"{rules}.{' '.join((*kept, chmod))}"
 
 
 def _rsync_here() -> tuple[int, int, int] | None:
@@ -134,8 +142,10 @@ class _Look:
         if presence is not Presence.DIRECTORY:
             return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
         before = self.state.last_seen(stream_of(self.plan, self.leg_plan, feed, self.state))
-        same_rules = before is not None and before.rules == rules_digest(selection)
-        previous = before.entries if before and same_rules else None
+        rules = rules_digest(selection, self.leg_plan.leg)
+        same_rules = before is not None and before.rules == rules
+        comparable = before is not None and before.rules.split(".")[0] == rules.split(".")[0]
+        previous = before.entries if before and comparable else None
         enough = min(COUNT_MOST, max(COUNT_LEAST, (previous + 1) // 2 if previous else 0))
         strangers = tuple(self._strangers(feed, path))
         count, anything = 0, False

@@ -6,6 +6,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from engine.system.write_ahead import use_write_ahead_log
+
 SCHEMA = 2
 BUSY_SECONDS = 30.0
 
@@ -106,8 +108,7 @@ def connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        use_write_ahead_log(connection, BUSY_SECONDS)
         _create(connection, path)
     except BaseException:
         connection.close()

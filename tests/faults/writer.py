@@ -17,6 +17,8 @@ from tests.integration.lab import HOSTILE
 NAMES = (*(b"n%d" % number for number in range(12)), *HOSTILE)
 PLENTY = 350
 """Entries beyond which more is deleted than made."""
+ROOM = 30 * 2**20
+"""Bytes beyond which it is the same: the disk is a small one."""
 CALM = b"calm"
 """A directory that nobody touches: a tree that loses half of itself is refused, rightly."""
 
@@ -54,10 +56,13 @@ class Writer:
 
     def trim(self) -> None:
         """Delete until the tree has its usual size: it would grow for ever."""
-        while len(self._all(files=True, directories=True)) > PLENTY:
+        while len(self._all(files=True, directories=True)) > PLENTY or self._size() > ROOM:
             with suppress(OSError):
                 self._delete_file()
                 self._delete_directory()
+
+    def _size(self) -> int:
+        return sum(os.lstat(one).st_size for one in self._all(files=True, directories=False))
 
     # ── Choosing ─────────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +98,7 @@ class Writer:
         return self._random.choice(NAMES)
 
     def _content(self) -> bytes:
-        size = self._random.choice((0, 10, 1_000, 1_000, 50_000, 50_000, 2_000_000))
+        size = self._random.choice((0, 10, 1_000, 1_000, 50_000, 50_000, 600_000))
         return self._random.randbytes(min(size, 4096)) * max(1, size // 4096)
 
     # ── Operations ───────────────────────────────────────────────────────────────────────────

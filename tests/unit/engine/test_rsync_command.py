@@ -1,10 +1,16 @@
-"""rsync's command line where the other side lets nothing pass but an rrsync."""
+"""rsync's command line: of small trees, and where the other side is an rrsync."""
 
 from dataclasses import replace
 
 import pytest
 
-from engine.rsync_command import connection_options, list_for_writer_command, mirror_options
+from engine.rsync_command import (
+    changed_trees,
+    connection_options,
+    list_for_writer_command,
+    mirror_options,
+    send_command,
+)
 from engine.steps import Target
 from policy.parts import Attribute, SshTarget
 from policy.values import Duration
@@ -45,3 +51,20 @@ def test_a_directory_is_listed_by_a_deletion_that_is_only_tried() -> None:
     command = list_for_writer_command(b"/run/empty", AWAY, connection)
     assert b"--dry-run" in command
     assert command[-3:] == (b"--", b"/run/empty/", b"backup@nas:/copies/data/")
+
+
+def test_of_what_changed_nothing_is_followed_but_the_engine_s_own_symlinks() -> None:
+    here = replace(AWAY, ssh=None)
+    options = mirror_options(LEG, cannot_keep=(), run_id="r1")
+    files, others = changed_trees(b"/run", "data")
+    followed = send_command(options, files, here, follow=True)
+    assert b"--copy-links" in followed
+    assert b"--links" not in followed
+    plain = send_command(options, others, here, follow=False)
+    assert b"--copy-links" not in plain
+    assert b"--links" in plain
+    for command in (followed, plain):
+        assert not [word for word in command if b"--delete" in word]
+        assert command[-1] == b"/copies/data/"
+    assert (followed[-2], plain[-2]) == (files + b"/", others + b"/")
+    assert not (files + b"/").startswith(others + b"/")

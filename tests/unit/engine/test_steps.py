@@ -89,7 +89,7 @@ def test_every_step_is_explained() -> None:
             entries=None,
             full=True,
             upto=None,
-            holder="disk",
+            target=HERE,
         ),
         ExpireDeleted(feed="data", target=HERE, argv=(b"rsync", b"y"), run_ids=(b"r1", b"r2")),
         HookStep(run=("fsfreeze", "-u", "it's"), timeout=5, always=True),

@@ -1,0 +1,109 @@
+"""What makes what the journal holds not enough, without any fault of the journal's."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.reports import RunStatus
+from engine.system import execute
+from engine.system.destinations import record_destinations
+from tests.integration.lab import only, tree, write
+from tests.integration.tracking import TrackedLab, Trackers, tracked
+from tests.property.test_incremental_equals_full import with_second_hop
+
+pytestmark = pytest.mark.tool("rsync")
+
+
+@pytest.fixture(scope="module")
+def trackers() -> Iterator[Trackers]:
+    found = Trackers()
+    yield found
+    found.close()
+
+
+def test_a_replaced_disk_is_looked_at_whole_by_who_reads_it(
+    tmp_path: Path, trackers: Trackers
+) -> None:
+    lab = TrackedLab(tmp_path, with_second_hop(tracked()), trackers=trackers)
+    (lab.root / "mnt/nas").mkdir()
+    lab.apply()
+    write(lab.source / "s", b"1")
+    write(lab.source / "gone/f")
+    with lab.tracking():
+        lab.full()
+        lab.full("offsite")
+        lab.disk.rename(lab.root / "mnt/old")
+        lab.disk.mkdir()
+        write(lab.source / "s", b"changed")
+        shutil.rmtree(lab.source / "gone")
+        shutil.copytree(lab.source, lab.disk, dirs_exist_ok=True)
+        replaced = frozenset({"disk"})
+        record_destinations(lab.plan, lab.places, now=lab.now, replace=replaced)
+        lab.run()
+        report = only(lab.run("offsite"))
+    assert (report.mode, "replaced" in report.why) == ("full", True)
+    assert tree(lab.root / "mnt/nas/copies") == lab.copies()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ', chmod: "F600"'),
+        (", preserve: [times]", ", preserve: [times, perms, owner, hardlinks]"),
+    ],
+)
+def test_other_attributes_are_set_on_every_copy(
+    tmp_path: Path, trackers: Trackers, before: str, after: str
+) -> None:
+    lab = TrackedLab(tmp_path, tracked(before), trackers=trackers)
+    write(lab.source / "s")
+    (lab.source / "s").chmod(0o640)
+    with lab.tracking():
+        lab.full()
+        lab.text = tracked(after)
+        lab.apply()
+        assert only(lab.run()).mode == "full"
+        lab.incremental()
+    mode = (lab.disk / "s").stat().st_mode & 0o777
+    assert mode == (0o600 if "chmod" in after else 0o640)
+
+
+def test_law_12_a_clock_that_was_ahead_once_puts_no_full_pass_off(
+    tmp_path: Path, trackers: Trackers
+) -> None:
+    lab = TrackedLab(tmp_path, tracked(), trackers=trackers)
+    write(lab.source / "s")
+    with lab.tracking():
+        now = lab.now
+        lab.now += timedelta(days=3000)
+        lab.full()
+        lab.now = now
+        report = only(lab.run())
+        assert (report.mode, "yet to come" in report.why) == ("full", True)
+        lab.incremental()
+
+
+def test_law_05_rows_stay_where_the_disk_does_not_take_what_was_written(
+    tmp_path: Path, trackers: Trackers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = TrackedLab(tmp_path, tracked(), trackers=trackers)
+    write(lab.source / "s", b"1")
+    with lab.tracking():
+        lab.full()
+        write(lab.source / "s", b"22")
+
+        def fails(path: bytes) -> None:
+            raise OSError(5, "Input/output error", os.fsdecode(path))
+
+        monkeypatch.setattr(execute, "flush", fails)
+        report = lab.run()
+        assert report.status is RunStatus.FAILED
+        assert "flushed" in report.reason
+        assert lab.waiting() == {b"s"}
+        monkeypatch.undo()
+        lab.incremental()
+    assert lab.copies() == tree(lab.source)
