@@ -30,9 +30,9 @@ destinations:
 sources:
   data: {{kind: tree, path: {top}/data, track: true}}
 legs:
-  nightly: {{kind: mirror, to: "disk:/", schedule: "02:00", timeout: 2m, full_every: 30d}}
-  images: {{kind: mirror, to: "disk:/images", schedule: "03:00", timeout: 2m, full_every: 30d}}
-  offsite: {{kind: mirror, from: disk, to: "nas:/lab", schedule: "04:00", timeout: 2m,
+  nightly: {{kind: mirror, to: "disk:/", schedule: "02:00", timeout: 20s, full_every: 30d}}
+  images: {{kind: mirror, to: "disk:/images", schedule: "03:00", timeout: 20s, full_every: 30d}}
+  offsite: {{kind: mirror, from: disk, to: "nas:/lab", schedule: "04:00", timeout: 20s,
              full_every: 30d}}
 routes:
   {top}/data: nightly
