@@ -83,7 +83,7 @@ class Journal:
         with self._transaction() as db:
             for column in ("leg", "reads"):  # its own feeds, and those that read its product
                 db.execute(
-                    f"UPDATE OR IGNORE consumer SET {column} = ? WHERE {column} = ?",  # noqa: S608
+                    f"UPDATE OR IGNORE consumer SET {column} = ? WHERE {column} = ?",  # noqa: S608 - constants only
                     (new, old),
                 )
 
@@ -179,12 +179,12 @@ class Journal:
             sequence = self._next(db)
             mine = "(SELECT id FROM consumer WHERE tree = ?)"
             db.execute(
-                f"UPDATE pending INDEXED BY held SET sequence = ? WHERE sequence = {HELD} "  # noqa: S608
+                f"UPDATE pending INDEXED BY held SET sequence = ? WHERE sequence = {HELD} "  # noqa: S608 - constants only
                 f"AND consumer IN {mine}",
                 (sequence, tree),
             )
             db.execute(
-                f"UPDATE gap SET sequence = ? WHERE sequence = ? AND consumer IN {mine}",  # noqa: S608
+                f"UPDATE gap SET sequence = ? WHERE sequence = ? AND consumer IN {mine}",  # noqa: S608 - constants only
                 (sequence, HELD, tree),
             )
             marks = db.execute("SELECT leg, since FROM writing WHERE tree = ?", (tree,)).fetchall()

@@ -128,12 +128,12 @@ def die_in_a_commit(number: int, delay: float) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def connected(*arguments: object, **options: object) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)  # type: ignore[call-overload]
+        connection = connect(*arguments, **options)  # type: ignore[call-overload]  # passed on as it came
         assert isinstance(connection, sqlite3.Connection)
         connection.set_trace_callback(traced)
         return connection
 
-    sqlite3.connect = connected  # type: ignore[assignment]
+    sqlite3.connect = connected  # type: ignore[assignment]  # this process alone
 
 
 # ── What runs ────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +240,7 @@ class Rounds:
             print(self._run(leg))
 
         chosen = legs or tuple(self.random.sample(LEGS, self.random.choice((1, 1, 2, 3))))
-        processes = [started(lambda leg=leg: run(leg), log=self.log) for leg in chosen]  # type: ignore[misc]
+        processes = [started(lambda leg=leg: run(leg), log=self.log) for leg in chosen]  # type: ignore[misc]  # bound at once
         try:
             yield processes
         finally:
