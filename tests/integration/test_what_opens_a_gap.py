@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.modes import Forced
 from engine.reports import RunStatus
 from engine.system import execute
 from engine.system.destinations import record_destinations
-from tests.integration.lab import only, tree, write
+from tests.integration.lab import only, tree, wrap_rsync, write
 from tests.integration.tracking import TrackedLab, Trackers, tracked
 from tests.property.test_incremental_equals_full import with_second_hop
 
@@ -106,4 +107,24 @@ def test_law_05_rows_stay_where_the_disk_does_not_take_what_was_written(
         assert lab.waiting() == {b"s"}
         monkeypatch.undo()
         lab.incremental()
+    assert lab.copies() == tree(lab.source)
+
+
+def test_law_05_more_deletions_than_were_counted_are_not_forgotten(
+    tmp_path: Path, trackers: Trackers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = TrackedLab(tmp_path / "lab", tracked(), trackers=trackers)
+    for name in ("a", "b", "c", "kept"):
+        write(lab.source / name)
+    with lab.tracking():
+        lab.full()
+        (lab.source / "c").unlink()
+        gone = f"rm -f '{lab.source}/a' '{lab.source}/b'"
+        body = f'case "$*" in *--delete-after*) {gone};; esac\nreal "$@"'
+        monkeypatch.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
+        report = only(lab.forced(Forced.FULL))
+        assert "more became due" in report.reason
+        monkeypatch.undo()
+        report = only(lab.run())
+        assert (report.mode, "more was due" in report.why) == ("full", True)
     assert lab.copies() == tree(lab.source)
