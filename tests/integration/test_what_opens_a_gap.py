@@ -128,3 +128,17 @@ def test_law_05_more_deletions_than_were_counted_are_not_forgotten(
         report = only(lab.run())
         assert (report.mode, "more was due" in report.why) == ("full", True)
     assert lab.copies() == tree(lab.source)
+
+
+def test_what_an_unfinished_run_left_beside_a_name_that_is_gone_goes_too(
+    tmp_path: Path, trackers: Trackers
+) -> None:
+    lab = TrackedLab(tmp_path, tracked(), trackers=trackers)
+    write(lab.source / "a/f")
+    write(lab.source / "a/g")
+    with lab.tracking():
+        lab.full()
+        write(lab.disk / "a/.policyctl-partial/f", b"half")
+        (lab.source / "a/f").unlink()
+        lab.incremental()
+    assert tree(lab.disk / "a") == tree(lab.source / "a")
