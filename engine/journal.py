@@ -31,7 +31,8 @@ class Change(NamedTuple):
     """One path that changed, relative to the consumer's (or, where told, the tree's) root."""
 
     path: bytes
-    """Names joined by `/`, never empty, never with a slash at either end; or a `linked_file`."""
+    """Names joined by `/`, never empty, never with a slash at either end; or a file by its
+    inode or its time (`linked_file`, `unknown_file`)."""
     deep: bool = False
     """A directory came, went or was replaced here: everything below it may have changed."""
 
@@ -45,9 +46,30 @@ def linked_file(inode: int) -> bytes:
     return b"\0%d" % inode
 
 
-def inode_of(path: bytes) -> int | None:
-    """The inode that such a path stands for; None for every other path."""
-    return int(path[1:]) if path.startswith(b"\0") else None
+def unknown_file(since: float) -> bytes:
+    """Stands for a file that was written by a name which had gone before it was looked at.
+
+    Losing a name changes the file's ctime: whatever it is, that is not older than `since` (seconds
+    since 1970). It is told by the minute, so that a day has at most 1,440 of them.
+    """
+    return b"\0?%d" % (int(since) // 60 * 60)
+
+
+class Written(NamedTuple):
+    """What is known of a file that was written by one of its names."""
+
+    inode: int | None
+    since: int | None
+    """Where even the inode is not known: its ctime is at least this."""
+
+
+def written_file(path: bytes) -> Written | None:
+    """What a `linked_file` or an `unknown_file` stands for; None for every other path."""
+    if not path.startswith(b"\0"):
+        return None
+    if path.startswith(b"\0?"):
+        return Written(inode=None, since=int(path[2:]))
+    return Written(inode=int(path[1:]), since=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,10 @@ _PRESERVE: dict[Attribute, tuple[bytes, ...]] = {
     Attribute.TIMES: (b"--times", b"--modify-window=-1"),
     Attribute.PERMS: (b"--perms",),
     Attribute.OWNER: (b"--owner", b"--group", b"--numeric-ids"),
-    Attribute.HARDLINKS: (b"--hard-links",),
+    # Otherwise rsync 3.5 ends with code 2, or hangs for ever, where a directory that it may not
+    # delete lies in the way of one of a file's names; and it sends names whose file it would have
+    # met later (rsync(1), --hard-links).
+    Attribute.HARDLINKS: (b"--hard-links", b"--no-inc-recursive"),
     Attribute.ACLS: (b"--acls",),
     Attribute.XATTRS: (b"--xattrs",),
     Attribute.DEVICES: (b"--devices", b"--specials"),

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from engine.journal import Change, inode_of
+from engine.journal import Change, Written, written_file
 from engine.selection import Selection, Verdict
 from engine.sieve import Sieve
 from engine.system.descent import Descent, NotThere, descending, list_inside
@@ -147,23 +147,31 @@ class _Selecting:
         self._gone: set[bytes] = set()
         self._written: set[int] = set()
         """Inodes with several names that were written by some name."""
+        self._since: int | None = None
+        """A file that was written by a name that has gone has its ctime from here on."""
 
     def run(self, rows: Iterable[Change]) -> None:
         for row in rows:
-            written = inode_of(row.path)
+            written = written_file(row.path)
             if written is not None:
-                self._written.add(written)
+                self._note_written(written)
                 continue
             try:
                 self._row(row)
             except PermissionError:
                 self._lists.unreadable.append(row.path)
         self._written -= {number for (_, number), left in self._lists.missing.items() if not left}
-        if self._written or any(self._lists.missing.values()):
+        if not self._all_found:
             self._find_names()
         for inode, names in self._lists.linked.items():
             for path in names:
                 (self._lists.replaced if inode in self._lists.late else self._lists.send).add(path)
+
+    def _note_written(self, file: Written) -> None:
+        if file.inode is not None:
+            self._written.add(file.inode)
+        if file.since is not None:
+            self._since = min(file.since, self._since or file.since)
 
     def _row(self, row: Change) -> None:
         names = tuple(row.path.split(b"/"))
@@ -272,16 +280,25 @@ class _Selecting:
             with suppress(FileNotFoundError):
                 yield names, os.stat(name, dir_fd=parent, follow_symlinks=False)
 
+    @property
+    def _all_found(self) -> bool:
+        """Whether no name of a file has to be looked for."""
+        return not (self._written or self._since or any(self._lists.missing.values()))
+
     def _find_names(self) -> None:
         """Bring all names of a changed file: the kernel tells of the one that was written by."""
         for names, status in self._walk(()):
-            inode = (status.st_dev, status.st_ino)
-            if not stat.S_ISDIR(status.st_mode) and (
-                self._lists.missing.get(inode) or status.st_ino in self._written
-            ):
+            if not stat.S_ISDIR(status.st_mode) and self._is_looked_for(status):
                 self._put(b"/".join(names), status)
-                if not self._written and not any(self._lists.missing.values()):
+                if self._all_found:
                     return
+
+    def _is_looked_for(self, status: os.stat_result) -> bool:
+        return (
+            status.st_ino in self._written
+            or bool(self._lists.missing.get((status.st_dev, status.st_ino)))
+            or (self._since is not None and status.st_ctime >= self._since)
+        )
 
     def _carried(self, names: Names) -> bool:
         """Whether the leg would carry this, were it there: of whatever type it was."""

@@ -166,17 +166,26 @@ def _follow(
 
 
 def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
-    """Ask the whole group to end, then kill what is left of it."""
-    _signal_group(child.pid, signal.SIGTERM)
-    deadline = time.monotonic() + grace
+    """Ask the whole group to end, then kill what is left of it; nothing of it writes any more.
+
+    Not even a killed process goes at once, and one that waits for a dead disk may never go.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal_group(child.pid, number)
+        if _gone_within(child, grace):
+            break
+    child.wait()
+
+
+def _gone_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether the whole group has ended by then."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         child.poll()  # a group exists for as long as its leader is not waited for
         if not _group_exists(child.pid):
-            child.wait()
-            return
+            return True
         time.sleep(0.05)
-    _signal_group(child.pid, signal.SIGKILL)
-    child.wait()
+    return False
 
 
 def _signal_group(group: int, number: int) -> None:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from socket import socket
 
-from engine.journal import Change, Consumer, linked_file
+from engine.journal import Change, Consumer
 from engine.plan import Plan
 from engine.system import barrier
 from engine.system.file_systems import Mount, mounts_below, read_mounts
@@ -84,6 +84,8 @@ class Tracker:
         self._sources: dict[str, _Source] = {}
         self._rows: dict[tuple[int, bytes], bool] = {}
         self._plan_stamp: object = None
+        self._since = time.time()
+        """Whatever is told from now on happened later than this."""
         self._watchdog = watchdog_seconds()
         self._petted = self._look_at = self._beat_at = 0.0
 
@@ -133,6 +135,7 @@ class Tracker:
 
     def _take(self) -> None:
         """See to what the kernel has told up to now, in order."""
+        began = time.time()
         self._waiting.extend(self._watcher.read())
         while self._waiting:
             event = self._waiting[0]  # it stays until it is done, should a signal come in between
@@ -144,6 +147,7 @@ class Tracker:
                     self._one(tree, node, event)
             if self._waiting[0] is event:
                 self._waiting.popleft()
+        self._since = began
 
     def _one(self, tree: WatchedTree, node: Node, event: Seen) -> None:
         source = self._source_of(tree)
@@ -162,6 +166,8 @@ class Tracker:
             )
             if self._follow(source, node, happened):
                 self._note(source, node.names(), happened)
+                if not event.directory and event.kind is not Kind.WENT:
+                    self._note_linked(source, node, event)
 
     def _follow(self, source: _Source, node: Node, event: Event) -> bool:
         """Keep in step with what happened to a name; False where that cannot be."""
@@ -170,8 +176,6 @@ class Tracker:
         if event.directory and source.tree.refused:
             names = (*node.names(), event.name)
             return self._watching(source, partial(self._retry_below, source, names))
-        if not event.directory and not event.came_or_went:
-            self._note_linked(source, node, event.name)
         return True
 
     def _watching(self, source: _Source, act: Callable[[], None]) -> bool:
@@ -191,12 +195,12 @@ class Tracker:
             key = (source.readers[number], change.path)
             self._rows[key] = self._rows.get(key, False) or change.deep
 
-    def _note_linked(self, source: _Source, parent: Node, name: bytes) -> None:
+    def _note_linked(self, source: _Source, parent: Node, event: Seen) -> None:
         """A file with several names was written by one: every reader may carry another one."""
-        inode = source.tree.several_names(parent, name)
-        if inode is not None:
-            for number in source.readers.values():
-                self._rows.setdefault((number, linked_file(inode)), False)
+        came = event.kind is Kind.CAME
+        path = source.tree.several_names(parent, event.name, came=came, since=self._since)
+        for number in source.readers.values() if path is not None else ():
+            self._rows.setdefault((number, path), False)
 
     def _retry(self) -> None:
         """Directories that could not be looked into before may be readable by now."""
@@ -334,19 +338,11 @@ class Tracker:
                 there = os.path.isdir(source.path)  # noqa: PTH112 - bytes
                 if there and time.monotonic() >= source.retry_at:
                     self._set_up(source, source.reason)
-            elif not self._same_root(source):
+            elif not source.tree.stands_where_it_was:
                 detail = f"{os.fsdecode(source.path)!r} is not what was watched any more"
                 self._lose(source, _REPLACED, detail)
             elif self._mounts(source.path) != source.mounts:
                 self._set_up(source, _MOUNTED)
-
-    @staticmethod
-    def _same_root(source: _Source) -> bool:
-        try:
-            status = os.stat(source.path)  # noqa: PTH116 - bytes
-        except OSError:
-            return False
-        return (status.st_dev, status.st_ino) == source.tree.identity
 
     @staticmethod
     def _mounts(path: bytes) -> tuple[Mount, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from engine.journal import linked_file, unknown_file
 from engine.system.descent import Descent, NotThere, descending, list_inside, opened_root
 from engine.system.watcher import Watcher
 from engine.tracking import Judge
@@ -66,8 +67,8 @@ class WatchedTree:
     count: int = 0
     refused: set[Names] = field(default_factory=set)
     """Directories that could not be looked into: their rights, or their file system."""
-    looked: set[tuple[Node, bytes]] = field(default_factory=set)
-    """Files that `several_names` has looked at."""
+    looked: dict[tuple[Node, bytes], bool] = field(default_factory=dict)
+    """Files that `several_names` has looked at, and whether they had just come."""
 
     def set_up(self, path: bytes) -> None:
         """Watch everything that somebody carries. Raises `OSError` and `NoMoreWatches`."""
@@ -77,6 +78,15 @@ class WatchedTree:
             self.identity = (status.st_dev, status.st_ino)
             self.top = self._watch(root, b"", None)
             self._descend(descent, self.top)
+
+    @property
+    def stands_where_it_was(self) -> bool:
+        """Whether the root's path still leads to what is watched."""
+        try:
+            status = os.stat(self.path)  # noqa: PTH116 - bytes
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.identity
 
     def came(self, parent: Node, name: bytes) -> None:
         """Something happened to a directory's name: watch what lies there, and all that is in it.
@@ -116,21 +126,30 @@ class WatchedTree:
         """The kernel has given a watch up."""
         self._disown(node)
 
-    def several_names(self, parent: Node, name: bytes) -> int | None:
-        """The inode of a file that has several names; None of any other, and of what has gone.
+    def several_names(
+        self, parent: Node, name: bytes, *, came: bool, since: float
+    ) -> bytes | None:
+        """What to note for the other names of a file, after something happened to this one.
 
-        It is looked at once until `looked` is cleared: a file is written by many small steps.
+        None of a file that has no other. What was written by a name that is not there any more may
+        live on under another, unless the name had just come: then it is taken for a passing file,
+        of which most programs make some. It is looked at once until `looked` is cleared: a file is
+        written by many small steps. `since`: nothing is older than this that is told of now.
         """
-        if (parent, name) in self.looked:
+        key = (parent, name)
+        before = self.looked.get(key)
+        if before is not None and not came:
             return None
-        self.looked.add((parent, name))
+        self.looked[key] = came
+        if came and before is False:
+            return unknown_file(since)  # what was looked at before may have been the newcomer
         try:
             with opened_root(self.path) as root, descending(root) as descent:
                 place = descent.enter(parent.names())
                 status = os.stat(name, dir_fd=place, follow_symlinks=False)
         except (NotThere, OSError):
-            return None
-        return status.st_ino if status.st_nlink > 1 else None
+            return None if came else unknown_file(since)
+        return linked_file(status.st_ino) if status.st_nlink > 1 else None
 
     def drop(self) -> None:
         """Give up all watches."""

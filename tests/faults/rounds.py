@@ -151,7 +151,6 @@ class Rounds:
     modes: Counter[str] = field(default_factory=Counter)
     failures: int = 0
     adopted: int = 0
-    hung: int = 0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -170,7 +169,6 @@ class Rounds:
             modes=self.modes,
             failures=self.failures,
             adopted=self.adopted,
-            hung=self.hung,
         )
 
     def _one(self, number: int) -> None:
@@ -338,11 +336,11 @@ class Rounds:
 
     def _quiet(self, number: int) -> None:
         self._wait_for_tracker()
-        reports = self._adopt([self._run_quietly(leg) for leg in LEGS])
+        reports = self._adopt([self._run(leg) for leg in LEGS])
         self.modes.update(feed.mode for one in reports for feed in one.feeds)
         wrong = [f"{one.leg}: {one.status.value}: {one.reason}" for one in reports if not good(one)]
         wrong += self.world.differences() + self.world.litter() + self._records(reports)
-        full = [self._run_quietly(leg, Forced.FULL) for leg in LEGS]
+        full = [self._run(leg, Forced.FULL) for leg in LEGS]
         for one in full:
             left = [(feed.files, feed.deleted, feed.deletions_wanted) for feed in one.feeds]
             if not good(one) or left != [(0, 0, 0)]:
@@ -372,18 +370,7 @@ class Rounds:
         for leg, place in leftovers:
             found = adopt.preview(self.world.plan, place, leg, self.world.places)
             adopt.adopt(found, self.world.places, utc_now())
-        return [self._run_quietly(leg) for leg in LEGS]
-
-    def _run_quietly(self, leg: str, forced: Forced = Forced.NOTHING) -> RunReport:
-        """One run; once more where rsync stood still until the leg's limit, which is counted.
-
-        rsync 3.5 does so now and then (docs/explanation/incremental-passes.md, After a crash).
-        """
-        report = self._run(leg, forced)
-        if report.status is RunStatus.TIMED_OUT:
-            self.hung += 1
-            report = self._run(leg, forced)
-        return report
+        return [self._run(leg) for leg in LEGS]
 
     def _wait_for_tracker(self) -> None:
         deadline = time.monotonic() + _PATIENCE

@@ -81,10 +81,6 @@ class Writer:
     def _file(self) -> bytes:
         return self._pick(self._all(files=True, directories=False))
 
-    def _single(self) -> bytes:
-        """A file with one name."""
-        return self._pick([one for one in self._all(files=True, directories=False) if _alone(one)])
-
     def _directory(self) -> bytes:
         return self._pick(self._all(files=False, directories=True))
 
@@ -118,7 +114,7 @@ class Writer:
             file.write(self._content())
 
     def _rename_file(self) -> None:
-        os.rename(self._single(), self._place())  # noqa: PTH104 - bytes
+        os.rename(self._file(), self._place())  # noqa: PTH104 - bytes
 
     def _delete_file(self) -> None:
         os.unlink(self._file())  # noqa: PTH108 - bytes
@@ -138,7 +134,7 @@ class Writer:
 
     def _exchange(self) -> None:
         """Two names change places, as an editor does that writes beside and renames."""
-        one, other = self._single(), self._single()
+        one, other = self._file(), self._file()
         aside = one + b"~"
         os.rename(one, aside)  # noqa: PTH104 - bytes
         with suppress(OSError):
@@ -146,16 +142,8 @@ class Writer:
         os.rename(aside, other)  # noqa: PTH104 - bytes
 
     def _link(self) -> None:
-        """One file under two names, in two directories.
-
-        Both are names that no directory ever had: rsync 3.5 ends with "File-list index not in
-        ..." or hangs where a directory that it may not delete lies in the way of a linked file.
-        """
-        one, other = (self._place() + b"-linked-%x" % self._random.getrandbits(40) for _ in "ab")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with os.fdopen(os.open(one, flags, 0o644), "wb") as file:
-            file.write(self._content())
-        os.link(one, other, follow_symlinks=False)
+        """One more name for a file."""
+        os.link(self._file(), self._place(), follow_symlinks=False)
 
     def _swap_for_symlink(self) -> None:
         """A directory makes way for a symlink to one outside that holds the same names."""
@@ -178,10 +166,3 @@ class Writer:
 
     def _change_mode(self) -> None:
         os.chmod(self._directory(), self._random.choice((0o700, 0o755, 0o750)))  # noqa: PTH101 - bytes
-
-
-def _alone(path: bytes) -> bool:
-    try:
-        return os.lstat(path).st_nlink == 1
-    except FileNotFoundError:
-        return False

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Coverage, JournalSeen, linked_file
+from engine.journal import Coverage, JournalSeen, linked_file, written_file
 from engine.readers import readers_of
 from engine.system.barrier import synchronize
 from engine.system.inotify import Inotify, limit
@@ -160,17 +160,78 @@ def test_each_way_to_change_something(lab: TrackedLab) -> None:
         assert noted(lab) == {**expected, b"directory": False}
 
 
+def two_names(lab: TrackedLab) -> int:
+    """A file called a/f and b/g; its inode."""
+    write(lab.source / "a/f")
+    (lab.source / "b").mkdir()
+    os.link(lab.source / "a/f", lab.source / "b/g")
+    return (lab.source / "a/f").stat().st_ino
+
+
 def test_a_write_by_one_of_several_names_is_told_to_who_may_carry_another(
     lab: TrackedLab,
 ) -> None:
     """X6."""
-    write(lab.source / "a/f")
-    (lab.source / "b").mkdir()
-    os.link(lab.source / "a/f", lab.source / "b/g")
+    inode = two_names(lab)
     with followed(lab):
         write(lab.source / "a/f", b"other")
-        inode = (lab.source / "a/f").stat().st_ino
         assert noted(lab) == {b"a/f": False, linked_file(inode): False}
+
+
+def unknown(rows: dict[bytes, bool]) -> list[bytes]:
+    return [one for one in rows if (told := written_file(one)) and told.inode is None]
+
+
+@contextmanager
+def held_up(lab: TrackedLab) -> Iterator[None]:
+    """The tracker does not run, and sees all that happens meanwhile at once."""
+    os.kill(lab.tracker, signal.SIGSTOP)
+    yield
+    os.kill(lab.tracker, signal.SIGCONT)
+
+
+def test_a_write_by_a_name_that_has_gone_is_looked_for_by_time(lab: TrackedLab) -> None:
+    """X6: the tracker comes too late to look whose file it was."""
+    two_names(lab)
+    with followed(lab):
+        with held_up(lab):
+            write(lab.source / "a/f", b"other")
+            (lab.source / "a/f").unlink()
+        rows = noted(lab)
+        assert rows[b"a/f"] is False
+        (row,) = unknown(rows)
+        told = written_file(row)
+        assert told is not None
+        assert told.since is not None
+        assert time.time() - 180 < told.since < time.time()
+        assert told.since <= (lab.source / "b/g").stat().st_ctime
+
+
+def test_a_name_that_was_written_and_is_another_file_by_now(lab: TrackedLab) -> None:
+    two_names(lab)
+    with followed(lab):
+        with held_up(lab):
+            write(lab.source / "a/f", b"other")
+            (lab.source / "a/f").unlink()
+            write(lab.source / "a/f", b"new")
+        assert len(unknown(noted(lab))) == 1
+
+
+def test_a_new_name_of_a_file_is_told_with_its_inode(lab: TrackedLab) -> None:
+    """It may be written by that name and lose it before anybody looks."""
+    inode = two_names(lab)
+    with followed(lab):
+        os.link(lab.source / "a/f", lab.source / "c")
+        assert noted(lab) == {b"c": False, linked_file(inode): False}
+
+
+def test_a_passing_file_is_not_looked_for(lab: TrackedLab) -> None:
+    """As a database's rollback journal: made, written and gone within a moment."""
+    with followed(lab):
+        with held_up(lab):
+            write(lab.source / "passing", b"1")
+            (lab.source / "passing").unlink()
+        assert noted(lab) == {b"passing": False}
 
 
 def test_what_appears_in_a_new_directory_before_its_watch_stands(lab: TrackedLab) -> None:

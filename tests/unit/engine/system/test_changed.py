@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Change, linked_file
+from engine.journal import Change, linked_file, unknown_file
 from engine.selection import Ignore, Line, Selection
 from engine.system.changed import Changed, Spool, select_changes
 from engine.system.descent import opened_root
@@ -143,6 +143,19 @@ def test_names_are_looked_for_by_the_inode_that_was_written(
     assert set(select(linked_file(inode)).send) == {b"a/one", b"two"}
     (source / "two").unlink()
     assert set(select(linked_file(inode)).send) == {b"a/one"}
+
+
+def test_names_are_looked_for_by_the_time_where_the_file_is_not_known(
+    source: Path, select: Callable[..., Changed]
+) -> None:
+    write(source / "d/one")
+    (source / "two").hardlink_to(source / "d/one")
+    (source / "two").unlink()
+    changed = (source / "d/one").stat().st_ctime
+    assert set(select(unknown_file(changed)).send) == {b"d/one"}
+    assert set(select(unknown_file(changed + 120)).send) == set()
+    both = (unknown_file(changed + 120), unknown_file(changed))
+    assert set(select(*both).send) == {b"d/one"}, "the earlier one counts"
 
 
 def test_directories_in_the_way_are_deleted_and_all_names_sent_again(
