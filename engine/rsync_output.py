@@ -71,6 +71,14 @@ def deletions_wanted(output: bytes, errors: bytes) -> int:
     return int(skipped[1]) + max(0, tops - len(_NO_WAY.findall(errors)))
 
 
+def deletions_stopped(errors: bytes) -> bool:
+    """Whether more was to be deleted than --max-delete let pass.
+
+    The exit code says so only where nothing else happened: code 24 hides it, and so does 23.
+    """
+    return bool(_SKIPPED.search(errors))
+
+
 def _has_ancestor(path: bytes, paths: set[bytes]) -> bool:
     end = path.rfind(b"/")
     while end > 0:

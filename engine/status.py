@@ -34,6 +34,8 @@ class Health(enum.Enum):
     STALE = "stale"
     NEVER_RAN = "never ran"
     """Its first run is overdue."""
+    UNFED = "copies nothing yet"
+    """It succeeded, but no leg before it ever has: its copies may hold none of the live data."""
     AHEAD = "ahead of the clock"
     """Its last success lies in the future: the clock was wrong then, or is now."""
     ELSEWHERE = "runs elsewhere"
@@ -84,8 +86,8 @@ class LegStatus:
     last_success: datetime | None
     """When the last successful run began."""
     data_as_of: datetime | None
-    """The live data as they were then are in its copies; where that is not known, when the last
-    successful run began."""
+    """The live data as they were then are in its copies. Where no leg before it says so, that is
+    when the last successful run began; None where one ought to."""
     age: timedelta | None
     """Of the data."""
     allowed: timedelta | None
@@ -113,9 +115,12 @@ def leg_status(
     last, success = facts.last, facts.success
     own = _seconds(leg.allowed_age)
     allowed = _seconds(_allowed(plan, leg, frozenset()))
-    as_of = (success.data_as_of or success.started) if success is not None else None
+    fed = bool(_inputs(plan, leg))
+    as_of = success.data_as_of if success is not None else None
+    if success is not None and not fed:
+        as_of = as_of or success.started
     zone = ZoneInfo(plan.timezone)
-    limits = _Limits(own=own, data=allowed, waiting=now - applied_at, now=now)
+    limits = _Limits(own=own, data=allowed, waiting=now - applied_at, now=now, fed=fed)
     full = full_due(leg.leg, facts.full_began) if isinstance(leg.leg, MirrorLeg) else None
     return LegStatus(
         leg=leg.name,
@@ -144,6 +149,8 @@ class _Limits:
     waiting: timedelta
     """Since the plan was applied."""
     now: datetime
+    fed: bool
+    """Whether other legs of this machine write what it reads."""
 
     def passed_by(self, success: Ran) -> bool:
         """Whether the success, or what it holds, is too old."""
@@ -165,6 +172,8 @@ def _health(leg: LegPlan, facts: LegFacts, limits: _Limits) -> Health:
         return Health.AHEAD
     if limits.passed_by(facts.success):
         return Health.STALE
+    if limits.fed and facts.success.data_as_of is None:
+        return Health.UNFED
     last = facts.last
     if last is not None and last.status is not None and not _good(last):
         return Health.FAILING
@@ -205,15 +214,20 @@ def _allowed(plan: Plan, leg: LegPlan, before: frozenset[str]) -> int | None:
     """Seconds that the data of a leg may be old: its own gap on top of the oldest of its inputs."""
     if leg.allowed_age is None or leg.name in before:
         return None
-    inputs = [
-        _allowed(plan, writer, before | {leg.name})
+    inputs = [_allowed(plan, writer, before | {leg.name}) for writer in _inputs(plan, leg)]
+    if None in inputs:
+        return None
+    return leg.allowed_age + max((one for one in inputs if one is not None), default=0)
+
+
+def _inputs(plan: Plan, leg: LegPlan) -> list[LegPlan]:
+    """The legs of this machine that write what a leg reads."""
+    return [
+        writer
         for feed in leg.feeds
         for writer, _ in writers_of(plan, feed.reads)
         if writer.kind in RUNNABLE_KINDS and writer.leg.runner is None
     ]
-    if None in inputs:
-        return None
-    return leg.allowed_age + max((one for one in inputs if one is not None), default=0)
 
 
 def _seconds(number: int | None) -> timedelta | None:

@@ -38,7 +38,9 @@ def leg_facts(
         locked_out=_ran(locked_out),
         seeding_since=seeds[-1].started if seeds else None,
         not_told=told.told if told is not None else "",
-        items=tuple(_item(plan, leg, feed, state, journal, unlocked) for feed in leg.feeds),
+        items=tuple(
+            _item(plan, leg, feed, state, journal, places, unlocked) for feed in leg.feeds
+        ),
     )
 
 
@@ -48,6 +50,7 @@ def _item(
     feed: Feed,
     state: State,
     journal: Journal | None,
+    places: Places,
     history: tuple[RunRecord, ...],
 ) -> ItemFacts:
     seen = state.last_seen(stream_of(plan, leg, feed, state))
@@ -57,7 +60,7 @@ def _item(
         name=feed.reads,
         last=next(iter(runs), None),
         success=success or _older_success(leg, feed, state),
-        pending=_pending(leg, feed, journal),
+        pending=_pending(plan, leg, feed, journal, places),
         full_began=seen.full_began if seen is not None else None,
     )
 
@@ -73,10 +76,14 @@ def _good(ran: Ran) -> bool:
     return ran.status is not None and ran.status.succeeded
 
 
-def _pending(leg: LegPlan, feed: Feed, journal: Journal | None) -> int | None:
-    """Live, where a journal serves the item."""
+def _pending(
+    plan: Plan, leg: LegPlan, feed: Feed, journal: Journal | None, places: Places
+) -> int | None:
+    """Live, where a journal serves the item; of live data nobody knows without the tracker."""
     try:
         if journal is None or not journal.knows(leg.name, feed.reads):
+            return None
+        if plan.source(feed.reads) is not None and not is_held(places.tracker_lock):
             return None
         return journal.waiting(leg.name, feed.reads)
     except sqlite3.Error:

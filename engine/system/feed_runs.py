@@ -11,7 +11,13 @@ from dataclasses import dataclass, field, replace
 from engine.deletions import Counted
 from engine.exit_codes import Outcome, cut_off, meaning_of, outcome_of, told_all
 from engine.reports import FeedReport, RunStatus
-from engine.rsync_output import Figures, only_lacks_room_for_types, only_unreadable, parse_figures
+from engine.rsync_output import (
+    Figures,
+    deletions_stopped,
+    only_lacks_room_for_types,
+    only_unreadable,
+    parse_figures,
+)
 from engine.steps import Identity, Target
 from engine.system.directories import still_there
 from engine.system.process import CommandNotStarted, Completed
@@ -133,13 +139,13 @@ class FeedRuns:
         """Note what one deleting rsync did, or stop the feed."""
         self.add_figures(feed, Figures(deleted=parse_figures(told.stdout).deleted))
         outcome = outcome_of(told.code)
-        if outcome is Outcome.OK_NOTED:
-            self.note(feed, RunStatus.NOTED, meaning_of(told.code))
-        elif outcome is Outcome.GUARD:
+        if outcome is Outcome.GUARD or deletions_stopped(told.stderr):
             waits = "more became due for deletion while it ran; the next pass looks at everything"
             self.note(feed, RunStatus.NOTED, waits)
             self.overdue.add(feed)
-        elif outcome is not Outcome.OK:
+        if outcome is Outcome.OK_NOTED:
+            self.note(feed, RunStatus.NOTED, meaning_of(told.code))
+        elif outcome not in _FINE:
             raise FeedStopped(STATUS[outcome], f"while deleting: {sentence(told)}")
 
 

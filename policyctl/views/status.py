@@ -169,6 +169,8 @@ def _tracker(one: TrackerStatus, zone: ZoneInfo) -> str:
         line += f" since {_time(one.since, zone)}"
     if one.health is TrackerHealth.DEAD:
         line += f", last seen {_time(one.since, zone)}"
+    if one.health in {TrackerHealth.DEAD, TrackerHealth.NOT_STARTED}:
+        line += "; start it with `systemctl start policyctl-tracker`, or `policyctl track`"
     if one.watches:
         line += f", {counted(one.watches, 'watch', 'watches')}"
     if one.in_full:

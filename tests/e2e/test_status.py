@@ -236,7 +236,8 @@ def test_the_table_of_the_reference_fits_the_terminal(tmp_path: Path, columns: i
     assert table[0].split()[0] == "leg"
     assert {"state", "age"} <= set(table[0].split())
     assert ("kind" in table[0]) == (columns >= 100)
-    assert "tracker: not running; read in full: nfs, nfs-ssd" in done.out
+    assert "tracker: not running; start it with `systemctl start" in done.out
+    assert "; read in full: nfs, nfs-ssd" in done.out
     assert done.code == 0
 
 

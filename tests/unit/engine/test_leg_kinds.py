@@ -209,6 +209,7 @@ def test_options_follow_what_the_leg_preserves_and_the_destination_keeps() -> No
         b"--group",
         b"--numeric-ids",
         b"--hard-links",
+        b"--no-inc-recursive",
         b"--acls",
         b"--xattrs",
         b"--devices",

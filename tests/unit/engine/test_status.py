@@ -166,7 +166,8 @@ def test_law_32_a_copy_of_a_copy_is_as_old_as_what_it_was_made_from() -> None:
     assert row.health is Health.STALE, "it runs each night, over data that nobody renews"
     unknown = ran(timedelta(hours=6))
     row = judged(LegFacts(last=unknown, ended=unknown, success=unknown), OFFSITE, plan=TWO_HOPS)
-    assert (row.age, row.health) == (timedelta(hours=6), Health.FRESH)
+    assert (row.age, row.health) == (None, Health.UNFED), "it has copied what nobody had written"
+    assert not row.sound
 
 
 def test_law_12_the_next_full_pass_is_due_since_the_last_one() -> None:
