@@ -38,9 +38,7 @@ def leg_facts(
         locked_out=_ran(locked_out),
         seeding_since=seeds[-1].started if seeds else None,
         not_told=told.told if told is not None else "",
-        items=tuple(
-            _item(plan, leg, feed, state, journal, places, unlocked) for feed in leg.feeds
-        ),
+        items=tuple(_item(plan, leg, feed, state, journal, places, unlocked) for feed in leg.feeds),
     )
 
 

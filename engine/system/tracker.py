@@ -13,17 +13,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from socket import socket
 
 from engine.journal import Change, Consumer
 from engine.plan import Plan
 from engine.system import barrier
-from engine.system.file_systems import Mount, mounts_below, read_mounts
+from engine.system.followed import Followed
 from engine.system.inotify import limit
-from engine.system.journal import Journal
+from engine.system.journal import Journal, JournalUnusable
 from engine.system.places import Places
 from engine.system.sd_notify import notify, watchdog_seconds
 from engine.system.signals import Interrupted
@@ -48,26 +48,6 @@ Names = tuple[bytes, ...]
 Say = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class _Source:
-    """One tracked source as it stands."""
-
-    tracked: Tracked
-    path: bytes
-    judge: Judge
-    tree: WatchedTree
-    readers: dict[int, int] = field(default_factory=dict)
-    """The journal's number of each reader."""
-    standing: bool = False
-    reason: str = "its root was away"
-    """Why its watches have to be set anew, while they do not stand."""
-    retry_at: float = 0.0
-    needed: int = 0
-    """Watches that it would take, where they could not all be set."""
-    mounts: tuple[Mount, ...] = ()
-    events: int = 0
-
-
 class Tracker:
     """Follows the sources of the applied plan until it is interrupted."""
 
@@ -81,9 +61,10 @@ class Tracker:
         self._say = say
         self._owner: Owners = {}
         self._waiting: deque[Seen] = deque()
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, Followed] = {}
         self._rows: dict[tuple[int, bytes], bool] = {}
         self._plan_stamp: object = None
+        self._journal_inode = _inode(places.journal_file)
         self._since = time.time()
         """Whatever is told from now on happened later than this."""
         self._watchdog = watchdog_seconds()
@@ -169,7 +150,7 @@ class Tracker:
                 if not event.directory and event.kind is not Kind.WENT:
                     self._note_linked(source, node, event)
 
-    def _follow(self, source: _Source, node: Node, event: Event) -> bool:
+    def _follow(self, source: Followed, node: Node, event: Event) -> bool:
         """Keep in step with what happened to a name; False where that cannot be."""
         if event.directory and event.came_or_went:
             return self._watching(source, partial(source.tree.came, node, event.name))
@@ -178,7 +159,7 @@ class Tracker:
             return self._watching(source, partial(self._retry_below, source, names))
         return True
 
-    def _watching(self, source: _Source, act: Callable[[], None]) -> bool:
+    def _watching(self, source: Followed, act: Callable[[], None]) -> bool:
         """Change the watches of a source; False where that cannot be, which is a gap."""
         try:
             act()
@@ -190,12 +171,12 @@ class Tracker:
             return True
         return False
 
-    def _note(self, source: _Source, parent: Names, event: Event) -> None:
+    def _note(self, source: Followed, parent: Names, event: Event) -> None:
         for number, change in source.judge.changes(parent, event):
             key = (source.readers[number], change.path)
             self._rows[key] = self._rows.get(key, False) or change.deep
 
-    def _note_linked(self, source: _Source, parent: Node, event: Seen) -> None:
+    def _note_linked(self, source: Followed, parent: Node, event: Seen) -> None:
         """A file with several names was written by one: every reader may carry another one."""
         came = event.kind is Kind.CAME
         path = source.tree.several_names(parent, event.name, came=came, since=self._since)
@@ -207,7 +188,7 @@ class Tracker:
         for source in self._sources.values():
             self._watching(source, partial(self._retry_below, source, ()))
 
-    def _retry_below(self, source: _Source, names: Names) -> None:
+    def _retry_below(self, source: Followed, names: Names) -> None:
         for found in source.tree.retry(names):
             event = Event(name=found[-1], directory=True, came_or_went=True)
             self._note(source, found[:-1], event)
@@ -229,7 +210,7 @@ class Tracker:
 
     def _follow_plan(self) -> None:
         """Watch what the applied plan tracks; what is tracked as before goes on undisturbed."""
-        stamp = self._stamp()
+        stamp = _stamp(self._places.plan_file)
         if stamp == self._plan_stamp:
             return
         first = self._plan_stamp is None
@@ -248,13 +229,13 @@ class Tracker:
                 self._sources[name] = self._new_source(tracked)
                 self._set_up(self._sources[name], reason)
 
-    def _new_source(self, tracked: Tracked) -> _Source:
+    def _new_source(self, tracked: Tracked) -> Followed:
         judge = Judge(tracked)
         tree = WatchedTree(judge, self._watcher, self._owner, self._breathe)
         path = self._places.below_root(tracked.root)
-        return _Source(tracked=tracked, path=path, judge=judge, tree=tree)
+        return Followed(tracked=tracked, path=path, judge=judge, tree=tree)
 
-    def _set_up(self, source: _Source, reason: str) -> None:
+    def _set_up(self, source: Followed, reason: str) -> None:
         """Set all watches anew. The gap comes first: until they stand anything may be missed."""
         name = source.tracked.source
         self._flush()
@@ -271,7 +252,7 @@ class Tracker:
         if len(source.readers) < len(source.tracked.readers):  # an apply has just come in between
             self._lose(source, _READERS, retry=LOOK_SECONDS)
             return
-        source.mounts = self._mounts(source.path)
+        source.mounts = source.mounts_now()
         if self._watching(source, partial(source.tree.set_up, source.path)):
             # What has come meanwhile may be that the queue overflowed.
             self._take()
@@ -281,7 +262,7 @@ class Tracker:
                 self._stand(source, standing=True, detail="")
                 self._say(f"{name}: {source.tree.count:,} directories are watched")
 
-    def _exhausted(self, source: _Source, error: NoMoreWatches) -> None:
+    def _exhausted(self, source: Followed, error: NoMoreWatches) -> None:
         granted = limit("max_user_watches") or 0
         others = max(0, granted - len(self._owner))
         source.tree.drop()
@@ -295,14 +276,14 @@ class Tracker:
         )
         self._lose(source, "not all watches could be set", detail, RETRY_WATCHES_SECONDS)
 
-    def _unwatchable(self, source: _Source, error: OSError) -> None:
+    def _unwatchable(self, source: Followed, error: OSError) -> None:
         detail = f"{os.fsdecode(source.path)!r} cannot be watched: {error.strerror}"
         there = os.path.isdir(source.path)  # noqa: PTH112 - bytes
         walked = source.tree.top is not None
         retry = RETRY_WATCHES_SECONDS if walked else RETRY_SECONDS if there else 0.0
         self._lose(source, "its root was away", detail, retry)
 
-    def _lose(self, source: _Source, reason: str, detail: str = "", retry: float = 0.0) -> None:
+    def _lose(self, source: Followed, reason: str, detail: str = "", retry: float = 0.0) -> None:
         """Note that changes are missed from now on, until all watches have been set anew."""
         self._journal.add_gap(source.tracked.source, reason, _now())
         source.tree.drop()
@@ -312,7 +293,7 @@ class Tracker:
         self._look_at = 0.0
         self._say(f"{source.tracked.source}: {detail or reason}")
 
-    def _stand(self, source: _Source, *, standing: bool, detail: str) -> None:
+    def _stand(self, source: Followed, *, standing: bool, detail: str) -> None:
         source.standing = standing
         self._journal.set_coverage(
             source.tracked.source,
@@ -332,6 +313,9 @@ class Tracker:
     # ── Looking around ───────────────────────────────────────────────────────────────────────
 
     def _look(self) -> None:
+        if _inode(self._places.journal_file) != self._journal_inode:
+            told = f"{self._places.journal_file} is not the file any more that was opened"
+            raise JournalUnusable(f"{told}: start the tracker again, it begins with a full pass")
         self._follow_plan()
         for source in self._sources.values():
             if not source.standing:
@@ -341,14 +325,8 @@ class Tracker:
             elif not source.tree.stands_where_it_was:
                 detail = f"{os.fsdecode(source.path)!r} is not what was watched any more"
                 self._lose(source, _REPLACED, detail)
-            elif self._mounts(source.path) != source.mounts:
+            elif source.mounts_now() != source.mounts:
                 self._set_up(source, _MOUNTED)
-
-    @staticmethod
-    def _mounts(path: bytes) -> tuple[Mount, ...]:
-        mounts = read_mounts()
-        below = frozenset(mounts_below(path, mounts))
-        return tuple(one for one in mounts if one.point in below)
 
     def _beat(self) -> None:
         for source in self._sources.values():
@@ -376,7 +354,7 @@ class Tracker:
         owners = self._owner.get(event.watch, ())
         return any(self._source_of(tree).standing for tree, _ in owners)
 
-    def _source_of(self, tree: WatchedTree) -> _Source:
+    def _source_of(self, tree: WatchedTree) -> Followed:
         return self._sources[tree.judge.tracked.source]
 
     def _summary(self) -> str:
@@ -384,12 +362,18 @@ class Tracker:
         count = sum(one.tree.count for one in standing)
         return f"{len(standing)} of {len(self._sources)} sources, {count:,} directories"
 
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = self._places.plan_file.stat()
-        except OSError:
-            return None
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Tells whether a file is another one now, or was written."""
+    with suppress(OSError):
+        status = path.stat()
         return status.st_ino, status.st_mtime_ns
+    return None
+
+
+def _inode(path: Path) -> int | None:
+    stamp = _stamp(path)
+    return stamp[0] if stamp else None
 
 
 def _now() -> datetime:

@@ -126,9 +126,7 @@ class WatchedTree:
         """The kernel has given a watch up."""
         self._disown(node)
 
-    def several_names(
-        self, parent: Node, name: bytes, *, came: bool, since: float
-    ) -> bytes | None:
+    def several_names(self, parent: Node, name: bytes, *, came: bool, since: float) -> bytes | None:
         """What to note for the other names of a file, after something happened to this one.
 
         None of a file that has no other. What was written by a name that is not there any more may

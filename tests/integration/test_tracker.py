@@ -911,6 +911,17 @@ def test_the_command_follows_an_apply_without_a_restart(lab: TrackedLab) -> None
         wait_until(lambda: not coverage(lab).standing)
 
 
+def test_another_journal_in_its_place_ends_the_command(lab: TrackedLab) -> None:
+    """Rows in a file that has been removed would be read by nobody."""
+    applied(lab, tracked())
+    with tracking_command(lab) as process:
+        os.rename(lab.places.journal_file, lab.root / "aside")  # noqa: PTH104 - as a person would
+        lab.places.journal_file.touch(0o600)
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 5
+        assert "journal.db is not the file any more that was opened: start the tracker" in err
+
+
 def test_the_command_without_a_plan_says_what_to_do(tmp_path: Path) -> None:
     done = policyctl("track", "--root", tmp_path)
     assert done.returncode == 5
