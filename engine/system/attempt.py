@@ -96,6 +96,8 @@ class Attempt:
     run_id: str = field(init=False)
     findings: tuple[Finding, ...] = ()
     feeds: dict[str, FeedReport] = field(default_factory=dict)
+    locks: list[int] = field(default_factory=list)
+    """Descriptors of the locks that it holds."""
     told: RunReport | None = None
     """How it ended, once that is on record."""
     limit: Duration | None = field(init=False)
@@ -111,7 +113,8 @@ class Attempt:
         """Take the leg's lock, run, and record how it ended."""
         leg = self.leg_plan.name
         try:
-            with hold(self.places.leg_lock(leg)):
+            with hold(self.places.leg_lock(leg)) as lock:
+                self.locks.append(lock)
                 self._see_to_killed()
                 self.state.begin(self._record(None, ""))
                 return self._run_and_tell()
@@ -186,7 +189,7 @@ class Attempt:
                 held = hold_in_turn(
                     path, turn=turn, wait=leg.wait.seconds, on_wait=self._tell_waiting
                 )
-                stack.enter_context(held)
+                self.locks.append(stack.enter_context(held))
                 # What a killed run left, and in the end what this one leaves.
                 self.journal.settle(holder)
                 stack.callback(self.journal.settle, holder)
@@ -204,6 +207,7 @@ class Attempt:
             seconds=self.limit.seconds if self.limit else None,
             each=each.seconds if each and self.limit else None,
             sink=self.sink,
+            locks=tuple(self.locks),
         )
         feeds = FeedRuns(
             transfers=transfers,

@@ -29,10 +29,11 @@ def hold(
     *,
     wait: float = 0.0,
     on_wait: Callable[[], None] | None = None,
-) -> Iterator[None]:
+) -> Iterator[int]:
     """Hold a lock for the length of the block. Raises `Locked` after waiting that many seconds.
 
-    `on_wait` is called once, should there be any waiting.
+    `on_wait` is called once, should there be any waiting. Gives the descriptor that has the lock:
+    a process that gets it keeps the lock for as long as it lives.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -41,7 +42,7 @@ def hold(
         _take(descriptor, path, wait, on_wait)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

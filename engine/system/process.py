@@ -38,6 +38,8 @@ class Command:
     """Added to the rebuilt environment."""
     on_output: Callable[[bytes], bytes] | None = None
     """Gets each chunk of what the command prints, as it comes; gives back what to keep of it."""
+    keep_open: tuple[int, ...] = ()
+    """Descriptors that it gets: a lock among them is held until the last of its processes ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ def run(command: Command, *, grace: float = GRACE) -> Completed:
             env=environment(command.env),
             start_new_session=True,
             preexec_fn=_die_with_parent,
+            pass_fds=command.keep_open,
         )
     except OSError as error:
         name = os.fsdecode(command.argv[0])

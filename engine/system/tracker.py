@@ -180,8 +180,9 @@ class Tracker:
         """A file with several names was written by one: every reader may carry another one."""
         came = event.kind is Kind.CAME
         path = source.tree.several_names(parent, event.name, came=came, since=self._since)
-        for number in source.readers.values() if path is not None else ():
-            self._rows.setdefault((number, path), False)
+        if path is not None:
+            for number in source.readers.values():
+                self._rows.setdefault((number, path), False)
 
     def _retry(self) -> None:
         """Directories that could not be looked into before may be readable by now."""

@@ -44,6 +44,9 @@ class Transfers:
     each: float | None = None
     """Seconds that one feed may use."""
     sink: ProgressSink | None = None
+    locks: tuple[int, ...] = ()
+    """Descriptors of the run's locks. Should it be killed, nobody else writes to the destination
+    before the last rsync of it has ended."""
     retried: dict[str, int] = field(default_factory=dict)
     """How often a feed's commands were tried again."""
     _began: float = field(default_factory=time.monotonic)
@@ -77,7 +80,9 @@ class Transfers:
             raise OutOfTime
         with self._reading(feed, target) as read:
             began = time.monotonic()
-            command = Command(argv=argv, timeout=min(left, mine), on_output=read)
+            command = Command(
+                argv=argv, timeout=min(left, mine), on_output=read, keep_open=self.locks
+            )
             try:
                 told = run(command)
             finally:

@@ -35,10 +35,11 @@ class Turn:
 @contextmanager
 def hold_in_turn(
     path: Path, *, turn: Turn, wait: float, on_wait: Callable[[], None] | None = None
-) -> Iterator[None]:
+) -> Iterator[int]:
     """Hold a lock for the length of the block, once nobody who waits comes before.
 
-    Raises `Locked` after waiting that many seconds. `on_wait` is called once, should it wait.
+    Raises `Locked` after waiting that many seconds. `on_wait` is called once, should it wait. Gives
+    the descriptor that has the lock.
     """
     deadline = time.monotonic() + wait
     queue = path.with_name(path.name + ".queue")
@@ -49,7 +50,7 @@ def hold_in_turn(
             while True:
                 try:
                     if not _others_first(queue, turn):
-                        stack.enter_context(hold(path))
+                        descriptor = stack.enter_context(hold(path))
                         break
                     busy = Locked(path, "another leg that is due before")
                 except Locked as locked:
@@ -60,7 +61,7 @@ def hold_in_turn(
                     on_wait()
                 told = True
                 time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
-        yield
+        yield descriptor
 
 
 def _others_first(queue: Path, mine: Turn) -> bool:

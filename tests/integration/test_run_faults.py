@@ -266,11 +266,34 @@ def test_law_06_a_run_that_was_killed_is_said_to_be(machine: Machine) -> None:
     assert machine.leg()["health"] == "waiting for its first run"
     run.process.kill()
     assert run.end() == (-signal.SIGKILL, "")
+    wait_until(lambda: not _rsyncs(machine.disk))
     leg = machine.leg()
     assert leg["last_run"]["status"] == "killed"
     assert leg["last_run"]["reason"] == "it ended without telling: killed, or a power cut"
     assert (leg["health"], leg["last_success"]) == ("stale", None)
-    wait_until(lambda: not _rsyncs(machine.disk))
+    machine("run", "nightly")
+    assert machine.copies() == tree(machine.source)
+
+
+def test_law_07_what_a_killed_run_has_started_keeps_its_locks(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """Its rsync may write for a moment more: until then nobody else may."""
+    machine.mount("64m")
+    machine.apply()
+    write(machine.source / "file")
+    body = (
+        f'trap "" TERM; case "$*" in *--version) real "$@"; exit;; esac; echo $$ > {tmp_path}/pid'
+    )
+    path = wrap_rsync(tmp_path / "bin", f"{body}; while [ ! -e {tmp_path}/go ]; do sleep 0.1; done")
+    run = machine.started(PATH=path)
+    wait_until((tmp_path / "pid").exists)
+    run.process.kill()
+    assert run.end() == (-signal.SIGKILL, "")
+    machine("run", "nightly", code=75)
+    assert machine.leg()["last_run"]["status"] is None, "it goes on, as far as the disk can tell"
+    (tmp_path / "go").touch()
+    wait_until(lambda: machine.leg()["last_run"]["status"] == "killed")
     machine("run", "nightly")
     assert machine.copies() == tree(machine.source)
 
