@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.steps import DeletionLimit, GuardDeletions
+from policy.values import display
 
 FEW_ENTRIES = 20
 """A source that held fewer is never called much smaller: three files may well become one."""
@@ -18,6 +19,8 @@ class Counted:
     entries: int | None
     wanted: int | None
     """Deletions wanted; None: rsync said too much to count it."""
+    examples: tuple[bytes, ...] = ()
+    """Something that would go, with all that is in it; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,8 @@ def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> Del
             allowed[limit.feed] = found.wanted
     total = sum(allowed.values())
     if total > step.most and not step.deletions_allowed:
-        reason = _too_many_sentence(total, step.most)
+        named = [path for feed in allowed for path in counted[feed].examples]
+        reason = _too_many_sentence(total, step.most, named)
         stopped.update(dict.fromkeys(allowed, reason))
         allowed = {}
     return DeletionVerdict(allowed=allowed, stopped=stopped)
@@ -70,8 +74,9 @@ def _shrunken(limit: DeletionLimit, found: Counted, step: GuardDeletions) -> str
     )
 
 
-def _too_many_sentence(wanted: int, most: int) -> str:
+def _too_many_sentence(wanted: int, most: int, examples: list[bytes]) -> str:
+    among = f" ({display(examples[0])} is one of them)" if examples else ""
     return (
-        f"{wanted:,} deletions are wanted and {most:,} allowed: nothing was deleted; if they are "
-        "right, run it once with --allow deletions, or raise max_delete"
+        f"{wanted:,} deletions are wanted and {most:,} allowed{among}: nothing was deleted; "
+        "if they are right, run it once with --allow deletions, or raise max_delete"
     )

@@ -100,6 +100,8 @@ class FeedReport:
     deletions_wanted: int = 0
     foreign: tuple[bytes, ...] = ()
     """Entries at the top of the copies that this leg never wrote: protected."""
+    place: str = ""
+    """Where the copies lie, as a manifest names it."""
     left_out: tuple[bytes, ...] = ()
     """Paths in a destination that is read, which none of its legs owns: not carried."""
     shared: tuple[bytes, ...] = ()

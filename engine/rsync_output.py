@@ -64,11 +64,22 @@ def deletions_wanted(output: bytes, errors: bytes) -> int:
     something inside such a directory the count is too high by that directory, never too low.
     """
     skipped = _SKIPPED.search(errors)
-    stuck = set(_NOT_EMPTY.findall(output)) | set(_NOT_EMPTY.findall(errors))
-    tops = sum(1 for path in stuck if not _has_ancestor(path, stuck))
     if not skipped:
         return 0
+    tops = len(_stuck_tops(output, errors))
     return int(skipped[1]) + max(0, tops - len(_NO_WAY.findall(errors)))
+
+
+def directories_wanted(output: bytes, errors: bytes) -> tuple[bytes, ...]:
+    """Topmost directories that such a pass would have deleted with all that is in them."""
+    in_the_way = set(ways_blocked(errors))
+    tops = (unescaped(path) for path in _stuck_tops(output, errors))
+    return tuple(sorted(path for path in tops if path not in in_the_way))
+
+
+def _stuck_tops(output: bytes, errors: bytes) -> list[bytes]:
+    stuck = set(_NOT_EMPTY.findall(output)) | set(_NOT_EMPTY.findall(errors))
+    return [path for path in stuck if not _has_ancestor(path, stuck)]
 
 
 def deletions_stopped(errors: bytes) -> bool:

@@ -36,10 +36,21 @@ class Target:
     def argument(self) -> bytes:
         """The directory as rsync is told it, with the slash that means its content."""
         path = self.path.rstrip(b"/") + b"/"
-        return path if self.ssh is None else self.ssh.account.encode() + b":" + path
+        return path if self.ssh is None else _bracketed(self.ssh.account).encode() + b":" + path
+
+    @property
+    def place(self) -> str:
+        """The directory as a manifest and `policyctl adopt` name it."""
+        return f"{self.holder}:/{display(b'/'.join(self.names))}"
 
     def __str__(self) -> str:
         return display(self.argument)
+
+
+def _bracketed(account: str) -> str:
+    """An account as rsync takes it: the colons of an IPv6 address would begin the path."""
+    user, at, host = account.rpartition("@")
+    return f"{user}{at}[{host}]" if ":" in host and not host.startswith("[") else account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

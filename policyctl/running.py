@@ -61,11 +61,11 @@ class Running:
         )
 
     def named(self, legs: Sequence[str]) -> tuple[Due, ...]:
-        """Legs that were asked for by name, in that order: due now."""
+        """Legs that were asked for by name, each once, in that order: due now."""
         for leg in legs:
             self._know(leg)
         now = datetime.now(UTC)
-        return tuple(Due(leg=leg, since=now) for leg in legs)
+        return tuple(Due(leg=leg, since=now) for leg in dict.fromkeys(legs))
 
     def every(self) -> tuple[Due, ...]:
         """All legs that run here, in the order of what depends on what."""
@@ -74,6 +74,8 @@ class Running:
     def due(self) -> tuple[Due, ...]:
         """The legs that are due; those of a disk that is away sometimes wait for it."""
         found = self._due()
+        if not found:
+            self._say("nothing is due")
         away = {one.leg: self._away(one.leg) for one in found}
         for leg, destination in away.items():
             if destination:

@@ -321,6 +321,7 @@ class Attempt:
                 reason="; ".join(f"{row.looked_at}: {row.found}" for row in stops),
                 foreign=strangers(one, selection),
                 shared=unowned(one),
+                place=one.target.target.place,
                 left_out=tuple(b"/".join(names) for names in one.source.strangers),
                 data_as_of=live_as_of(self.plan, one.feed, self.state, self.started),
             )

@@ -9,6 +9,7 @@ from engine.reports import RunStatus
 from engine.rsync_output import (
     Figures,
     deletions_wanted,
+    directories_wanted,
     only_lacks_room_for_types,
     parse_figures,
 )
@@ -38,7 +39,10 @@ def transfer(feeds: FeedRuns, step: Transfer) -> None:
         raise FeedStopped(RunStatus.DEGRADED, sentence(told))
     if not whole:
         feeds.note(step.feed, RunStatus.NOTED, "nothing was deleted")
-    feeds.counted[step.feed] = Counted(entries=seen, wanted=wanted if whole else 0)
+    examples = directories_wanted(told.stdout, told.stderr)
+    feeds.counted[step.feed] = Counted(
+        entries=seen, wanted=wanted if whole else 0, examples=examples[:1]
+    )
 
 
 def delete(feeds: FeedRuns, step: DeletePass) -> None:

@@ -95,7 +95,9 @@ class IncrementalPasses:
             increment.counted(number, wanted)
         total = sum(increment.deletions)
         self.feeds.put(replace(self.feeds.report(step.feed), deletions_wanted=total))
-        self.feeds.counted[step.feed] = Counted(entries=None, wanted=total)
+        self.feeds.counted[step.feed] = Counted(
+            entries=None, wanted=total, examples=increment.first_gone
+        )
 
     def delete_gone(self, step: DeleteGone) -> None:
         """Delete as much as was counted. Raises `FeedStopped`."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from engine.filters import FilterError, exclude_rule, let_go_rules, protect_entries_rule
 from engine.journal import Change
@@ -133,6 +134,11 @@ class Increment:
     def counted(self, number: int, deletions: int) -> None:
         """Note how many deletions one lot wants."""
         self._lots[number] = deletions
+
+    @property
+    def first_gone(self) -> tuple[bytes, ...]:
+        """A path that is to be deleted, where there is any."""
+        return tuple(islice(self._lists.gone, 1))
 
     @property
     def deletions(self) -> tuple[int, ...]:

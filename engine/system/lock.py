@@ -42,7 +42,11 @@ def hold(
         _take(descriptor, path, wait, on_wait)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
-        yield descriptor
+        try:
+            yield descriptor
+        finally:
+            # Closing is not enough: who has got the descriptor may take a moment to end.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 

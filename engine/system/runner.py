@@ -19,6 +19,7 @@ from engine.reports import Finding, RunReport, RunStatus
 from engine.steps import explain_steps
 from engine.system.attempt import Attempt, Clock, Teller, ssh_of, steps_for
 from engine.system.journal import Journal, JournalUnusable, open_journal
+from engine.system.lock_probe import is_held
 from engine.system.observe import NothingToRead, observe
 from engine.system.places import Places
 from engine.system.records import new_run_id
@@ -157,9 +158,18 @@ def explain_leg(
                 )
             except NothingToRead as error:
                 return (str(error),)
+        killed = _was_killed(leg, state, places)
     findings = preflight(leg_plan, seen)
     steps = steps_for(leg_plan, seen, this_run, findings)
-    return (*(_show(row) for row in findings), *explain_steps(steps))
+    return (*killed, *(_show(row) for row in findings), *explain_steps(steps))
+
+
+def _was_killed(leg: str, state: State, places: Places) -> tuple[str, ...]:
+    """A run that ended without telling changes what the next one does."""
+    last = state.last_begun(leg)
+    if last is None or last.ended is not None or is_held(places.leg_lock(leg)):
+        return ()
+    return ("its last run was killed: whatever follows, the next pass looks at everything",)
 
 
 def _leg_plan(plan: Plan, leg: str) -> LegPlan:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,6 +16,7 @@ from policyctl.views.console import Json, paint
 from policyctl.views.paths import counted, path_json, show_path
 
 _MOST_FOREIGN = 20
+_GOES_ON = frozenset({RunStatus.TIMED_OUT, RunStatus.INTERRUPTED})
 
 
 def exit_code_of(report: RunReport) -> ExitCode:
@@ -62,7 +65,13 @@ def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:
         if table or (row.verdict is not Looked.FINE and row.found not in report.reason):
             yield f"  looked at {_finding(row)}"
     for feed in report.feeds:
-        yield from _feed_lines(feed, report.reason)
+        yield from _feed_lines(report.leg, feed, report.reason)
+    if report.status in _GOES_ON:
+        yield "  what has arrived stays, and the next run goes on from there" + (
+            f"; a first copy has all the time it needs with: policyctl seed {report.leg}"
+            if report.status is RunStatus.TIMED_OUT
+            else ""
+        )
     if report.untold:
         yield from _not_told(report)
 
@@ -83,7 +92,7 @@ def _finding(row: Finding) -> str:
     return f"{subject}: {row.found} ({row.verdict.value})"
 
 
-def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
+def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
     entries = feed.entries
     seen = f"{counted(entries, 'entry', 'entries')} seen, " if entries is not None else ""
     sent = f"{counted(feed.files, 'file')} sent ({human_bytes(feed.bytes_sent)})"
@@ -94,7 +103,7 @@ def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
     for name in feed.shared[:_MOST_FOREIGN]:
         yield (
             f"  {feed.feed}: {show_path(name)} lay at the destination before this leg: what else "
-            "is in it stays; `policyctl adopt` shows it, and takes it over"
+            f"is in it stays; to see it: policyctl adopt {_argument(feed.place, name)} --by {leg}"
         )
     for name in feed.left_out[:_MOST_FOREIGN]:
         yield f"  {feed.feed}: {show_path(name)} belongs to none of its legs: not carried further"
@@ -104,6 +113,12 @@ def _feed_lines(feed: FeedReport, told: str) -> Iterator[str]:
         yield f"  {feed.feed}: {show_path(name)} at the destination is not this leg's: left alone"
     if len(feed.foreign) > _MOST_FOREIGN:
         yield f"  {feed.feed}: … and {len(feed.foreign) - _MOST_FOREIGN} more that are not its own"
+
+
+def _argument(place: str, name: bytes) -> str:
+    """An entry at a place as a shell takes it; the whole place where nobody could type the name."""
+    text = os.fsdecode(name)
+    return shlex.quote(f"{place.rstrip('/')}/{text}" if show_path(name) == text else place)
 
 
 def _mode(feed: FeedReport) -> str:

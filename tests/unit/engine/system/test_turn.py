@@ -193,7 +193,7 @@ def test_law_07_b_and_c_are_refused_and_touch_nothing_of_a(
 ) -> None:
     lab = Lab(tmp_path / "lab", manifest())
     write(lab.source / "file")
-    body = f'case "$*" in *--version) real "$@";; *) touch {tmp_path}/there; sleep 30;; esac'
+    body = f'case "$*" in *--version) real "$@";; *) touch {tmp_path}/there; exec sleep 30;; esac'
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
     a = started(lab)
@@ -215,7 +215,11 @@ def test_law_07_b_and_c_are_refused_and_touch_nothing_of_a(
     finally:
         a.kill()
         a.communicate()
-    # Killed without a chance to clear up: the next start is let in at once, and clears up.
+    # Killed without a chance to clear up: once its rsync has gone, the next start clears up.
+    deadline = time.monotonic() + 20
+    while is_held(lab.places.leg_lock("nightly")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     monkeypatch.setenv("PATH", path)
     began = time.monotonic()
     report = lab.run()
