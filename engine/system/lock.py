@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _POLL = 0.2
+LAST_BREATH = 5.0
+"""Seconds that what a killed process had started may take to end."""
 
 
 class Locked(Exception):
@@ -52,23 +54,35 @@ def hold(
 
 
 def _take(descriptor: int, path: Path, wait: float, on_wait: Callable[[], None] | None) -> None:
-    deadline = time.monotonic() + wait
+    began = time.monotonic()
     told = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise Locked(path, _holder(descriptor)) from None
+            holder = _holder(descriptor)
+            most = wait if holder is None or _lives(holder) else max(wait, LAST_BREATH)
+            if time.monotonic() >= began + most:
+                raise Locked(path, _named(holder)) from None
         else:
             return
         if on_wait is not None and not told:
             on_wait()
         told = True
-        time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
+        time.sleep(min(_POLL, max(0.0, began + most - time.monotonic())))
 
 
-def _holder(descriptor: int) -> str:
-    """Who wrote itself into the file last: a hint for people, nothing to act on."""
+def _holder(descriptor: int) -> int | None:
+    """Who wrote itself into the file last: a hint, on which no safety rests."""
     text = os.pread(descriptor, 32, 0).strip()
-    return f"process {text.decode()}" if text.isdigit() else ""
+    return int(text) if text.isdigit() else None
+
+
+def _lives(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
+def _named(holder: int | None) -> str:
+    if holder is None:
+        return ""
+    return f"process {holder}" if _lives(holder) else f"what process {holder} had started"

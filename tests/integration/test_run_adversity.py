@@ -25,6 +25,7 @@ from engine.system.adopt import NotAdoptable, adopt, preview
 from engine.system.facts import leg_facts
 from engine.system.journal import Journal, JournalUnusable, open_journal
 from engine.system.lock import hold
+from engine.system.lock_probe import is_held
 from engine.system.records import RunRecord
 from engine.system.renames import follow_renames
 from engine.system.runner import run_leg
@@ -363,6 +364,7 @@ def test_a_seed_has_no_time_limit_and_goes_on_after_a_kill(tmp_path: Path) -> No
     assert health(lab) == (Health.SEEDING, True)
     process.kill()
     process.communicate()
+    wait_until(lambda: not is_held(lab.places.leg_lock("nightly")))
     assert health(lab) == (Health.SEED_STOPPED, True)
     assert (lab.disk / "a/first").exists(), "what arrived stays"
     assert lab.last_success() is None

@@ -426,7 +426,8 @@ def test_what_the_journal_holds_is_told_as_it_is_now(tmp_path: Path) -> None:
     with open_journal(lab.places.journal_file) as journal:
         journal.register(readers_of(lab.plan))
         journal.record_tree("data", [Change(b"a"), Change(b"b")])
-        recorded(lab, RunStatus.OK)
+        with hold(lab.places.tracker_lock):
+            recorded(lab, RunStatus.OK)
         assert series(files(lab)["policyctl-nightly.prom"], name).popitem()[1] == 2
         facts = tracker_facts(lab.plan, journal, lab.places)
         assert facts == TrackerFacts(running=False, sources=("data",), trees=())

@@ -3,12 +3,14 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from engine.system import lock
 from engine.system.lock import Locked, hold
 
 
@@ -45,6 +47,34 @@ def test_law_07_a_held_lock_is_refused_at_once_and_never_removed(tmp_path: Path)
     with hold(path):
         assert path.read_text() == f"{os.getpid()}\n"
     assert path.stat().st_ino == inode, "unlinking would give two processes one lock each"
+
+
+def test_law_07_what_a_killed_holder_had_started_keeps_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LAST_BREATH", 0.5)
+    path = tmp_path / "lock"
+    program = (
+        "import subprocess, sys\nfrom pathlib import Path\nfrom engine.system.lock import hold\n"
+        "with hold(Path(sys.argv[1])) as one:\n"
+        "    subprocess.Popen(['sleep', '3'], stdout=-3, pass_fds=[one])\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    holder.kill()
+    holder.communicate()
+    began = time.monotonic()
+    with pytest.raises(Locked, match=f"held by what process {holder.pid} had started"), hold(path):
+        pass
+    assert time.monotonic() - began >= 0.5, "it may have been about to end"
+    monkeypatch.setattr(lock, "LAST_BREATH", 20.0)
+    with hold(path):
+        assert time.monotonic() - began >= 2.5
 
 
 def test_waiting_ends_when_the_holder_does(tmp_path: Path) -> None:
