@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from benchmarks.measuring import Fact, at_least, at_most, medians, seconds_of
 from benchmarks.trees import CHECKOUT, Laboratory, file_name, make_files
 
 CHANGED = 100
+_CACHES = Path("/proc/sys/vm/drop_caches")
 _BARE = [
     "rsync", "-rltpogH", "--modify-window=-1", "--numeric-ids", "--partial-dir=.policyctl-partial",
 ]  # fmt: skip
@@ -60,7 +62,7 @@ class Passes:
     def bare_full(self) -> float:
         """A pass over everything, with the leg's filter."""
         rules = self.lab.root / "var/lib/policyctl/filters/nightly.data.rules"
-        options = ["--delete", f"--filter=merge {rules}"]
+        options = ["--no-inc-recursive", "--delete", f"--filter=merge {rules}"]
         return seconds_of([*_BARE, *options, f"{self.lab.source}/", f"{self.bare}/"])
 
     def ours_deleting(self) -> float:
@@ -78,6 +80,7 @@ def measure_passes(folder: Path, count: int, runs: int, *, peers: bool) -> list[
         passes.bare_full()
         changed, listed = medians(runs, passes.ours_changed, passes.bare_listed)
         passes.ours()
+        cold = _cold(runs, passes)
         full, bare = medians(runs, lambda: passes.ours("--full"), passes.bare_full)
         deleting, bare_deleting = medians(runs, passes.ours_deleting, passes.bare_full)
     what = f"{CHANGED} changed of {count:,} files"
@@ -86,7 +89,8 @@ def measure_passes(folder: Path, count: int, runs: int, *, peers: bool) -> list[
         Fact(what=f"{what}: bare `rsync --files-from`", figure=f"{listed:.2f} s"),
         at_most(f"{what}: above the bare one", changed - listed, 0.4, " s"),
         Fact(what=f"{what}: bare full pass, warm", figure=f"{bare:.2f} s"),
-        at_least(f"{what}: bare full pass over ours", bare / changed, 4.0),
+        at_least(f"{what}: bare full pass over ours, warm", bare / changed, 4.0),
+        *_cold_facts(what, cold),
         at_most(f"full pass over {count:,} files, over bare", full / bare, 1.05),
         at_most(
             f"full pass over {count:,} files, with deletions, over bare",
@@ -99,6 +103,40 @@ def measure_passes(folder: Path, count: int, runs: int, *, peers: bool) -> list[
     for done in (passes.lab.root, passes.bare):
         shutil.rmtree(done)
     return facts
+
+
+def _cold(runs: int, passes: Passes) -> tuple[float, float] | None:
+    """An incremental run and a bare full pass with nothing in the caches; None where they stay."""
+    if os.geteuid() != 0:
+        return None
+
+    def forgotten(measure: Callable[[], float]) -> Callable[[], float]:
+        def measured() -> float:
+            os.sync()
+            _CACHES.write_text("3")
+            return measure()
+
+        return measured
+
+    try:
+        changed, bare = medians(
+            min(runs, 3), forgotten(passes.ours_changed), forgotten(passes.bare_full)
+        )
+    except OSError:
+        return None
+    return changed, bare
+
+
+def _cold_facts(what: str, cold: tuple[float, float] | None) -> list[Fact]:
+    """What was measured with cold caches."""
+    if cold is None:
+        return [Fact(what=f"{what}: cold", figure="caches cannot be dropped here")]
+    changed, bare = cold
+    return [
+        Fact(what=f"{what}: `policyctl run`, cold", figure=f"{changed:.2f} s"),
+        Fact(what=f"{what}: bare full pass, cold", figure=f"{bare:.2f} s"),
+        at_least(f"{what}: bare full pass over ours, cold", bare / changed, 4.0),
+    ]
 
 
 def _peers(folder: Path, passes: Passes, runs: int) -> list[Fact]:

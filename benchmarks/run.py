@@ -85,6 +85,8 @@ def main() -> int:
     options = parser.parse_args()
     wanted = options.only or PARTS
     page, over = [], False
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="policyctl-bench-", dir=options.folder) as name:
         folder = Path(name)
         if "commands" in wanted:

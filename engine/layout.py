@@ -19,6 +19,16 @@ UNITS = AbsolutePath((b"etc", b"systemd", b"system"))
 
 TRACKER_UNIT = "policyctl-tracker.service"
 """The service of the tracker."""
+TARGET_UNIT = "policyctl.target"
+"""Holds all timers and the tracker: to stop or start them at once."""
+SYSCTL_FILE = AbsolutePath((b"etc", b"sysctl.d", b"60-policyctl.conf"))
+"""The kernel's limits that the tracker needs."""
+ALERT_TESTS_FILE = STATE.joined((b"alerts.test.yml",))
+"""Tests of the alert rules. Not beside them: Prometheus would take it for rules."""
+ALERTMANAGER_FILE = STATE.joined((b"alertmanager.yml",))
+"""Routes of the alerts, for the administrator's own configuration."""
+DASHBOARD_FILE = STATE.joined((b"dashboard.json",))
+"""A Grafana dashboard."""
 
 
 def filter_file(leg: str, reads: str) -> AbsolutePath:
