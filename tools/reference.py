@@ -306,7 +306,10 @@ MEANINGS = {
 
 def exit_code_parts() -> Iterator[str]:
     """Yield policyctl's own codes, then how rsync's are judged."""
-    yield "A code that is not in this table means failure."
+    yield wrap(
+        "A code that is not in this table means failure. Where several legs run in a row, the worst "
+        "of their codes is told: a signal's, then 5, 6, 75, 0."
+    )
     rows = ["| code | name | meaning |", "|---|---|---|"]
     rows += [f"| {int(one)} | {one.name} | {MEANINGS[one.name]} |" for one in exit_codes.ExitCode]
     yield "\n".join(rows)
