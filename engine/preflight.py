@@ -226,7 +226,8 @@ def _source(feed: str, source: SourceSeen, waived: frozenset[Waiver]) -> Iterato
         hint = "its copy would be deleted; mount it, or take it out of `paths`"
         yield _refuse(feed, what, f"{names} is listed and not there: {hint}")
     if not source.entries:
-        yield _refuse(feed, what, "nothing that this leg takes is in it: is it mounted?")
+        hint = "an empty source is never mirrored; if it is to stay empty, route it to `none`"
+        yield _refuse(feed, what, f"nothing that this leg takes is in it: is it mounted? ({hint})")
         return
     count = f"{source.entries:,}" if source.counted_all else f"more than {source.entries:,}"
     yield _size(feed, what, source, count, waived)

@@ -240,6 +240,8 @@ class RecordProvenance:
     """Up to where the journal was taken."""
     target: Target
     """What was written."""
+    commands: bool = True
+    """Whether the other machine, where it is one, runs other commands than rsync."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

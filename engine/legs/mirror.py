@@ -193,6 +193,7 @@ class _Pass(ABC):
             full=full,
             upto=source.journal.upto if source.journal else None,
             target=self.target,
+            commands=seen.target.commands,
         )
 
     @property

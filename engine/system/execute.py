@@ -198,11 +198,14 @@ class Executor:
 
     def _flush(self, step: RecordProvenance) -> None:
         """A disk that is pulled now must hold what the journal is about to forget."""
-        if step.upto is None or step.target.ssh is not None:
+        if step.upto is None:
             return
         try:
-            flush(step.target.path)
-        except OSError as error:
+            if step.target.ssh is None:
+                flush(step.target.path)
+            elif step.commands:
+                Remote(step.target, self._run).flush()
+        except (OSError, Unreachable, CommandNotStarted) as error:
             reason = f"the copies could not be flushed to the disk: {error}"
             raise FeedStopped(RunStatus.FAILED, reason) from None
 

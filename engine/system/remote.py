@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 from engine.legs.kind import Run
 from engine.preflight import Presence
-from engine.probe import ASK, MAKE, Answer, Entries, greeting, parse_answer, speaks
+from engine.probe import ASK, FLUSH, MAKE, Answer, Entries, greeting, parse_answer, speaks
 from engine.rsync_command import (
     SET_ASIDE,
     connection_options,
@@ -24,6 +24,8 @@ from policy.parts import SshTarget
 from policy.values import display
 
 _PATIENCE = 60.0
+_PATIENCE_FLUSH = 900.0
+"""Seconds that a slow disk may take to write what its memory holds."""
 _FAILED_CONNECTION = 255
 _NOT_THERE = frozenset({12, 23})
 """What rsync ends with where a directory is missing: behind an rrsync, and else."""
@@ -66,10 +68,16 @@ class Remote:
         if told.code != 0:
             raise Unreachable(told.last_words or f"the other side ended with {told.code}")
 
-    def _shell(self, script: bytes, *arguments: bytes) -> Completed:
+    def flush(self) -> None:
+        """Have what was written there on its disk. Raises `Unreachable`."""
+        told = self._shell(FLUSH, self._target.root, patience=_PATIENCE_FLUSH)
+        if told.code != 0:
+            raise Unreachable(told.last_words or f"the other side ended with {told.code}")
+
+    def _shell(self, script: bytes, *arguments: bytes, patience: float = _PATIENCE) -> Completed:
         words = (b"sh", b"-c", script, b"sh", *arguments)
         command = ssh_command(self._ssh, self._run.control, *words)
-        told = run(Command(argv=command, timeout=_PATIENCE))
+        told = run(Command(argv=command, timeout=patience))
         if told.timed_out:
             raise Unreachable("no answer in time")
         if told.code == _FAILED_CONNECTION:

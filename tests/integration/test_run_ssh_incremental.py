@@ -133,6 +133,29 @@ def test_a_pass_with_nothing_to_do_sends_nothing(away: Away) -> None:
     same(away)
 
 
+def test_law_05_rows_stay_where_the_other_machine_does_not_take_what_was_written(
+    away: Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(away.source / "a")
+    assert away.run().status is RunStatus.OK
+    write(away.source / "a", b"changed")
+    program = tmp_path / "bin/ssh"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *"sync -f"*) echo no disk >&2; exit 1;; esac\n'
+        f'exec {shutil.which("ssh")} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    report = away.run()
+    assert report.status is RunStatus.FAILED
+    assert "could not be flushed to the disk: no disk" in report.reason
+    assert away.waiting() == {b"a"}
+    monkeypatch.undo()
+    assert only(away.run()).mode == "incremental"
+    assert away.waiting() == set()
+
+
 def test_law_34_hostile_names_come_change_and_go(away: Away) -> None:
     fill(away.source)
     away.first()
