@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.drift import PolicyDrift
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TreeFacts
 from engine.plan import LegPlan
 from engine.reports import RunStatus
@@ -18,7 +19,9 @@ LEG = ("leg", "kind")
 ITEM = ("leg", "kind", "item")
 DESTINATION = ("destination",)
 SOURCE = ("source",)
+DRIFT = ("what",)
 STATUS_LABEL = "status"
+_SHORT_DIGEST = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class _OfRun:
+class OfRun:
     """The series that a leg and each of its items have alike, under a prefix of their own."""
 
     prefix: str
@@ -49,21 +52,25 @@ class _OfRun:
     labels: tuple[str, ...]
 
     def metric(self, suffix: str, text: str, *more: str) -> Metric:
+        """One of them, by the end of its name."""
         name = f"policyctl_{self.prefix}_{suffix}"
         return Metric(name=name, help=text.format(of=self.of), labels=(*self.labels, *more))
 
     @property
     def last_run(self) -> Metric:
+        """Moves with each run."""
         text = "When the last run of the {of} ended, however it ended."
         return self.metric("last_run_timestamp_seconds", text)
 
     @property
     def last_success(self) -> Metric:
+        """Moves with each success."""
         text = "When the last successful run of the {of} ended; moves on success alone."
         return self.metric("last_success_timestamp_seconds", text)
 
     @property
     def last_success_state(self) -> Metric:
+        """Tells the age of the data."""
         text = (
             "The live data as they were at this time are in the copies of the {of}; "
             "missing while that is not known."
@@ -72,40 +79,47 @@ class _OfRun:
 
     @property
     def status(self) -> Metric:
+        """One series for each status."""
         text = "1 for the status with which the last run of the {of} ended, 0 for each other."
         return self.metric("status", text, STATUS_LABEL)
 
     @property
     def bytes(self) -> Metric:
+        """Of the last run."""
         return self.metric("bytes", "Bytes that the last run sent for the {of}.")
 
     @property
     def files(self) -> Metric:
+        """Of the last run."""
         return self.metric("files", "Files that the last run sent for the {of}.")
 
     @property
     def deletions(self) -> Metric:
+        """Of the last run."""
         return self.metric("deletions", "Copies that the last run deleted for the {of}.")
 
     @property
     def pending(self) -> Metric:
+        """Of now, where a journal serves it."""
         text = "Changes in the journal that wait for the next run of the {of}."
         return self.metric("pending_changes", text)
 
     @property
     def full_pass(self) -> Metric:
+        """Where passes need not be full ones."""
         text = "When the last successful full pass of the {of} began."
         return self.metric("full_pass_timestamp_seconds", text)
 
     def all(self) -> tuple[Metric, ...]:
+        """All of them, in the order in which they are listed."""
         return (
             *(self.last_run, self.last_success, self.last_success_state, self.status),
             *(self.bytes, self.files, self.deletions, self.pending, self.full_pass),
         )
 
 
-_LEG = _OfRun("leg", "leg", LEG)
-_ITEM = _OfRun("item", "item", ITEM)
+OF_LEG = OfRun("leg", "leg", LEG)
+OF_ITEM = OfRun("item", "item", ITEM)
 
 LEG_DURATION = Metric(
     name="policyctl_leg_duration_seconds", help="How long the last run of the leg took.", labels=LEG
@@ -113,6 +127,11 @@ LEG_DURATION = Metric(
 LEG_LAST_REFUSAL = Metric(
     name="policyctl_leg_last_refusal_timestamp_seconds",
     help="When a run was last refused since another run of the same leg went on.",
+    labels=LEG,
+)
+LEG_PAUSED_UNTIL = Metric(
+    name="policyctl_leg_paused_until_timestamp_seconds",
+    help="Until when the leg is paused; missing while it is not.",
     labels=LEG,
 )
 DESTINATION_FREE = Metric(
@@ -146,12 +165,24 @@ TRACKER_STANDING = Metric(
     labels=SOURCE,
 )
 
+POLICY_DRIFT = Metric(
+    name="policyctl_policy_drift",
+    help="1 where the manifest, or a generated file, is no longer as it was applied, else 0.",
+    labels=DRIFT,
+)
+POLICY_INFO = Metric(
+    name="policyctl_policy_info",
+    help="1, with the digest of the manifest that should run and of the plan that does.",
+    labels=("manifest", "plan"),
+)
+
 METRICS: tuple[Metric, ...] = (
-    *_LEG.all(),
-    *(LEG_DURATION, LEG_LAST_REFUSAL),
-    *_ITEM.all(),
+    *OF_LEG.all(),
+    *(LEG_DURATION, LEG_LAST_REFUSAL, LEG_PAUSED_UNTIL),
+    *OF_ITEM.all(),
     *(DESTINATION_FREE, DESTINATION_SIZE, DESTINATION_MEASURED),
     *(TRACKER_HEARTBEAT, TRACKER_WATCHES, TRACKER_STANDING),
+    *(POLICY_DRIFT, POLICY_INFO),
 )
 """Every series that this version tells."""
 
@@ -164,24 +195,26 @@ def status_label(status: RunStatus) -> str:
 def leg_samples(leg: LegPlan, facts: LegFacts) -> tuple[Sample, ...]:
     """All series of one leg and of its items; what is not known has none."""
     labels = (leg.name, leg.kind)
-    found = [*_of_run(_LEG, labels, facts.ended, facts.success)]
+    found = [*_of_run(OF_LEG, labels, facts.ended, facts.success)]
     if facts.ended is not None and facts.ended.seconds is not None:
         found.append(_sample(LEG_DURATION, labels, facts.ended.seconds))
     if facts.locked_out is not None and facts.locked_out.ended is not None:
         found.append(_sample(LEG_LAST_REFUSAL, labels, facts.locked_out.ended))
-    found += _of_journal(_LEG, labels, facts.pending, facts.full_began)
+    if facts.pause is not None:
+        found.append(_sample(LEG_PAUSED_UNTIL, labels, facts.pause.until))
+    found += _of_journal(OF_LEG, labels, facts.pending, facts.full_began)
     for item in facts.items:
         found += _item_samples((*labels, item.name), item)
     return tuple(found)
 
 
 def _item_samples(labels: tuple[str, ...], item: ItemFacts) -> Iterator[Sample]:
-    yield from _of_run(_ITEM, labels, item.last, item.success)
-    yield from _of_journal(_ITEM, labels, item.pending, item.full_began)
+    yield from _of_run(OF_ITEM, labels, item.last, item.success)
+    yield from _of_journal(OF_ITEM, labels, item.pending, item.full_began)
 
 
 def _of_run(
-    of: _OfRun, labels: tuple[str, ...], last: Ran | None, success: Ran | None
+    of: OfRun, labels: tuple[str, ...], last: Ran | None, success: Ran | None
 ) -> Iterator[Sample]:
     if last is not None and last.ended is not None:
         yield _sample(of.last_run, labels, last.ended)
@@ -198,7 +231,7 @@ def _of_run(
 
 
 def _of_journal(
-    of: _OfRun, labels: tuple[str, ...], pending: int | None, full_began: datetime | None
+    of: OfRun, labels: tuple[str, ...], pending: int | None, full_began: datetime | None
 ) -> Iterator[Sample]:
     if pending is not None:
         yield _sample(of.pending, labels, pending)
@@ -226,6 +259,16 @@ def tracker_samples(trees: Iterable[TreeFacts]) -> tuple[Sample, ...]:
             _sample(TRACKER_WATCHES, (tree.source,), tree.watches),
             _sample(TRACKER_STANDING, (tree.source,), float(tree.standing)),
         )
+    )
+
+
+def policy_samples(drift: PolicyDrift) -> tuple[Sample, ...]:
+    """Whether what runs is what should; of what nobody can see there is no sample (law 10)."""
+    known = (("manifest", drift.of_manifest), ("files", drift.of_files))
+    manifest = drift.manifest_digest[:_SHORT_DIGEST] or drift.manifest.value
+    return (
+        *(_sample(POLICY_DRIFT, (what,), float(one)) for what, one in known if one is not None),
+        _sample(POLICY_INFO, (manifest, drift.plan_digest[:_SHORT_DIGEST]), 1),
     )
 
 

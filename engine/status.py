@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.allowed_age import SLACK, data_allowed_age, inputs_of
 from engine.calendars import next_run
 from engine.facts import ItemFacts, LegFacts, Ran
 from engine.kinds import RUNNABLE_KINDS
 from engine.modes import full_due
+from engine.pauses import Pause
 from engine.plan import LegPlan, Plan
-from engine.readers import writers_of
 from policy.legs import MirrorLeg
 
-SLACK = timedelta(minutes=30)
-"""Beyond the allowed age, before a leg is called stale: clocks and queues are not exact."""
+_MOMENT = timedelta(microseconds=1)
+"""A run that is due just when a pause ends is not paused."""
 
 
 class Health(enum.Enum):
@@ -36,6 +37,9 @@ class Health(enum.Enum):
     """Its first run is overdue."""
     UNFED = "copies nothing yet"
     """It succeeded, but no leg before it ever has: its copies may hold none of the live data."""
+    PAUSED = "paused"
+    """Somebody said that it is not to start for a while, and until when: whatever its age, the one
+    who has to act knows it. It ends by itself."""
     AHEAD = "ahead of the clock"
     """Its last success lies in the future: the clock was wrong then, or is now."""
     ELSEWHERE = "runs elsewhere"
@@ -48,6 +52,7 @@ class Health(enum.Enum):
             Health.FRESH,
             Health.WAITING,
             Health.SEEDING,
+            Health.PAUSED,
             Health.ELSEWHERE,
             Health.NOT_BUILT,
         }
@@ -101,11 +106,19 @@ class LegStatus:
     not_told: str
     """Why its last run could not tell its figures."""
     items: tuple[ItemStatus, ...]
+    pause: Pause | None = None
 
     @property
     def sound(self) -> bool:
         """Whether nobody has to act."""
-        return self.health.sound and not self.not_told
+        return self.health.sound and (not self.not_told or self.pause is not None)
+
+    @property
+    def too_old(self) -> bool:
+        """Whether the data are older than allowed, whoever has to act."""
+        if self.age is None or self.allowed is None:
+            return False
+        return self.age > self.allowed + SLACK
 
 
 def leg_status(
@@ -114,12 +127,13 @@ def leg_status(
     """Judge one leg."""
     last, success = facts.last, facts.success
     own = _seconds(leg.allowed_age)
-    allowed = _seconds(_allowed(plan, leg, frozenset()))
-    fed = bool(_inputs(plan, leg))
+    allowed = _seconds(data_allowed_age(plan, leg))
+    fed = bool(inputs_of(plan, leg))
     as_of = success.data_as_of if success is not None else None
     if success is not None and not fed:
         as_of = as_of or success.started
     zone = ZoneInfo(plan.timezone)
+    starts = max(now, facts.pause.until - _MOMENT) if facts.pause is not None else now
     limits = _Limits(own=own, data=allowed, waiting=now - applied_at, now=now, fed=fed)
     full = full_due(leg.leg, facts.full_began) if isinstance(leg.leg, MirrorLeg) else None
     return LegStatus(
@@ -131,12 +145,13 @@ def leg_status(
         data_as_of=as_of,
         age=now - as_of if as_of is not None else None,
         allowed=allowed,
-        due=next_run(leg.leg.schedule, zone=zone, after=now) if leg.leg.schedule else None,
+        due=next_run(leg.leg.schedule, zone=zone, after=starts) if leg.leg.schedule else None,
         full_due=full,
         pending=facts.pending,
         seeding_since=facts.seeding_since,
         not_told=facts.not_told,
         items=tuple(_items(facts, limits)),
+        pause=facts.pause,
     )
 
 
@@ -166,6 +181,12 @@ def _health(leg: LegPlan, facts: LegFacts, limits: _Limits) -> Health:
         return Health.ELSEWHERE
     if leg.kind not in RUNNABLE_KINDS:
         return Health.NOT_BUILT
+    if facts.pause is not None:
+        return Health.PAUSED
+    return _health_here(facts, limits)
+
+
+def _health_here(facts: LegFacts, limits: _Limits) -> Health:
     if facts.success is None:
         return _health_without_success(facts, limits)
     if facts.success.started - limits.now > SLACK:
@@ -208,26 +229,6 @@ def _item_stale(item: ItemFacts, limits: _Limits) -> bool:
     if item.success is not None:
         return limits.passed_by(item.success)
     return item.last is not None and limits.own is not None
-
-
-def _allowed(plan: Plan, leg: LegPlan, before: frozenset[str]) -> int | None:
-    """Seconds that the data of a leg may be old: its own gap on top of the oldest of its inputs."""
-    if leg.allowed_age is None or leg.name in before:
-        return None
-    inputs = [_allowed(plan, writer, before | {leg.name}) for writer in _inputs(plan, leg)]
-    if None in inputs:
-        return None
-    return leg.allowed_age + max((one for one in inputs if one is not None), default=0)
-
-
-def _inputs(plan: Plan, leg: LegPlan) -> list[LegPlan]:
-    """The legs of this machine that write what a leg reads."""
-    return [
-        writer
-        for feed in leg.feeds
-        for writer, _ in writers_of(plan, feed.reads)
-        if writer.kind in RUNNABLE_KINDS and writer.leg.runner is None
-    ]
 
 
 def _seconds(number: int | None) -> timedelta | None:

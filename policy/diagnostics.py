@@ -6,6 +6,7 @@ Owns the position types and the text form of a finding. It judges nothing.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -91,6 +92,8 @@ class PolicyInvalid(Exception):
 
 
 _LINE_SHOWN = 160
+_USER_INFO = re.compile(r"(?<=://)[^/?#\s\"']*(?=@)")
+"""What stands before the machine in a URL (RFC 3986, 3.2.1): a password, it may be."""
 
 
 def format_diagnostic(item: Diagnostic, source_lines: tuple[str, ...]) -> str:
@@ -105,7 +108,11 @@ def format_diagnostic(item: Diagnostic, source_lines: tuple[str, ...]) -> str:
 
 
 def _snippet(line: str, origin: Origin) -> list[str]:
-    """Show a window of the line around the value: a manifest may hold very long lines."""
+    """Show a window of the line around the value: a manifest may hold very long lines.
+
+    Whatever the finding is about, no password of a URL is shown (law 22).
+    """
+    line = _USER_INFO.sub(lambda found: "*" * len(found[0]), line)
     first = max(0, origin.column - 1 - _LINE_SHOWN // 2) if len(line) > _LINE_SHOWN else 0
     window = line[first : first + _LINE_SHOWN].expandtabs(1)
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in window)

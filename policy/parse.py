@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from collections.abc import Callable
 from typing import TypeVar
@@ -95,6 +96,8 @@ def _timezone(top: Fields) -> str:
 def _monitoring(fields: Fields | None) -> Monitoring:
     if fields is None:
         return Monitoring()
+    _no_secret_in_url(fields, "pushgateway")
+    _somebody_is_told(fields)
     receivers = fields.child("receivers")
     named = receivers.mapping.items if receivers else {}
     return Monitoring(
@@ -105,6 +108,29 @@ def _monitoring(fields: Fields | None) -> Monitoring:
         if receivers
         else (),
     )
+
+
+def _no_secret_in_url(fields: Fields, key: str) -> None:
+    """The plan holds the URL, and messages name it: neither may hold a password (law 22)."""
+    _, _, rest = (fields.text(key) or "").partition("://")
+    if "@" in re.split("[/?#]", rest, maxsplit=1)[0]:
+        fields.findings.error(
+            "secret-in-url",
+            f"the URL of the {key} holds a user or a password",
+            fields.origin(key),
+            hint="let the gateway listen where nobody else reaches it, as on 127.0.0.1",
+        )
+
+
+def _somebody_is_told(fields: Fields) -> None:
+    """Law 9: no alert on a series that nothing emits."""
+    if "rules" in fields and "pushgateway" not in fields and "textfile" not in fields:
+        fields.findings.error(
+            "rules-untold",
+            "the alert rules would watch series that nobody is told",
+            fields.origin("rules"),
+            hint="add `pushgateway` or `textfile`",
+        )
 
 
 def _names_once(policy: Policy, findings: Findings) -> None:

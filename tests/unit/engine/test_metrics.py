@@ -9,21 +9,32 @@ from pathlib import Path
 
 import pytest
 
+from engine.drift import DriftedFile, ManifestState, PolicyDrift
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TreeFacts
 from engine.metrics import (
     METRICS,
     Sample,
     destination_samples,
     leg_samples,
+    policy_samples,
     status_label,
     tracker_samples,
 )
+from engine.pauses import Pause
 from engine.reports import RunStatus
+from policy.values import parse_absolute_path
 from tests.plans import leg_plan, mirror
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "monitoring.md"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LEG = leg_plan(mirror())
+DRIFT = PolicyDrift(
+    manifest=ManifestState.APPLIED,
+    manifest_path="/etc/policyctl/backup-policy.yaml",
+    manifest_digest="0123456789abcdef",
+    plan_digest="fedcba9876543210",
+    files=(),
+)
 
 
 def ran(status: RunStatus | None = RunStatus.OK, hours: int = 0, **more) -> Ran:
@@ -129,13 +140,55 @@ def test_law_37_the_tracker_has_a_heartbeat_for_each_source() -> None:
     }
 
 
+def test_a_pause_is_told_with_its_end() -> None:
+    pause = Pause(leg=LEG.name, until=NOW, since=NOW - timedelta(days=1))
+    name = "leg_paused_until_timestamp_seconds"
+    assert told(LegFacts(pause=pause)) == {name: NOW.timestamp()}
+    assert name not in told(LegFacts(ended=ran()))
+
+
+def test_law_10_what_runs_is_compared_with_what_should() -> None:
+    assert policy(DRIFT) == {
+        "drift/manifest": 0,
+        "drift/files": 0,
+        "info/0123456789ab/fedcba987654": 1,
+    }
+    assert policy(replace(DRIFT, manifest=ManifestState.EDITED))["drift/manifest"] == 1
+    assert policy(replace(DRIFT, manifest=ManifestState.INVALID))["drift/manifest"] == 1
+    gone = policy(replace(DRIFT, manifest=ManifestState.MISSING, manifest_digest=""))
+    assert gone == {"drift/manifest": 1, "drift/files": 0, "info/missing/fedcba987654": 1}
+    unknown = policy(replace(DRIFT, manifest=ManifestState.UNKNOWN, manifest_digest=""))
+    assert unknown == {"drift/files": 0, "info/unknown/fedcba987654": 1}, "no guess"
+    changed = DriftedFile(path=parse_absolute_path("/etc/file"), missing=False)
+    assert policy(replace(DRIFT, files=(changed,)))["drift/files"] == 1
+    assert policy(replace(DRIFT, interrupted=True))["drift/files"] == 1
+
+
+def policy(drift: PolicyDrift) -> dict[str, float]:
+    return {
+        "/".join([one.metric.name.removeprefix("policyctl_policy_"), *one.labels]): one.value
+        for one in policy_samples(drift)
+    }
+
+
 def test_each_sample_is_of_a_known_series_and_fits_its_labels() -> None:
     item = ItemFacts(name="nfs", last=ran(), success=ran(data_as_of=NOW), pending=0, full_began=NOW)
     good = ran(data_as_of=NOW)
-    facts = LegFacts(ended=good, success=good, locked_out=ran(RunStatus.LOCKED), items=(item, item))
+    facts = LegFacts(
+        ended=good,
+        success=good,
+        locked_out=ran(RunStatus.LOCKED),
+        items=(item, item),
+        pause=Pause(leg=LEG.name, until=NOW, since=NOW),
+    )
     room = RoomFacts(destination="sda", free=1, total=2, measured=NOW)
     tree = TreeFacts(source="nfs", standing=True, detail="", since=NOW, heartbeat=NOW, watches=9)
-    samples = (*leg_samples(LEG, facts), *destination_samples(room), *tracker_samples([tree]))
+    samples = (
+        *leg_samples(LEG, facts),
+        *destination_samples(room),
+        *tracker_samples([tree]),
+        *policy_samples(DRIFT),
+    )
     assert {one.metric for one in samples} == set(METRICS), "each one is told somewhere"
     assert all(len(one.labels) == len(one.metric.labels) for one in samples)
 
@@ -143,7 +196,9 @@ def test_each_sample_is_of_a_known_series_and_fits_its_labels() -> None:
 def test_names_are_unique_and_say_what_they_are_of() -> None:
     names = [one.name for one in METRICS]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"policyctl_(leg|item|destination|tracker)_[a-z_]+", n) for n in names)
+    assert all(
+        re.fullmatch(r"policyctl_(leg|item|destination|tracker|policy)_[a-z_]+", n) for n in names
+    )
 
 
 def test_the_page_lists_exactly_these() -> None:

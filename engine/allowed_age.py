@@ -1,0 +1,43 @@
+"""How old what a leg keeps may get: one answer for `status`, alerts and dashboard. Pure.
+
+Nobody writes a threshold by hand: all follow from the schedules (law 8).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from engine.due import runs_here
+from engine.plan import LegPlan, Plan
+from engine.readers import writers_of
+
+SLACK = timedelta(minutes=30)
+"""Beyond the allowed age, before a leg is called stale: clocks and queues are not exact."""
+
+
+def data_allowed_age(plan: Plan, leg: LegPlan) -> int | None:
+    """Seconds that the data of a leg may be old: its own gap on top of the oldest of its inputs.
+
+    None where the leg, or one before it, has no schedule.
+    """
+    return _data_allowed_age(plan, leg, frozenset())
+
+
+def inputs_of(plan: Plan, leg: LegPlan) -> list[LegPlan]:
+    """The legs of this machine that write what a leg reads."""
+    return [
+        writer
+        for feed in leg.feeds
+        for writer, _ in writers_of(plan, feed.reads)
+        if runs_here(writer)
+    ]
+
+
+def _data_allowed_age(plan: Plan, leg: LegPlan, before: frozenset[str]) -> int | None:
+    if leg.allowed_age is None or leg.name in before:
+        return None
+    known = before | {leg.name}
+    inputs = [_data_allowed_age(plan, writer, known) for writer in inputs_of(plan, leg)]
+    if None in inputs:
+        return None
+    return leg.allowed_age + max((one for one in inputs if one is not None), default=0)
