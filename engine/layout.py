@@ -11,6 +11,10 @@ STATE = AbsolutePath((b"var", b"lib", b"policyctl"))
 """The state directory, closed to everybody but root."""
 PLAN_FILE = STATE.joined((b"plan.json",))
 """The applied plan."""
+PREVIOUS_PLAN_FILE = STATE.joined((b"plan.previous.json",))
+"""The plan that was applied before it."""
+REPLACED_PLAN_FILE = STATE.joined((b"plan.replaced.json",))
+"""The plan that an apply replaces, until it has."""
 RECORD_FILE = STATE.joined((b"applied.json",))
 """What `apply` wrote, so that it never touches anything else."""
 UNITS = AbsolutePath((b"etc", b"systemd", b"system"))
@@ -19,6 +23,8 @@ UNITS = AbsolutePath((b"etc", b"systemd", b"system"))
 
 TRACKER_UNIT = "policyctl-tracker.service"
 """The service of the tracker."""
+UNTOLD_UNIT = "policyctl-untold@.service"
+"""Tells of a leg, its instance, what its service could not."""
 TARGET_UNIT = "policyctl.target"
 """Holds all timers and the tracker: to stop or start them at once."""
 SYSCTL_FILE = AbsolutePath((b"etc", b"sysctl.d", b"60-policyctl.conf"))

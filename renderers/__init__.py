@@ -6,13 +6,29 @@ from collections.abc import Callable, Iterable
 
 from engine.changes import RenderedFile
 from engine.plan import Plan
-from renderers import rsync_filters, systemd_units, tracker_unit
+from renderers import (
+    alert_rules,
+    alert_tests,
+    alertmanager_routes,
+    dashboard,
+    rsync_filters,
+    sysctl,
+    systemd_units,
+    target_unit,
+    tracker_unit,
+)
 from renderers.environment import RenderRefused
 
 RENDERERS: tuple[Callable[[Plan], Iterable[RenderedFile]], ...] = (
     rsync_filters.render,
     systemd_units.render,
+    target_unit.render,
     tracker_unit.render,
+    sysctl.render,
+    alert_rules.render,
+    alert_tests.render,
+    alertmanager_routes.render,
+    dashboard.render,
 )
 """Everything that a plan is turned into."""
 

@@ -62,6 +62,15 @@ def unit_word(value: object) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def unit_optional_path(value: object) -> str:
+    """A path in a list of a unit file that need not be there (systemd.exec(5), ReadWritePaths=).
+
+    Outside of quotes a colon would end the path of a bind mount.
+    """
+    word = unit_word(f"-{value}")
+    return f'"{word}"' if ":" in word and not word.startswith('"') else word
+
+
 def unit_argument(value: object) -> str:
     """One argument of a command line in a unit file (systemd.service(5), COMMAND LINES)."""
     return unit_word(str(value).replace("$", "$$"))
@@ -91,5 +100,6 @@ def _holdable(char: str) -> bool:
 _FILTERS: dict[str, Callable[[object], str]] = {
     "unit_text": unit_text,
     "unit_word": unit_word,
+    "unit_optional_path": unit_optional_path,
     "unit_argument": unit_argument,
 }

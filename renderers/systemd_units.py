@@ -7,31 +7,27 @@ before; nothing of it is decided in a template.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from engine.changes import RenderedFile
 from engine.kinds import RUNNABLE_KINDS
-from engine.layout import TRACKER_UNIT, unit_file
-from engine.plan import LegPlan, Location, Plan, tree_root
+from engine.layout import TARGET_UNIT, TRACKER_UNIT, UNTOLD_UNIT, unit_file
+from engine.plan import LegPlan, Plan
 from engine.tracking import tracked_sources
-from policy.sources import DeviceSource, FilesSource
-from policy.values import AbsolutePath, parse_absolute_path
+from policy.values import AbsolutePath
 from renderers.environment import RenderRefused, fill
+from renderers.sandbox import Network, Sandbox, Width, sandbox_of
+from renderers.touched import is_remote, mount_paths
 
 GRACE = 300
 """Seconds that a run may take to tell and to clean up once its own limits have struck."""
 _UNIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]*")
-_HIDDEN = tuple(
-    parse_absolute_path(path)
-    for path in ("/tmp", "/var/tmp", "/usr/lib/modules", "/lib/modules", "/proc", "/sys")  # noqa: S108 - named, not written to
-)
-"""Places that the sandbox of a unit shows otherwise than they are."""
 
 
 def render(plan: Plan) -> Iterator[RenderedFile]:
     """The units of a plan. Raises `RenderRefused`."""
     for leg in plan.legs:
-        if _has_unit(leg):
+        if has_unit(leg):
             yield _service(plan, leg)
             yield _timer(plan, leg)
 
@@ -43,7 +39,8 @@ def unit_name(leg: str) -> str:
     return f"policyctl-{leg}"
 
 
-def _has_unit(leg: LegPlan) -> bool:
+def has_unit(leg: LegPlan) -> bool:
+    """Whether systemd runs the leg: this host does, this version can, and it has a schedule."""
     on_host = leg.leg.runner is None and leg.kind in RUNNABLE_KINDS
     return on_host and bool(leg.leg.schedule)
 
@@ -53,11 +50,13 @@ def _service(plan: Plan, leg: LegPlan) -> RenderedFile:
         "service.j2",
         leg=leg.name,
         mounts=[_text(path) for path in mount_paths(plan, leg)],
-        network=_needs_network(plan, leg),
+        network=is_remote(plan, leg),
         tracker=TRACKER_UNIT if _is_tracked(plan, leg) else "",
+        after=_services_before(plan, leg),
+        untold=UNTOLD_UNIT.replace("@", f"@{leg.name}"),
         timeout=_timeout(leg),
         idle=leg.leg.idle,
-        sandboxed=_can_be_sandboxed(leg, touched_paths(plan, leg)),
+        **_sandbox_values(sandbox_of(plan, leg)),
     )
     return RenderedFile(path=unit_file(f"{unit_name(leg.name)}.service"), content=content)
 
@@ -69,6 +68,7 @@ def _timer(plan: Plan, leg: LegPlan) -> RenderedFile:
         leg=leg.name,
         calendars=[f"{one.canonical()} {plan.timezone}" for one in leg.leg.schedule],
         delay=delay.seconds if delay else None,
+        target=TARGET_UNIT,
     )
     return RenderedFile(path=unit_file(f"{unit_name(leg.name)}.timer"), content=content)
 
@@ -78,64 +78,34 @@ def _text(path: AbsolutePath) -> str:
     return path.text.decode("utf-8", "surrogateescape")
 
 
+def _services_before(plan: Plan, leg: LegPlan) -> list[str]:
+    """The services that this one queues behind, where both are to start.
+
+    `after` alone: it has no circles, whereas reading and `after` together may have some, and
+    systemd drops a job to break one.
+    """
+    legs = (plan.leg(name) for name in leg.leg.after)
+    return [f"{unit_name(one.name)}.service" for one in legs if one is not None and has_unit(one)]
+
+
+def _sandbox_values(sandbox: Sandbox) -> dict[str, object]:
+    """A sandbox as the template wants it."""
+    return {
+        "sandboxed": sandbox.width is not Width.OPEN,
+        "closed": sandbox.width is Width.CLOSED,
+        "shown": [_text(path) for path in sandbox.shown],
+        "written": [_text(path) for path in sandbox.written],
+        "capabilities": sandbox.capabilities,
+        "makes_devices": sandbox.makes_devices,
+        "alone": sandbox.network is Network.NONE,
+        "loopback": sandbox.network is Network.LOOPBACK,
+    }
+
+
 def _timeout(leg: LegPlan) -> int:
     """Seconds after which systemd ends a run: never before the run would have ended itself."""
     hooks = sum(hook.timeout.seconds for hook in (*leg.leg.before, *leg.leg.finally_))
     return leg.leg.wait.seconds + leg.leg.limits.whole.seconds + hooks + GRACE
-
-
-# ── What a leg touches on this machine ───────────────────────────────────────────────────────
-
-
-def mount_paths(plan: Plan, leg: LegPlan) -> list[AbsolutePath]:
-    """Paths whose file systems systemd has to mount before a run.
-
-    A destination that is not always there is left out: a run finds out by itself.
-    """
-    sometimes = {one.name for one in plan.destinations if one.sometimes}
-    return _local_paths(plan, (one for one in _holders(plan, leg) if one.holder not in sometimes))
-
-
-def touched_paths(plan: Plan, leg: LegPlan) -> list[AbsolutePath]:
-    """All local paths that a leg reads or writes."""
-    return _local_paths(plan, _holders(plan, leg))
-
-
-def _local_paths(plan: Plan, locations: Iterable[Location]) -> list[AbsolutePath]:
-    paths = {path for location in locations for path in _paths_of(plan, location)}
-    return sorted(paths, key=lambda path: path.names)
-
-
-def _holders(plan: Plan, leg: LegPlan) -> Iterator[Location]:
-    """What a leg reads and writes; reading another leg means reading what that one writes."""
-    for feed in leg.feeds:
-        if feed.writes is not None:
-            yield feed.writes
-        upstream = plan.leg(feed.reads)
-        if upstream is None:
-            yield Location(holder=feed.reads)
-            continue
-        yield from (other.writes for other in upstream.feeds if other.writes is not None)
-
-
-def _paths_of(plan: Plan, location: Location) -> list[AbsolutePath]:
-    """Where a location lies on this machine; nowhere where its holder is elsewhere."""
-    destination = plan.destination(location.holder)
-    if destination is not None:
-        return [] if destination.ssh else [destination.path.joined(location.names)]
-    source = plan.source(location.holder)
-    if isinstance(source, FilesSource):
-        return list(source.paths)
-    root = tree_root(source) if source else None
-    return [] if root is None else [root.joined(location.names)]
-
-
-def _needs_network(plan: Plan, leg: LegPlan) -> bool:
-    for location in _holders(plan, leg):
-        destination, source = plan.destination(location.holder), plan.source(location.holder)
-        if (destination and destination.ssh) or isinstance(source, DeviceSource):
-            return True
-    return False
 
 
 def _is_tracked(plan: Plan, leg: LegPlan) -> bool:
@@ -145,16 +115,3 @@ def _is_tracked(plan: Plan, leg: LegPlan) -> bool:
     """
     followed = {one.source for one in tracked_sources(plan)}
     return any(feed.reads in followed for feed in leg.feeds)
-
-
-def _can_be_sandboxed(leg: LegPlan, paths: Iterable[AbsolutePath]) -> bool:
-    """Whether the sandbox hides nothing from the leg.
-
-    A mirror that sees an empty directory in place of a full one would delete the copies. What the
-    administrator's own commands need is not known, so they get all that root has.
-    """
-    if leg.leg.before or leg.leg.finally_:
-        return False
-    return not any(
-        path.contains(hidden) or hidden.contains(path) for path in paths for hidden in _HIDDEN
-    )

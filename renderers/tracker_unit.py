@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.changes import RenderedFile
-from engine.layout import TRACKER_UNIT, unit_file
+from engine.layout import TARGET_UNIT, TRACKER_UNIT, unit_file
 from engine.plan import Plan
 from engine.tracking import tracked_sources
 from renderers.environment import fill
@@ -18,5 +18,5 @@ from renderers.environment import fill
 def render(plan: Plan) -> Iterator[RenderedFile]:
     """The unit, or nothing."""
     if tracked_sources(plan):
-        content = fill("tracker.j2", unit=TRACKER_UNIT)
+        content = fill("tracker.j2", unit=TRACKER_UNIT, target=TARGET_UNIT)
         yield RenderedFile(path=unit_file(TRACKER_UNIT), content=content)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +30,7 @@ from engine.system.execute import Executor, HookFailed
 from engine.system.facts import live_as_of
 from engine.system.feed_runs import FeedRuns
 from engine.system.journal import Journal
+from engine.system.killed import close_killed, look_at_all
 from engine.system.lock import Locked, hold
 from engine.system.observe import NothingToRead, holder_of, observe, rules_digest
 from engine.system.places import Places
@@ -53,6 +54,10 @@ from policy.values import Duration
 Clock = Callable[[], datetime]
 Teller = Callable[[RunReport], str]
 """Tells a run's end to whom the plan names; gives back why it could not, or ""."""
+
+
+MIXED = "mixed"
+"""Says of a run that some of its items were looked at in full, and others not."""
 
 
 class _Refused(Exception):
@@ -115,7 +120,7 @@ class Attempt:
         try:
             with hold(self.places.leg_lock(leg)) as lock:
                 self.locks.append(lock)
-                self._see_to_killed()
+                close_killed(self.leg_plan, self.state, self.journal, self.started)
                 self.state.begin(self._record(None, ""))
                 return self._run_and_tell()
         except Locked as locked:
@@ -128,21 +133,6 @@ class Attempt:
             if self.told is not None:
                 return replace(self.told, untold=str(error))
             return self._tell(RunStatus.FAILED, f"it could not begin: {error}")
-
-    def _see_to_killed(self) -> None:
-        """Close what ended without telling: its receivers may have been killed with it."""
-        last = self.state.last_begun(self.leg_plan.name)
-        if last is not None and last.ended is None:
-            self._look_at_all(one.reads for one in self.leg_plan.feeds)
-        self.state.end_killed(self.leg_plan.name, self.started)
-
-    def _look_at_all(self, feeds: Iterable[str]) -> None:
-        """Have the next pass look at everything: parts of files may lie among the copies."""
-        for reads in feeds:
-            if self.journal.knows(self.leg_plan.name, reads):
-                reason = "a run was killed, and may have left parts of files among the copies"
-                now = self.clock()
-                self.journal.add_reader_gap(self.leg_plan.name, reads, reason, now)
 
     def _run_and_tell(self) -> RunReport:
         try:
@@ -284,7 +274,7 @@ class Attempt:
 
     def _end_writing(self, feeds: FeedRuns) -> None:
         """Where each rsync came to its end, whatever its end was, all that changed is noted."""
-        self._look_at_all(feeds.littered)
+        look_at_all(self.leg_plan, feeds.littered, self.journal, self.clock())
         for one in self.leg_plan.feeds:
             if one.writes is not None and one.reads not in feeds.untold:
                 self.journal.end_writing(one.writes.holder, self.leg_plan.name, one.reads)
@@ -388,4 +378,4 @@ class Attempt:
         if self.forced is Forced.SEED:
             return Forced.SEED.value
         modes = {one.mode for one in self.feeds.values()}
-        return modes.pop() if len(modes) == 1 else Mode.FULL.value
+        return modes.pop() if len(modes) == 1 else MIXED if modes else Mode.FULL.value

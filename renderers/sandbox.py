@@ -1,0 +1,286 @@
+"""What a leg's service may see, write and do: decided from the plan, in three widths.
+
+A sandbox that hides a part of a source would have a mirror delete its copies. So nothing is hidden
+that a leg reads, compares or judges by: where that cannot be said path by path, the whole system is
+shown, read-only; where the administrator's own commands run, there is no sandbox.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from engine import layout
+from engine.plan import Feed, LegPlan, Plan, tree_root
+from policy.destinations import Destination
+from policy.legs import MirrorLeg
+from policy.parts import Attribute, SshTarget
+from policy.sources import FilesSource
+from policy.values import AbsolutePath, parse_absolute_path
+from renderers.touched import is_remote
+
+
+def _paths(*texts: str) -> tuple[AbsolutePath, ...]:
+    return tuple(map(parse_absolute_path, texts))
+
+
+_HIDDEN = _paths(
+    "/tmp",  # noqa: S108 - named, not written to
+    "/var/tmp",  # noqa: S108 - named, not written to
+    "/usr/lib/modules",
+    "/lib/modules",
+    "/proc",
+    "/sys",
+    "/dev",
+)
+"""Places that every sandbox shows otherwise than they are."""
+_SYSTEM = _paths(
+    *("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt/policyctl"),
+    *(
+        "/etc/alternatives",
+        "/etc/group",
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/etc/nsswitch.conf",
+    ),
+    *("/etc/passwd", "/etc/policyctl"),
+)
+"""Programs, their libraries, the names of users; policyctl itself, and its manifest for drift."""
+_NETWORK = _paths(
+    *("/etc/crypto-policies", "/etc/gai.conf", "/etc/host.conf", "/etc/hosts", "/etc/pki"),
+    *("/etc/resolv.conf", "/etc/services", "/etc/ssl/certs", "/etc/ssl/openssl.cnf"),
+    *("/run/nscd", "/run/systemd/resolve"),
+)
+"""How names of machines are found, and whose certificates are believed."""
+_SSH_CLIENT = _paths(
+    *("/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d"),
+    *("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
+)
+_ROOTS_SSH = parse_absolute_path("/root/.ssh")
+_LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/.*)?")
+_ALWAYS = (
+    "CAP_CHOWN",  # what is copied, and the small trees that incremental passes send
+    "CAP_DAC_OVERRIDE",  # writing into directories that others own
+    "CAP_DAC_READ_SEARCH",  # reading all of a source
+    "CAP_FOWNER",  # times and modes of what others own
+    "CAP_FSETID",  # setgid bits where the group is another's
+)
+_FOR: dict[Attribute, tuple[str, ...]] = {
+    Attribute.DEVICES: ("CAP_MKNOD",),
+    # Without CAP_SYS_ADMIN the kernel does not even list `trusted.*` (xattr(7)), and `security.*`
+    # other than file capabilities cannot be set.
+    Attribute.XATTRS: ("CAP_SETFCAP", "CAP_SYS_ADMIN"),
+}
+
+
+class Width(enum.Enum):
+    """How much a service sees."""
+
+    CLOSED = "closed"
+    """What is named, and nothing else."""
+    READABLE = "readable"
+    """The whole system, read-only but for what is written."""
+    OPEN = "open"
+    """Everything: no sandbox."""
+
+
+class Network(enum.Enum):
+    """Whom a service may talk to."""
+
+    NONE = "none"
+    LOOPBACK = "loopback"
+    """A gateway on this machine."""
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """What a service may see, write and do."""
+
+    width: Width
+    network: Network
+    shown: tuple[AbsolutePath, ...] = ()
+    """Read-only, sorted. Only a closed sandbox has to name it."""
+    written: tuple[AbsolutePath, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    makes_devices: bool = False
+
+
+def sandbox_of(plan: Plan, leg: LegPlan) -> Sandbox:
+    """The narrowest sandbox that hides nothing from the leg."""
+    network = _network(plan, leg)
+    width = _width(plan, leg)
+    if width is Width.OPEN:
+        return Sandbox(width=width, network=network)
+    preserve = leg.leg.preserve if isinstance(leg.leg, MirrorLeg) else ()
+    more = {name for one in preserve for name in _FOR.get(one, ())}
+    written = _outermost(_written(plan, leg))
+    shown = _shown(plan, leg, network) if width is Width.CLOSED else ()
+    return Sandbox(
+        width=width,
+        network=network,
+        shown=tuple(one for one in _outermost(shown) if not _within(one, written)),
+        written=written,
+        capabilities=tuple(sorted({*_ALWAYS, *more})),
+        makes_devices=Attribute.DEVICES in preserve,
+    )
+
+
+def _width(plan: Plan, leg: LegPlan) -> Width:
+    """How narrow it can be.
+
+    The administrator's own commands may need all that root has. A `files` source is read from the
+    root on: the directories above what it lists are copied with their attributes, and what it lists
+    may be symlinks; only the real ones are right. A disk that comes and goes must be seen coming
+    and going: unmounted while a closed sandbox holds it, it would look free and still be written.
+    """
+    read, written = tuple(_read(plan, leg)), tuple(_written(plan, leg))
+    keys = (path for target in _ssh_targets(plan, leg) for path in _keys(target))
+    if leg.leg.before or leg.leg.finally_ or _meet((*read, *written, *keys), _HIDDEN):
+        return Width.OPEN
+    if _meet(read, (one for one in written if one not in read)):
+        return Width.OPEN  # what is written is a mount of its own, and would look like the source's
+    files = any(isinstance(plan.source(feed.reads), FilesSource) for feed in leg.feeds)
+    comes_and_goes = any(one.sometimes for one in _disks(plan, leg))
+    return Width.READABLE if files or comes_and_goes else Width.CLOSED
+
+
+# ── Paths ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _shown(plan: Plan, leg: LegPlan, network: Network) -> Iterator[AbsolutePath]:
+    yield from _SYSTEM
+    # What `apply` wrote is compared with its record at the end of each run.
+    yield layout.UNITS
+    yield _folder(layout.SYSCTL_FILE)
+    if plan.monitoring.rules is not None:
+        yield _folder(plan.monitoring.rules)
+    yield from _read(plan, leg)
+    yield from (one.path for one in _disks(plan, leg))
+    if network is Network.ANY:
+        yield from _NETWORK
+    for target in _ssh_targets(plan, leg):
+        yield from _SSH_CLIENT
+        yield from _keys(target)
+
+
+def _read(plan: Plan, leg: LegPlan) -> Iterator[AbsolutePath]:
+    """What is read, and the live data by which a leg that reads copies knows whose they are."""
+    for feed in leg.feeds:
+        yield from _roots(plan, feed)
+        destination = plan.destination(feed.reads)
+        if destination is None:
+            continue
+        for other in plan.legs:
+            for one in other.feeds:
+                if one.writes is not None and one.writes.holder == destination.name:
+                    yield from _roots(plan, one)
+
+
+def _roots(plan: Plan, feed: Feed) -> Iterator[AbsolutePath]:
+    """The directories of this machine that a feed reads."""
+    source, destination = plan.source(feed.reads), plan.destination(feed.reads)
+    if isinstance(source, FilesSource):
+        yield from source.paths
+        return
+    root = tree_root(source) if source is not None else None
+    if root is not None:
+        yield root
+    if destination is not None and destination.ssh is None:
+        yield destination.path
+    upstream = plan.leg(feed.reads)
+    for one in upstream.feeds if upstream is not None else ():
+        holder = plan.destination(one.writes.holder) if one.writes is not None else None
+        if holder is not None and holder.ssh is None:
+            yield holder.path
+
+
+def _written(plan: Plan, leg: LegPlan) -> Iterator[AbsolutePath]:
+    """State, copies and figures. A destination as a whole: its directories may have to be made."""
+    yield layout.STATE
+    for feed in leg.feeds:
+        destination = plan.destination(feed.writes.holder) if feed.writes is not None else None
+        source = plan.source(feed.writes.holder) if feed.writes is not None else None
+        root = tree_root(source) if source is not None else None
+        if destination is not None and destination.ssh is None:
+            yield destination.path
+        if root is not None:
+            yield root
+    if plan.monitoring.textfile is not None:
+        yield plan.monitoring.textfile
+
+
+def _disks(plan: Plan, leg: LegPlan) -> Iterator[Destination]:
+    """The destinations of this machine that a leg looks at.
+
+    Who writes to one looks at all: that two of them are one directory is seen only so.
+    """
+    used = {feed.writes.holder for feed in leg.feeds if feed.writes is not None}
+    written = any(one.ssh is None for one in plan.destinations if one.name in used)
+    read = {feed.reads for feed in leg.feeds} | {
+        one.writes.holder
+        for feed in leg.feeds
+        if (upstream := plan.leg(feed.reads)) is not None
+        for one in upstream.feeds
+        if one.writes is not None
+    }
+    for one in plan.destinations:
+        if one.ssh is None and (written or one.name in read):
+            yield one
+
+
+def _ssh_targets(plan: Plan, leg: LegPlan) -> Iterator[SshTarget]:
+    for feed in leg.feeds:
+        destination = plan.destination(feed.writes.holder) if feed.writes is not None else None
+        if destination is not None and destination.ssh is not None:
+            yield destination.ssh
+
+
+def _keys(target: SshTarget) -> Iterator[AbsolutePath]:
+    """The key with what may lie beside it; any of root's own where the manifest names none."""
+    if target.key is None:
+        yield _ROOTS_SSH
+    else:
+        folder, name = _folder(target.key), target.key.names[-1]
+        yield from (folder.joined((name + end,)) for end in (b"", b".pub", b"-cert.pub"))
+        yield from (_ROOTS_SSH.joined((one,)) for one in (b"config", b"known_hosts"))
+    if target.known_hosts is not None:
+        yield target.known_hosts
+
+
+def _folder(path: AbsolutePath) -> AbsolutePath:
+    return AbsolutePath(path.names[:-1])
+
+
+def _meet(paths: Iterable[AbsolutePath], others: Iterable[AbsolutePath]) -> bool:
+    """Whether one of some paths lies in one of the others, or the other way round."""
+    theirs = tuple(others)
+    return any(one.contains(two) or two.contains(one) for one in paths for two in theirs)
+
+
+def _within(path: AbsolutePath, others: Iterable[AbsolutePath]) -> bool:
+    return any(one.contains(path) for one in others)
+
+
+def _outermost(paths: Iterable[AbsolutePath]) -> tuple[AbsolutePath, ...]:
+    """Paths without those that lie in another one: a mount more would look like the source's."""
+    found: list[AbsolutePath] = []
+    for path in sorted(set(paths), key=lambda one: one.names):
+        if not _within(path, found):
+            found.append(path)
+    return tuple(found)
+
+
+# ── Network ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _network(plan: Plan, leg: LegPlan) -> Network:
+    """Legs of this machine talk to their gateway only."""
+    url = plan.monitoring.pushgateway
+    if is_remote(plan, leg):
+        return Network.ANY
+    if url is None:
+        return Network.NONE
+    return Network.LOOPBACK if _LOOPBACK.fullmatch(url) else Network.ANY

@@ -1,0 +1,21 @@
+"""What all legs' units share: the target that holds them, and the service that tells for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.changes import RenderedFile
+from engine.layout import TARGET_UNIT, UNTOLD_UNIT, unit_file
+from engine.plan import Plan
+from engine.tracking import tracked_sources
+from renderers.environment import fill
+from renderers.systemd_units import has_unit
+
+
+def render(plan: Plan) -> Iterator[RenderedFile]:
+    """The target, or nothing where it would hold nothing; the service where a leg has one."""
+    any_leg = any(map(has_unit, plan.legs))
+    if any_leg or tracked_sources(plan):
+        yield RenderedFile(path=unit_file(TARGET_UNIT), content=fill("target.j2"))
+    if any_leg:
+        yield RenderedFile(path=unit_file(UNTOLD_UNIT), content=fill("untold.j2"))

@@ -1,0 +1,56 @@
+"""Which paths of this machine a leg reads and writes, and whether it needs another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from engine.plan import LegPlan, Location, Plan, tree_root
+from policy.sources import DeviceSource, FilesSource
+from policy.values import AbsolutePath
+
+
+def mount_paths(plan: Plan, leg: LegPlan) -> list[AbsolutePath]:
+    """Paths whose file systems systemd has to mount before a run.
+
+    A destination that is not always there is left out: a run finds out by itself.
+    """
+    sometimes = {one.name for one in plan.destinations if one.sometimes}
+    return _local_paths(plan, (one for one in _holders(plan, leg) if one.holder not in sometimes))
+
+
+def is_remote(plan: Plan, leg: LegPlan) -> bool:
+    """Whether a leg reaches another machine."""
+    for location in _holders(plan, leg):
+        destination, source = plan.destination(location.holder), plan.source(location.holder)
+        if (destination and destination.ssh) or isinstance(source, DeviceSource):
+            return True
+    return False
+
+
+def _local_paths(plan: Plan, locations: Iterable[Location]) -> list[AbsolutePath]:
+    paths = {path for location in locations for path in _paths_of(plan, location)}
+    return sorted(paths, key=lambda path: path.names)
+
+
+def _holders(plan: Plan, leg: LegPlan) -> Iterator[Location]:
+    """What a leg reads and writes; reading another leg means reading what that one writes."""
+    for feed in leg.feeds:
+        if feed.writes is not None:
+            yield feed.writes
+        upstream = plan.leg(feed.reads)
+        if upstream is None:
+            yield Location(holder=feed.reads)
+            continue
+        yield from (other.writes for other in upstream.feeds if other.writes is not None)
+
+
+def _paths_of(plan: Plan, location: Location) -> list[AbsolutePath]:
+    """Where a location lies on this machine; nowhere where its holder is elsewhere."""
+    destination = plan.destination(location.holder)
+    if destination is not None:
+        return [] if destination.ssh else [destination.path.joined(location.names)]
+    source = plan.source(location.holder)
+    if isinstance(source, FilesSource):
+        return list(source.paths)
+    root = tree_root(source) if source else None
+    return [] if root is None else [root.joined(location.names)]
