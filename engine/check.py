@@ -26,6 +26,10 @@ class CheckReport:
     states: int = 0
     judged: int | None = None
     """Paths that the real rsync was asked about; None: it was not asked."""
+    file: str = ""
+    """Where the manifest lies."""
+    sha256: str = ""
+    """Of its text; empty where it could not be read."""
 
     @property
     def failed(self) -> bool:

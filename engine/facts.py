@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.pauses import Pause
 from engine.reports import RunStatus
 
 
@@ -60,6 +61,8 @@ class LegFacts:
     not_told: str = ""
     """Why the newest run that ended could not tell its figures."""
     items: tuple[ItemFacts, ...] = ()
+    pause: Pause | None = None
+    """Its pause, where that still lasts."""
 
     @property
     def pending(self) -> int | None:

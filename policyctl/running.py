@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.due import Due, all_legs, before, due_legs
 from engine.modes import Forced
+from engine.pauses import Pause
 from engine.plan import Plan
 from engine.preflight import Waiver
 from engine.reports import RunReport
@@ -22,6 +23,7 @@ from engine.system.state import open_state
 from policyctl.boundary import Refused
 from policyctl.host import refuse_elsewhere
 from policyctl.views.console import tell
+from policyctl.views.pause import pause_sentence
 from policyctl.views.progress import progress_of
 
 
@@ -63,17 +65,35 @@ class Running:
     def named(self, legs: Sequence[str]) -> tuple[Due, ...]:
         """Legs that were asked for by name, each once, in that order: due now."""
         for leg in legs:
-            self._know(leg)
+            self.know(leg)
+            pause = self._pause(leg)
+            if pause is not None:
+                tell(f"{pause_sentence(pause, self.plan.timezone)}; it runs since you name it")
         now = datetime.now(UTC)
         return tuple(Due(leg=leg, since=now) for leg in dict.fromkeys(legs))
 
+    def scheduled(self, legs: Sequence[str]) -> tuple[Due, ...]:
+        """The same where their timers ask: what is paused does not start, and says so."""
+        for leg in legs:
+            self.know(leg)
+        found = {leg: self._pause(leg) for leg in dict.fromkeys(legs)}
+        for pause in found.values():
+            if pause is not None:
+                tell(f"{pause_sentence(pause, self.plan.timezone)}; it is not started")
+        now = datetime.now(UTC)
+        return tuple(Due(leg=leg, since=now) for leg, pause in found.items() if pause is None)
+
     def every(self) -> tuple[Due, ...]:
-        """All legs that run here, in the order of what depends on what."""
-        return all_legs(self.plan, now=datetime.now(UTC))
+        """All legs that run here and are not paused, in the order of what depends on what."""
+        found = all_legs(self.plan, now=datetime.now(UTC))
+        return tuple(one for one in found if not self._passes_over(one.leg))
 
     def due(self) -> tuple[Due, ...]:
-        """The legs that are due; those of a disk that is away sometimes wait for it."""
-        found = self._due()
+        """The legs that are due and not paused; a disk that is away sometimes is waited for.
+
+        What comes after a paused leg does not wait for it.
+        """
+        found = tuple(one for one in self._due() if not self._passes_over(one.leg))
         if not found:
             self._say("nothing is due")
         away = {one.leg: self._away(one.leg) for one in found}
@@ -128,7 +148,7 @@ class Running:
 
     def explain(self, leg: str) -> tuple[str, ...]:
         """Say what a run would look at and do."""
-        self._know(leg)
+        self.know(leg)
         return explain_leg(
             self.plan, leg, places=self.places, waived=self.waived, forced=self.forced
         )
@@ -151,6 +171,8 @@ class Running:
         for one in legs:
             now_due = next((due for due in self._due() if due.leg == one.leg), None)
             first = self._first(one.leg, held)
+            if self._passes_over(one.leg):
+                continue
             if now_due is None:
                 self._say(f"{one.leg}: it is due no more: somebody else has run it")
             elif first:
@@ -162,6 +184,17 @@ class Running:
                     if report.signal is not None:
                         return
 
+    def _passes_over(self, leg: str) -> bool:
+        """Whether it is paused: then it does not start by schedule (and `--all` is no name)."""
+        pause = self._pause(leg)
+        if pause is not None:
+            self._say(pause_sentence(pause, self.plan.timezone))
+        return pause is not None
+
+    def _pause(self, leg: str) -> Pause | None:
+        with open_state(self.places.state_file) as state:
+            return state.pauses.of(leg, datetime.now(UTC))
+
     def _first(self, leg: str, held: set[str]) -> str:
         """A leg that comes before this one and that somebody else runs, or ""."""
         earlier = sorted(before(self.plan, leg))
@@ -172,7 +205,8 @@ class Running:
         if self.verbose:
             tell(sentence)
 
-    def _know(self, leg: str) -> None:
+    def know(self, leg: str) -> None:
+        """Raises `Refused` for a leg that the applied plan does not have."""
         if self.plan.leg(leg) is None:
             known = ", ".join(one.name for one in self.plan.legs)
             raise Refused(f"the applied plan has no leg {leg!r}; it has: {known}")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.drift import ManifestState, PolicyDrift
 from engine.facts import LegFacts
 from engine.plan import LegPlan, Plan
 from engine.status import Health, LegStatus, leg_status
@@ -21,16 +23,15 @@ from engine.surroundings import (
     tracker_status,
 )
 from engine.system.apply import load_applied
+from engine.system.drift import read_drift
 from engine.system.facts import leg_facts, room_facts, tracker_facts
 from engine.system.forget import still_there
 from engine.system.journal import Journal
-from engine.system.manifest import ManifestNotFound
+from engine.system.manifest import ManifestNotFound, find_manifest
 from engine.system.places import Places
 from engine.system.reading import read_journal, read_state
 from engine.system.state import State, StateUnusable
-from policy.diagnostics import PolicyInvalid
 from policyctl.boundary import Refused
-from policyctl.loading import load_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Standing:
     destinations: tuple[DestinationStatus, ...]
     tracker: TrackerStatus | None
     """None where it has nothing to follow."""
+    drift: PolicyDrift | None
+    """None where this user cannot look at the files."""
     notes: tuple[str, ...]
     timezone: str
 
@@ -48,7 +51,8 @@ class Standing:
     def healthy(self) -> bool:
         """Whether nobody has to act."""
         parts = (*self.legs, *self.destinations, *((self.tracker,) if self.tracker else ()))
-        return all(one.sound for one in parts)
+        as_applied = self.drift is None or not self.drift.of_files
+        return as_applied and all(one.sound for one in parts)
 
 
 def read_standing(named: Path | None, root: Path) -> Standing:
@@ -57,6 +61,7 @@ def read_standing(named: Path | None, root: Path) -> Standing:
     if applied is None:
         raise Refused("nothing is applied yet: `policyctl plan` shows what would be, then apply it")
     plan, record = applied
+    drift = _drift(named, root)
     places = Places(root=root)
     applied_at = datetime.fromisoformat(record.applied_at)
     try:
@@ -70,12 +75,13 @@ def read_standing(named: Path | None, root: Path) -> Standing:
         *_upstream_notes(plan, standing.legs),
         *standing.notes,
         *still_there(places),
-        *_notes(named, root, plan),
+        *_notes(drift),
     )
     return Standing(
         legs=standing.legs,
         destinations=standing.destinations,
         tracker=standing.tracker,
+        drift=drift,
         notes=notes,
         timezone=plan.timezone,
     )
@@ -89,7 +95,7 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
             leg_status(
                 plan,
                 leg,
-                _facts(plan, leg, state, journal, places),
+                _facts(plan, leg, state, journal, places, now),
                 applied_at=applied_at,
                 now=now,
             )
@@ -109,20 +115,29 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         legs=legs,
         destinations=destinations,
         tracker=tracker_status(tracker) if tracker is not None else None,
+        drift=None,
         notes=(),
         timezone=plan.timezone,
     )
 
 
 def _facts(
-    plan: Plan, leg: LegPlan, state: State | None, journal: Journal | None, places: Places
+    plan: Plan,
+    leg: LegPlan,
+    state: State | None,
+    journal: Journal | None,
+    places: Places,
+    now: datetime,
 ) -> LegFacts:
-    return leg_facts(plan, leg, state, journal, places) if state is not None else LegFacts()
+    if state is None:
+        return LegFacts()
+    return leg_facts(plan, leg, state, journal, places, now=now)
 
 
 def _upstream_notes(plan: Plan, rows: tuple[LegStatus, ...]) -> Iterator[str]:
     """Say which legs copy what a failing leg left: their copies are older than they look."""
-    bad = {one.leg: one.health.value for one in rows if not one.health.sound}
+    old = {one.leg for one in rows if not one.health.sound or one.pause is not None}
+    bad = {one.leg: one.health.value for one in rows if one.leg in old}
     for leg in plan.legs:
         for name in sorted(_upstream(plan, leg, frozenset({leg.name})) & bad.keys()):
             is_it = "is " if bad[name] != Health.NEVER_RAN.value else ""
@@ -140,14 +155,35 @@ def _upstream(plan: Plan, leg: LegPlan, seen: frozenset[str]) -> frozenset[str]:
     return found
 
 
-def _notes(named: Path | None, root: Path, applied: Plan) -> list[str]:
-    """Say where the manifest is no longer what runs."""
-    try:
-        edited = load_manifest(named, root).compilation.plan
-    except ManifestNotFound:
-        return []
-    except PolicyInvalid:
-        return ["the manifest is not valid now; what runs is the plan that was applied"]
-    if edited == applied:
-        return []
-    return ["the manifest differs from what is applied: `policyctl plan` shows how"]
+def _drift(named: Path | None, root: Path) -> PolicyDrift | None:
+    """How manifest and files stand to what is applied: the manifest named, or the applied one.
+
+    Where nobody noted which that was, it is looked for as by any other command.
+    """
+    looked = read_drift(Places(root=root), named=named)
+    if looked is not None and not looked.drift.manifest_path:
+        with suppress(ManifestNotFound):
+            looked = read_drift(Places(root=root), named=find_manifest(None, root))
+    return looked.drift if looked is not None else None
+
+
+def _notes(drift: PolicyDrift | None) -> Iterator[str]:
+    """Say where the manifest is no longer what runs; that is nobody's fault yet."""
+    if drift is None:
+        yield "this user cannot look at the generated files, so whether they changed is not known"
+        return
+    match drift.manifest:
+        case ManifestState.EDITED:
+            yield "the manifest differs from what is applied: `policyctl plan` shows how"
+        case ManifestState.INVALID:
+            yield (
+                "the manifest is not valid now; what runs is the plan that was applied: "
+                "`policyctl check` says why"
+            )
+        case ManifestState.MISSING:
+            yield (
+                f"the manifest {drift.manifest_path} is gone; what runs is the plan that was "
+                "applied from it"
+            )
+        case ManifestState.APPLIED | ManifestState.UNKNOWN:
+            return

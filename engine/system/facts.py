@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import takewhile
 
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFacts, TreeFacts
@@ -23,9 +23,15 @@ SEED = "seed"
 
 
 def leg_facts(
-    plan: Plan, leg: LegPlan, state: State, journal: Journal | None, places: Places
+    plan: Plan,
+    leg: LegPlan,
+    state: State,
+    journal: Journal | None,
+    places: Places,
+    *,
+    now: datetime | None = None,
 ) -> LegFacts:
-    """What is known of one leg."""
+    """What is known of one leg; of a pause, whether it lasts `now`, the present if None."""
     last, success = state.last_run(leg.name), state.last_success(leg.name)
     unlocked, locked_out = state.unlocked(leg.name), state.last_refusal(leg.name)
     ended = next((one for one in (last, *unlocked) if one is not None and one.ended), None)
@@ -39,6 +45,7 @@ def leg_facts(
         seeding_since=seeds[-1].started if seeds else None,
         not_told=told.told if told is not None else "",
         items=tuple(_item(plan, leg, feed, state, journal, places, unlocked) for feed in leg.feeds),
+        pause=state.pauses.of(leg.name, now or datetime.now(UTC)),
     )
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from engine.plan import Plan
 from engine.readers import readers_of
 from engine.system.files import remove_file, write_atomically
+from engine.system.lock_probe import is_held
 from engine.system.places import Places
-from engine.system.tellers import Group, NotTold, Target, targets_of, teller_for
+from engine.system.tellers import POLICY, Group, NotTold, Target, targets_of, teller_for
 
 _Told = tuple[Target, Group]
 _PRIVATE = 0o600
@@ -32,6 +33,8 @@ def _groups(plan: Plan) -> Iterator[Group]:
         yield Group("destination", destination.name)
     if readers_of(plan):
         yield Group("tracker")
+    if plan.legs:
+        yield POLICY
 
 
 def note_leaving(
@@ -40,9 +43,19 @@ def note_leaving(
     """Note what is told of the applied plan and will not be of the next one."""
     if before is None:
         return
+    _note(_leaving(before, after, places, push_staged=push_staged), places)
+
+
+def leaving(before: Plan | None, after: Plan, places: Places) -> tuple[tuple[Target, Group], ...]:
+    """What an apply would take back, and from whom; nothing is noted."""
+    if before is None:
+        return ()
+    return tuple(sorted(_leaving(before, after, places, push_staged=False)))
+
+
+def _leaving(before: Plan, after: Plan, places: Places, *, push_staged: bool) -> set[_Told]:
     told = _all(before, places, push_staged=push_staged)
-    leaving = _noted(places) | told - _all(after, places, push_staged=push_staged)
-    _note(leaving, places)
+    return (_noted(places) | told) - _all(after, places, push_staged=push_staged)
 
 
 def forget(
@@ -59,20 +72,24 @@ def forget(
     noted = _noted(places)
     if not noted:
         return ()
-    reasons = dict.fromkeys(silent, "it gives no answer")
-    left = set()
-    for target, group in sorted(noted - _all(plan, places, push_staged=push_staged)):
+    mute = dict.fromkeys(silent, "it gives no answer")
+    # A run that began before an `apply` has the plan of before: what left since stays noted.
+    left = dict.fromkeys(noted & _all(plan, places, push_staged=push_staged), "")
+    for target, group in sorted(noted - left.keys()):
         try:
-            if target not in reasons:
+            if target not in mute:
                 teller_for(target, places).remove(group)
         except NotTold as error:
-            reasons[target] = str(error)
-        if target in reasons:
-            left.add((target, group))
-    _note(left, places)
+            mute[target] = str(error)
+        if target in mute:
+            left[target, group] = mute[target]
+        elif group.part == "leg" and is_held(places.leg_lock(group.name)):
+            left[target, group] = "a run of it goes on, and tells its end"
+    _note(set(left), places)
     return tuple(
-        f"the series of {group} could not be removed: {reasons[target]}"
-        for target, group in sorted(left)
+        f"the series of {group} could not be removed: {reason}"
+        for (target, group), reason in sorted(left.items())
+        if reason
     )
 
 

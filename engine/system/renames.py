@@ -45,6 +45,7 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
             ),
         )
         state.keep_only(_streams(plan, state, busy))
+        _follow_in_pauses(plan, state)
         places_now = (feed.writes for leg in plan.legs for feed in leg.feeds)
         state.set_places(place for place in places_now if place is not None)
         _follow_in_journal(plan, places, busy)
@@ -67,6 +68,14 @@ def _streams(plan: Plan, state: State, busy: set[str]) -> Iterator[Stream]:
             yield stream
             if leg.name in busy:
                 yield stream._replace(leg=leg.leg.was or leg.name)
+
+
+def _follow_in_pauses(plan: Plan, state: State) -> None:
+    """Also of a leg that runs just now: its next start by schedule is under the new name."""
+    for leg in plan.legs:
+        if leg.leg.was:
+            state.pauses.rename(leg.leg.was, leg.name)
+    state.pauses.keep_only({leg.name for leg in plan.legs})
 
 
 def _follow_in_journal(plan: Plan, places: Places, busy: set[str]) -> None:

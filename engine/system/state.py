@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.plan import Feed, LegPlan, Location, Plan
 from engine.reports import RunStatus
+from engine.system.pauses import Pauses
 from engine.system.records import (
     ItemRecord,
     LastSeen,
@@ -54,6 +55,7 @@ class State:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.pauses = Pauses(connection)
 
     # ── Runs ─────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.write_ahead import use_write_ahead_log
 
-SCHEMA = 2
+SCHEMA = 3
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -87,6 +87,12 @@ CREATE TABLE destination (
     identity TEXT NOT NULL,
     recorded TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE pause (
+    leg TEXT PRIMARY KEY,
+    until TEXT NOT NULL,
+    since TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -96,6 +102,7 @@ ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT '';
 ALTER TABLE last_seen ADD COLUMN full_began TEXT;
 """
 _NEW_IN_2 = ("item", "room")
+_NEW_IN_3 = ("pause",)
 
 
 class StateUnusable(Exception):
@@ -127,8 +134,9 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
                 _execute(connection, _TABLES)
             case 1:
                 _execute(connection, _UPGRADE_FROM_1)
-                new = (_tables_named(one) for one in _NEW_IN_2)
-                _execute(connection, ";".join(new))
+                _add(connection, *_NEW_IN_2, *_NEW_IN_3)
+            case 2:
+                _add(connection, *_NEW_IN_3)
             case version if version != SCHEMA:
                 raise StateUnusable(f"the state {path} was written by another version ({version})")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
@@ -140,7 +148,11 @@ def _execute(connection: sqlite3.Connection, statements: str) -> None:
         connection.execute(statement)
 
 
-def _tables_named(name: str) -> str:
+def _add(connection: sqlite3.Connection, *tables: str) -> None:
+    _execute(connection, ";".join(map(_table_named, tables)))
+
+
+def _table_named(name: str) -> str:
     return next(one for one in _TABLES.split(";") if one.strip().startswith(f"CREATE TABLE {name}"))
 
 

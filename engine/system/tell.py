@@ -13,17 +13,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from engine.facts import TreeFacts
-from engine.metrics import Sample, destination_samples, leg_samples, tracker_samples
+from engine.metrics import (
+    Sample,
+    destination_samples,
+    leg_samples,
+    policy_samples,
+    tracker_samples,
+)
 from engine.plan import LegPlan, Plan
 from engine.reports import RunReport
-from engine.system.facts import leg_facts, room_facts
+from engine.system.drift import look_and_note
+from engine.system.facts import leg_facts, room_facts, tracker_facts
 from engine.system.forget import forget
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
 from engine.system.reading import read_journal
 from engine.system.state import State
-from engine.system.tellers import Group, NotTold, Target, targets_of, teller_for
+from engine.system.tellers import POLICY, Group, NotTold, Target, targets_of, teller_for
 
 _PATIENCE = 30.0
 """Seconds to wait for another process that tells the same."""
@@ -69,6 +75,8 @@ def tell_leg(
             for name in sorted(holders)
             if plan.destination(name) is not None
         ),
+        (Group("tracker"), partial(_tracker, plan, places)),
+        (POLICY, partial(_policy, places)),  # last: an edited manifest has to be compiled
     ]
     telling = _Telling(places, targets_of(plan, places, push_staged=push_staged))
     for group, samples in told:
@@ -80,12 +88,10 @@ def tell_leg(
     return telling.why_not
 
 
-def tell_tracker(
-    plan: Plan, trees: Iterable[TreeFacts], places: Places, *, push_staged: bool = False
-) -> str:
-    """Tell how the tracker stands, at its heartbeat; why somebody could not be told, or ""."""
+def tell_policy(plan: Plan, places: Places, *, push_staged: bool = False) -> str:
+    """Tell whether what runs is what should; why somebody could not be told, or ""."""
     telling = _Telling(places, targets_of(plan, places, push_staged=push_staged))
-    telling.tell(Group("tracker"), partial(tracker_samples, trees))
+    telling.tell(POLICY, partial(_policy, places))
     return telling.why_not
 
 
@@ -112,6 +118,18 @@ def tell_renamed(
 def _leg(plan: Plan, leg: LegPlan, state: State, places: Places) -> tuple[Sample, ...]:
     with read_journal(places.journal_file) as journal:
         return leg_samples(leg, leg_facts(plan, leg, state, journal, places))
+
+
+def _tracker(plan: Plan, places: Places) -> tuple[Sample, ...]:
+    """How the tracker stood when a run told: it has no network, so runs tell of it (law 37)."""
+    with read_journal(places.journal_file) as journal:
+        facts = tracker_facts(plan, journal, places)
+    return tracker_samples(facts.trees) if facts is not None else ()
+
+
+def _policy(places: Places) -> tuple[Sample, ...]:
+    drift = look_and_note(places)
+    return policy_samples(drift) if drift is not None else ()
 
 
 def _room(destination: str, state: State) -> tuple[Sample, ...]:
@@ -150,13 +168,15 @@ class _Telling:
             self.reasons.append(f"the figures of {group} could not be read: {error}")
 
     def _put(self, group: Group, samples: tuple[Sample, ...]) -> None:
-        if not samples:
-            return
+        if not samples and group.part != "leg":
+            return  # what cannot be seen just now is left as it was told
         for target in self.targets:
             if target in self.silent:
                 continue
             try:
-                teller_for(target, self.places).put(group, samples)
+                teller = teller_for(target, self.places)
+                # The pause of a leg that never ran, once it has ended, must not stay.
+                teller.put(group, samples) if samples else teller.remove(group)
             except NotTold as error:
                 self.silent.add(target)
                 self.reasons.append(str(error))

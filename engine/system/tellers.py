@@ -1,7 +1,7 @@
 """Where series are told: a Pushgateway, a folder of node_exporter's textfile collector, or both.
 
-What is told together is a *group*: one leg, one destination, or the tracker. Telling a group puts
-it in place of what was told of it before, so a series that is no more is gone.
+What is told together is a *group*: one leg, one destination, the tracker, or the policy. Telling a
+group puts it in place of what was told of it before, so a series that is no more is gone.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Group:
     """What is told together."""
 
     part: str
-    """`leg`, `destination` or `tracker`."""
+    """`leg`, `destination`, `tracker` or `policy`."""
     name: str = ""
 
     @property
@@ -52,6 +52,10 @@ class Group:
 
     def __str__(self) -> str:
         return f"{self.part} {self.name}" if self.name else f"the {self.part}"
+
+
+POLICY = Group("policy")
+"""Whether what runs is what should: told by each leg."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -32,7 +32,9 @@ def run(
     due: Annotated[
         bool,
         typer.Option(
-            "--due", help="Run what is due since it last began: for cron, and after downtime."
+            "--due",
+            help="Run what is due since it last began: for cron, and after downtime. What comes "
+            "after a leg that still runs waits for the next time.",
         ),
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="Run all legs of this host now.")] = False,
@@ -51,6 +53,12 @@ def run(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell each step as it is taken.")
     ] = False,
+    scheduled: Annotated[
+        bool,
+        typer.Option(
+            "--scheduled", help="The legs are named by their timers: pass over what is paused."
+        ),
+    ] = False,
 ) -> None:
     """Run legs of the applied plan (not of the edited manifest), each after those it depends on.
 
@@ -61,13 +69,20 @@ def run(
 
     if sum((bool(legs), due, every)) != 1:
         raise typer.BadParameter("name legs, or say --due, or --all", param_hint="LEG")
+    if scheduled and not legs:
+        raise typer.BadParameter(
+            "name legs: --due and --all do so anyhow", param_hint="--scheduled"
+        )
     running = Running.of_applied(
         root,
         waived=tuple(one.value for one in allow or ()),
         verbose=verbose,
         forced=Forced.FULL if full else Forced.NOTHING,
     )
-    wanted = running.due() if due else running.every() if every else running.named(legs or ())
+    if scheduled:
+        wanted = running.scheduled(legs or ())
+    else:
+        wanted = running.due() if due else running.every() if every else running.named(legs or ())
     alone = bool(legs) and len(wanted) == 1
     if explain:
         _explain(running, wanted, json=json, alone=alone)

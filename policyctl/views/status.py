@@ -9,15 +9,19 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.drift import PolicyDrift
 from engine.facts import Ran
 from engine.objectives import hours
+from engine.pauses import Pause
 from engine.status import Health, ItemStatus, LegStatus
 from engine.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
 from engine.volumes import human_bytes
 from policyctl.standing import Standing
 from policyctl.views.console import paint, table
-from policyctl.views.paths import counted
+from policyctl.views.paths import counted, show_path
+from policyctl.views.pause import moment
 
+_MOST_FILES = 20
 _WIDTH = 100
 """Where no terminal says how wide it is."""
 _SHORT = {
@@ -42,6 +46,8 @@ def summary(standing: Standing) -> str:
     total = counted(len(standing.legs), "leg")
     if standing.healthy:
         words = {one: _IN_WORDS.get(one, one.value) for one in Health if counts[one]}
+        if Health.PAUSED in words:
+            words[Health.PAUSED] = f"paused ({_paused(standing)})"
         parts = (f"{counts[one]} {text}" for one, text in words.items())
         return f"OK: {total}: {', '.join(parts)}" if counts else f"OK: {total}"
     bad = [f"{one.leg} ({_fault(one)})" for one in standing.legs if not one.sound]
@@ -52,7 +58,25 @@ def summary(standing: Standing) -> str:
     ]
     if standing.tracker is not None and not standing.tracker.sound:
         faults.append("the tracker is dead")
-    return f"CRITICAL: {'; '.join(faults)}"
+    if standing.drift is not None and standing.drift.of_files:
+        faults.append(_files_fault(standing.drift))
+    paused = _paused(standing)
+    return f"CRITICAL: {'; '.join(faults)}" + (f"; paused: {paused}" if paused else "")
+
+
+def _paused(standing: Standing) -> str:
+    """Which legs are paused: told always, since a forgotten pause is a backup that is not made."""
+    return ", ".join(
+        f"{one.leg} until {moment(one.pause.until, standing.timezone)}"
+        for one in standing.legs
+        if one.pause is not None
+    )
+
+
+def _files_fault(drift: PolicyDrift) -> str:
+    if not drift.files:
+        return "an apply was interrupted"
+    return f"{counted(len(drift.files), 'file')} not as applied"
 
 
 def _fault(one: LegStatus) -> str:
@@ -75,6 +99,9 @@ def status_lines(standing: Standing) -> Iterator[str]:
     if standing.tracker is not None:
         line = _tracker(standing.tracker, zone)
         yield line if standing.tracker.sound else paint(line, "red", sys.stdout)
+    if standing.drift is not None:
+        for line in _drift(standing.drift):
+            yield paint(line, "red", sys.stdout)
     if all(one.last is None for one in standing.legs):
         yield "no leg has run yet: `policyctl run LEG`, or wait for the timers"
     yield f"times are those of {standing.timezone}"
@@ -121,6 +148,8 @@ def _row(one: LegStatus, zone: ZoneInfo) -> tuple[str, ...]:
 
 
 def _details(one: LegStatus, zone: ZoneInfo) -> Iterator[str]:
+    if one.pause is not None:
+        yield _pause(one, one.pause, zone)
     if one.seeding_since is not None:
         since = f"{one.leg}: seeding since {_time(one.seeding_since, zone)}"
         yield f"{since}; no copy is counted until a pass succeeds"
@@ -133,6 +162,26 @@ def _details(one: LegStatus, zone: ZoneInfo) -> Iterator[str]:
         yield f"{one.leg}: {_item(item, zone)}"
     if one.not_told:
         yield f"{one.leg}: not told: {one.not_told} (what it copied is there; see the table)"
+
+
+def _pause(one: LegStatus, pause: Pause, zone: ZoneInfo) -> str:
+    reason = f": {pause.reason}" if pause.reason else ""
+    said = f"{one.leg}: paused until {moment(pause.until, zone.key)}{reason}"
+    old = "its data are older than allowed, and " if one.too_old else ""
+    return f"{said}; {old}no new copy is made until then; `policyctl resume {one.leg}` ends it"
+
+
+def _drift(drift: PolicyDrift) -> Iterator[str]:
+    """What runs that was not applied, and what to type."""
+    for one in drift.files[:_MOST_FILES]:
+        what = "is gone" if one.missing else "was changed by hand"
+        yield f"file {show_path(one.path.text)} {what} since it was applied"
+    if len(drift.files) > _MOST_FILES:
+        yield f"… and {len(drift.files) - _MOST_FILES} more files"
+    if drift.interrupted:
+        yield "an apply was interrupted: `policyctl apply` completes it"
+    elif drift.files:
+        yield "what runs is not what was applied: `policyctl plan` shows how"
 
 
 def _same(item: Ran | None, leg: Ran) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from engine.drift import PolicyDrift
 from engine.facts import Ran
 from engine.status import ItemStatus, LegStatus
 from engine.surroundings import DestinationStatus, TrackerStatus
 from policyctl.standing import Standing
 from policyctl.views.console import Json
+from policyctl.views.paths import path_json
 from policyctl.views.status import how_it_ended, summary
 
 
@@ -20,6 +22,7 @@ def status_json(standing: Standing) -> dict[str, Json]:
         "legs": [_leg(one) for one in standing.legs],
         "destinations": [_destination(one) for one in standing.destinations],
         "tracker": _tracker(standing.tracker) if standing.tracker is not None else None,
+        "policy": _policy(standing.drift) if standing.drift is not None else None,
         "notes": list(standing.notes),
     }
 
@@ -40,6 +43,8 @@ def _leg(one: LegStatus) -> dict[str, Json]:
         "pending_changes": one.pending,
         "seeding_since": _moment(one.seeding_since),
         "not_told": one.not_told or None,
+        "paused_until": _moment(one.pause.until) if one.pause is not None else None,
+        "paused_because": one.pause.reason if one.pause is not None else None,
         "items": [_item(item) for item in one.items],
     }
 
@@ -96,6 +101,21 @@ def _tracker(one: TrackerStatus) -> dict[str, Json]:
         "watches": one.watches,
         "read_in_full": list(one.in_full),
         "details": list(one.details),
+    }
+
+
+def _policy(one: PolicyDrift) -> dict[str, Json]:
+    files = [
+        {**path_json(file.path.text), "found": "missing" if file.missing else "changed"}
+        for file in one.files
+    ]
+    return {
+        "manifest": one.manifest.value,
+        "manifest_file": one.manifest_path or None,
+        "manifest_sha256": one.manifest_digest or None,
+        "plan_sha256": one.plan_digest,
+        "drifted_files": files,
+        "apply_interrupted": one.interrupted,
     }
 
 

@@ -86,7 +86,8 @@ def test_the_first_line_is_the_answer(machine: Machine) -> None:
 def test_json_tells_all_that_is_known(machine: Machine) -> None:
     assert machine("run", "nightly").code == 0
     shown = machine("status", "--json").json
-    assert list(shown) == ["healthy", "summary", "legs", "destinations", "tracker", "notes"]
+    keys = ["healthy", "summary", "legs", "destinations", "tracker", "policy", "notes"]
+    assert list(shown) == keys
     one = leg(machine)
     assert one["data_as_of"] == one["last_run"]["started"] == one["last_success"]
     assert one["last_run"]["mode"] == "full"
@@ -135,7 +136,8 @@ def test_a_run_tells_the_folder_below_the_root_and_nobody_outside(machine: Machi
     assert machine("run", "nightly").code == 0, "below a root no gateway is told"
     folder = machine.root / FOLDER
     told = {one.name for one in folder.iterdir()}
-    assert told == {"policyctl-nightly.prom", "policyctl.destination.disk.prom"}
+    parts = {"policyctl.destination.disk.prom", "policyctl.policy.prom"}
+    assert told == {"policyctl-nightly.prom", *parts}
     text = (folder / "policyctl-nightly.prom").read_text()
     assert 'policyctl_leg_status{kind="mirror",leg="nightly",status="ok"} 1.0' in text
 
@@ -172,7 +174,7 @@ def test_law_06_a_run_that_is_ended_tells_it(
 
 @pytest.mark.tool("rsync")
 def test_law_06_a_success_that_nobody_was_told_of_is_a_failure(machine: Machine) -> None:
-    (machine.root / FOLDER).parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(machine.root / FOLDER)
     (machine.root / FOLDER).write_text("a file stands where the folder should")
     done = machine("run", "nightly")
     assert done.code == 5

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from engine.allowed_age import SLACK
 from engine.facts import ItemFacts, LegFacts, Ran
+from engine.pauses import Pause
 from engine.plan import LegPlan
 from engine.reports import RunStatus
-from engine.status import SLACK, Health, LegStatus, leg_status
+from engine.status import Health, LegStatus, leg_status
 from policy.parts import KubernetesRunner
 from tests.plans import mirror
 from tests.strategies import compiled, manifest
@@ -127,6 +129,34 @@ def test_law_35_items_are_judged_one_by_one() -> None:
         ("new", False, False),
     ]
     assert [one.name for one in row.items if one.sound] == ["good", "new"]
+
+
+@pytest.mark.parametrize("status", [RunStatus.OK, RunStatus.FAILED])
+def test_a_paused_leg_is_sound_however_old_it_is_and_says_so(status: RunStatus) -> None:
+    pause = Pause(leg=LEG.name, until=NOW + timedelta(days=3), since=NOW - timedelta(days=9))
+    old, last = ran(ALLOWED + SLACK * 2), ran(timedelta(hours=1), status)
+    facts = LegFacts(last=last, ended=last, success=old, not_told="it is down")
+    assert not judged(facts).sound
+    row = judged(replace(facts, pause=pause))
+    assert (row.health, row.sound, row.too_old, row.pause) == (Health.PAUSED, True, True, pause)
+    never = judged(LegFacts(pause=pause), applied=timedelta(days=300))
+    assert (never.health, never.sound, never.too_old) == (Health.PAUSED, True, False)
+
+
+def test_the_next_run_of_a_paused_leg_is_the_first_after_it() -> None:
+    two_o_clock = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
+    for until, due in (
+        (two_o_clock, two_o_clock),
+        (two_o_clock + timedelta(seconds=1), two_o_clock + timedelta(days=1)),
+    ):
+        pause = Pause(leg=LEG.name, until=until, since=NOW)
+        assert judged(LegFacts(pause=pause)).due == due
+
+
+def test_what_does_not_run_here_is_not_paused_here() -> None:
+    cluster = replace(LEG, leg=mirror(runner=KubernetesRunner(namespace="x")))
+    pause = Pause(leg=LEG.name, until=NOW + timedelta(days=3), since=NOW)
+    assert judged(LegFacts(pause=pause), cluster).health is Health.ELSEWHERE
 
 
 # ── A chain ──────────────────────────────────────────────────────────────────────────────────

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.pauses import Pause
 from engine.reports import RunStatus
-from engine.system.state import LastSeen, RunRecord, StateUnusable, Stream, open_state
+from engine.system.state import LastSeen, RunRecord, State, StateUnusable, Stream, open_state
 from tests.integration.lab import HOSTILE
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 DATA = Stream(leg="nightly", source="data", place="disk:/copies")
+PAUSE = Pause(leg="nightly", until=NOW + timedelta(days=3), since=NOW)
 SEEN = LastSeen(rules="r", entries=10, file_system="uuid:a", mounts=(b"/srv/\xff",))
 
 
@@ -174,3 +176,52 @@ def test_what_was_told_survives_a_kill(tmp_path: Path) -> None:
     os.waitpid(process, 0)
     with open_state(path) as state:
         assert state.history("nightly")[0].run_id == "1"
+
+
+# ── Older versions ───────────────────────────────────────────────────────────────────────────
+
+_TO_2 = ("DROP TABLE pause", "PRAGMA user_version = 2")
+_TO_1 = (
+    *("DROP TABLE pause", "DROP TABLE item", "DROP TABLE room"),
+    *("ALTER TABLE run DROP COLUMN data_as_of", "ALTER TABLE run DROP COLUMN told"),
+    *("ALTER TABLE last_seen DROP COLUMN full_began", "PRAGMA user_version = 1"),
+)
+
+
+@pytest.mark.parametrize("steps", [_TO_2, _TO_1], ids=["from 2", "from 1"])
+def test_what_an_earlier_version_wrote_is_brought_up_to_this_one(
+    tmp_path: Path, steps: tuple[str, ...]
+) -> None:
+    path = tmp_path / "state.db"
+    with open_state(tmp_path / "new.db") as state:
+        wanted = tables(state)
+    with open_state(path) as state:
+        state.finish(record("1"))
+        state.record_pass(DATA, "1", HOSTILE, SEEN)
+        state.record_destination("disk", "uuid:a", NOW)
+        for step in steps:
+            state._connection.execute(step)
+        state._connection.commit()
+    with open_state(path) as state:
+        assert tables(state) == wanted
+        assert state.history("nightly") == (record("1"),)
+        assert state.owned(DATA) == frozenset(HOSTILE)
+        assert state.last_seen(DATA) == replace(SEEN, full_began=None)
+        assert state.destination_identity("disk") == "uuid:a"
+        assert state.pauses.of("nightly", NOW) is None
+        state.pauses.begin(PAUSE)
+    with open_state(path) as state:
+        assert tables(state) == wanted
+        assert state.pauses.of("nightly", NOW) == PAUSE
+
+
+def tables(state: State) -> dict[str, list[tuple[object, ...]]]:
+    """Every table with its columns: name, type, whether it must be there, default, key."""
+    names = state._connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    return {
+        name: sorted(
+            row[1:]
+            for row in state._connection.execute(f"SELECT * FROM pragma_table_info('{name}')")
+        )
+        for (name,) in names.fetchall()
+    }
