@@ -22,6 +22,7 @@ RECORD_FORMAT = 1
 _MANY_LEGS = 3
 _MANY_LINES = 5
 """Fewer than these may vanish at once without a question."""
+_REMOVALS_HINT = "if you mean it, say --accept-removals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,30 @@ class OwnedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What was written or removed, and has perhaps not taken effect yet."""
+
+    units: tuple[str, ...] = ()
+    """Names of units, sorted."""
+    sysctl: bool = False
+    """The kernel's limits."""
+    rules: bool = False
+    """The alert rules."""
+
+    def and_also(self, other: Pending) -> Pending:
+        """Both."""
+        return Pending(
+            units=tuple(sorted({*self.units, *other.units})),
+            sysctl=self.sysctl or other.sysctl,
+            rules=self.rules or other.rules,
+        )
+
+
+SETTLED = Pending()
+"""All that was applied has taken effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedRecord:
     """What `apply` wrote, kept beside the plan."""
 
@@ -67,6 +92,15 @@ class AppliedRecord:
     """SHA-256 of the plan's stored form."""
     files: tuple[OwnedFile, ...]
     """Sorted by path."""
+    pending: Pending = SETTLED
+    """What an apply had still to make take effect when it was last heard of."""
+    rolled_back: bool = False
+    """Whether the plan is that of before, brought back."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether an apply has not come to its end: by its files, or by what they are to effect."""
+        return not self.complete or self.pending != SETTLED
 
     def may_hold(self, path: AbsolutePath) -> tuple[str, ...]:
         """The digests that a path of ours may have; none for any other path."""
@@ -169,6 +203,7 @@ def change_set(
     refused = (
         *(_file_refusal(one) for one in files if one.refused),
         *(() if accept_removals else _removal_refusals(applied, plan, changes)),
+        *(() if accept_removals else _silence_refusals(applied, plan, changes, files)),
     )
     return ChangeSet(
         files=files,
@@ -268,10 +303,9 @@ def _file_refusal(change: FileChange) -> Refusal:
 
 def _removal_refusals(applied: Plan | None, plan: Plan, changes: PlanChanges) -> Iterator[Refusal]:
     """Refuse a plan in which most of what protects data vanishes at once: a mishap, most often."""
-    hint = "if you mean it, say --accept-removals"
     if not plan.legs:
         message = "the policy has no legs: nothing would be backed up any more"
-        yield Refusal(code="no-legs", message=message, hint=hint)
+        yield Refusal(code="no-legs", message=message, hint=_REMOVALS_HINT)
     if applied is None:
         return
     gone = {
@@ -290,7 +324,29 @@ def _removal_refusals(applied: Plan | None, plan: Plan, changes: PlanChanges) ->
         many = _MANY_LEGS if what == "legs" else _MANY_LINES
         if count >= many and 2 * count > had[what]:
             message = f"{count} of {had[what]} {what} would vanish at once"
-            yield Refusal(code="mass-removal", message=message, hint=hint)
+            yield Refusal(code="mass-removal", message=message, hint=_REMOVALS_HINT)
+
+
+def _silence_refusals(
+    applied: Plan | None, plan: Plan, changes: PlanChanges, files: tuple[FileChange, ...]
+) -> Iterator[Refusal]:
+    """Refuse where most timers vanish although their legs stay, or all alerts do."""
+    timers = [one for one in files if one.path.text.endswith(b".timer")]
+    had = sum(one.action is not Action.CREATE for one in timers)
+    come = sum(one.action is Action.CREATE for one in timers)
+    left = sum(one.action is Action.DELETE for one in timers)
+    gone = left - come - _gone(changes.legs, "legs")
+    if gone >= _MANY_LEGS and 2 * gone > had:
+        message = f"{gone} of {had} timers would vanish at once: nothing would start those legs"
+        yield Refusal(code="mass-removal", message=message, hint=_REMOVALS_HINT)
+    rules = applied.monitoring.rules if applied else None
+    if (
+        rules is not None
+        and plan.monitoring.rules is None
+        and any(one.path == rules and one.action is Action.DELETE for one in files)
+    ):
+        message = f"all alerts would vanish: the policy has no file for them, and {rules} would go"
+        yield Refusal(code="mass-removal", message=message, hint=_REMOVALS_HINT)
 
 
 def _gone(changes: tuple[PartChange, ...], section: str) -> int:
@@ -298,6 +354,7 @@ def _gone(changes: tuple[PartChange, ...], section: str) -> int:
 
 
 __all__ = [
+    "SETTLED",
     "Action",
     "AppliedRecord",
     "ChangeSet",
@@ -306,6 +363,7 @@ __all__ = [
     "ObservedFile",
     "OwnedFile",
     "PartChange",
+    "Pending",
     "Reason",
     "Refusal",
     "RenderedFile",

@@ -33,7 +33,7 @@ MAKE = (
 """$1 is a root that must be there; directories named by the rest are made below it, in a row."""
 
 FLUSH = b'sync -f "$1" 2>/dev/null || sync'
-"""$1 lies on the file system that is to be on the disk; an older or smaller `sync` takes no path."""
+"""$1 lies on the file system that is to be on the disk; a smaller `sync` takes no path."""
 
 _ROOM = re.compile(rb"\s[0-9]+\s+([0-9]+)\s+(-?[0-9]+)\s+[0-9]+%\s")
 """Blocks, used, free and share of `df -P`: names of file systems and places may hold spaces and

@@ -33,6 +33,30 @@ def _was_by_name(plan: Plan) -> dict[str, str | None]:
     return {part.name: part.was for part in parts}
 
 
+def plan_again(previous: Plan, applied: Plan) -> Plan:
+    """A plan that was applied before, as it can follow the one that came after it.
+
+    What was renamed in between gets its old name back as a rename, so that history and ownership
+    come along.
+    """
+    names = renames_between(previous, applied)
+
+    def was(name: str, before: str | None) -> str | None:
+        return names.get(name, before)
+
+    return replace(
+        previous,
+        destinations=tuple(
+            replace(one, was=was(one.name, one.was)) for one in previous.destinations
+        ),
+        sources=tuple(replace(one, was=was(one.name, one.was)) for one in previous.sources),
+        legs=tuple(
+            replace(one, leg=replace(one.leg, was=was(one.name, one.leg.was)))
+            for one in previous.legs
+        ),
+    )
+
+
 def plan_renamed(plan: Plan, names: Renames) -> Plan:
     """The plan with every mention of an old name replaced."""
     if not names:

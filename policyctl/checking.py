@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from engine.changes import digest
 from engine.check import CheckReport, check_manifest
 from engine.system.manifest import find_manifest, read_manifest
 from policy.diagnostics import Diagnostic, Origin, PolicyInvalid
@@ -17,7 +19,7 @@ def check_file(named: Path | None, root: Path) -> CheckReport:
         data = read_manifest(path)
     except PolicyInvalid as error:
         return CheckReport(findings=error.diagnostics)
-    report = check_manifest(data, str(path))
+    report = replace(check_manifest(data, str(path)), file=str(path), sha256=digest(data))
     if report.compilation is None:
         return report
     try:

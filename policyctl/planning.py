@@ -6,17 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.changes import ChangeSet, Reason, RenderedFile, change_set, paths_to_observe
+from engine.activation import Activation, activation, units_to_ask_about
+from engine.alert_changes import alert_changes
+from engine.changes import (
+    SETTLED,
+    AppliedRecord,
+    ChangeSet,
+    Reason,
+    RenderedFile,
+    change_set,
+    paths_to_observe,
+)
 from engine.check import CheckReport
 from engine.plan import Feed, LegPlan, Location, Plan
-from engine.plan_changes import Action
+from engine.plan_changes import Action, PartChange
 from engine.plan_json import PlanUnreadable
-from engine.renames import plan_renamed, renames_between
+from engine.renames import plan_again, plan_renamed, renames_between
 from engine.selection import Verdict
-from engine.system.apply import load_plan, load_record
+from engine.system.activate import look_at_machine
+from engine.system.apply import load_plan, load_record, load_way_back
 from engine.system.files import observe_files
+from engine.system.forget import leaving
 from engine.system.look import without_root
 from engine.system.measure import measure_source
+from engine.system.places import Places
 from engine.volumes import SourceVolumes
 from policy.diagnostics import PolicyInvalid, Severity
 from policy.patterns import PathPattern
@@ -33,32 +46,48 @@ from renderers import render
 class Prepared:
     """A change set with everything that shows and applies it."""
 
-    report: CheckReport
+    report: CheckReport | None
+    """None for a plan that comes from no manifest."""
     applied: Plan | None
     """What is applied now, where it can be read."""
     plan: Plan
     rendered: tuple[RenderedFile, ...]
     changes: ChangeSet
+    alerts: tuple[PartChange, ...]
+    """What becomes of alerts."""
+    activation: Activation
+    """The commands that make it take effect."""
+    leaving: Sequence[str]
+    """Whose series are taken back, and from where."""
     volumes: Mapping[str, SourceVolumes]
     orphans: Mapping[str, Sequence[str]]
     notes: Sequence[str]
     """What else a person should know before applying it."""
+    rollback: bool = False
+    """Whether it brings back the plan of before."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to apply."""
+        return self.changes.empty and not self.activation.steps
 
 
 def prepare(
     named: Path | None,
     root: Path,
     *,
+    rollback: bool = False,
     overwrite: tuple[str, ...] = (),
     accept_removals: bool = False,
     measure: bool = True,
 ) -> Prepared:
-    """Check the manifest and compare it. Raises `PolicyInvalid` where it is not proven right."""
-    report = check_file(named, root)
-    if report.compilation is None or report.failed:
-        raise PolicyInvalid(report.findings)
-    plan = report.compilation.plan
+    """Compare what should be with what is.
+
+    It is the manifest's plan, or with `rollback` the one that was applied before. Raises
+    `PolicyInvalid` where the manifest is not proven right.
+    """
     applied, record = _applied(root), load_record(root)
+    report, plan = (None, _before(applied, root)) if rollback else _checked(named, root)
     rendered = render(plan)
     changes = change_set(
         applied,
@@ -70,16 +99,58 @@ def prepare(
         accept_removals=accept_removals,
     )
     _check_overwritten(changes, overwrite, root)
+    places = Places(root=root)
     return Prepared(
         report=report,
         applied=applied,
         plan=plan,
         rendered=rendered,
         changes=changes,
+        alerts=alert_changes(applied, plan),
+        activation=_activation(applied, plan, rendered, changes, record, root),
+        leaving=[f"{group} at {target.where}" for target, group in leaving(applied, plan, places)],
         volumes=_volumes(plan, changes, root) if measure else {},
         orphans=orphans_of(applied, plan, changes),
-        notes=unknown_names(applied, plan),
+        notes=(
+            *_rolled_back(record, changed=changes.plan_changed and not rollback),
+            *unknown_names(applied, plan),
+        ),
+        rollback=rollback,
     )
+
+
+def _rolled_back(record: AppliedRecord | None, *, changed: bool) -> Iterator[str]:
+    if record is not None and record.rolled_back and changed:
+        yield "what runs is the plan of before, brought back by `policyctl apply --rollback`"
+
+
+def _checked(named: Path | None, root: Path) -> tuple[CheckReport, Plan]:
+    """The manifest's plan, where it is proven right."""
+    report = check_file(named, root)
+    if report.compilation is None or report.failed:
+        raise PolicyInvalid(report.findings)
+    return report, report.compilation.plan
+
+
+def _before(applied: Plan | None, root: Path) -> Plan:
+    """The plan that a rollback applies. Raises `Refused`."""
+    plan = load_way_back(root)
+    if applied is None or plan is None:
+        raise Refused("no plan was applied before the one that runs: there is no way back")
+    return plan_again(plan, applied)
+
+
+def _activation(
+    applied: Plan | None,
+    plan: Plan,
+    rendered: tuple[RenderedFile, ...],
+    changes: ChangeSet,
+    record: AppliedRecord | None,
+    root: Path,
+) -> Activation:
+    pending = record.pending if record else SETTLED
+    machine = look_at_machine(root, units_to_ask_about(rendered, changes, pending))
+    return activation(applied, plan, rendered, changes, machine, pending)
 
 
 def _applied(root: Path) -> Plan | None:
@@ -124,8 +195,10 @@ def _volumes(plan: Plan, changes: ChangeSet, root: Path) -> dict[str, SourceVolu
     return found
 
 
-def tell_warnings(report: CheckReport) -> None:
+def tell_warnings(report: CheckReport | None) -> None:
     """Show what is not clean, so that nobody applies past it unknowingly."""
+    if report is None:
+        return
     worth = tuple(one for one in report.findings if one.severity is not Severity.NOTE)
     if worth:
         tell_findings(worth, report.lines)

@@ -291,12 +291,13 @@ def _parameter(one: click.Parameter, about: str) -> str:
 
 MEANINGS = {
     "OK": "Done, and nothing is wrong.",
-    "BUG": "An exception that nobody foresaw. Please report it with the lines that it printed.",
+    "BUG": "An exception that nobody foresaw. Please report it with the lines that it printed. "
+    "`pause --check`, which foresees them all: the leg is paused.",
     "USAGE": "The command line was not understood, or no manifest was found.",
     "INVALID_POLICY": "The manifest has errors (with `check --strict`: or warnings).",
     "CHANGES": "`plan --exit-code`: there is something to apply.",
-    "FAILED": "A leg failed or could not tell its end, an `apply` was refused, or `status` found "
-    "something unhealthy.",
+    "FAILED": "A leg failed or could not tell its end, an `apply` was refused or not all of it "
+    "took effect, or `status` found something unhealthy.",
     "DEGRADED": "Done, but not all of it.",
     "LOCKED": "The leg is already running; nothing was touched (EX_TEMPFAIL of sysexits.h).",
     "INTERRUPTED": "Interrupted from the keyboard (SIGINT).",
@@ -307,8 +308,8 @@ MEANINGS = {
 def exit_code_parts() -> Iterator[str]:
     """Yield policyctl's own codes, then how rsync's are judged."""
     yield wrap(
-        "A code that is not in this table means failure. Where several legs run in a row, the worst "
-        "of their codes is told: a signal's, then 5, 6, 75, 0."
+        "A code that is not in this table means failure. Where several legs run in a row, the "
+        "worst of their codes is told: a signal's, then 5, 6, 75, 0."
     )
     rows = ["| code | name | meaning |", "|---|---|---|"]
     rows += [f"| {int(one)} | {one.name} | {MEANINGS[one.name]} |" for one in exit_codes.ExitCode]

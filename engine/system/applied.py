@@ -5,6 +5,7 @@ Owns their stored forms on this machine. They are written by `engine.system.appl
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 from engine import layout
@@ -12,9 +13,10 @@ from engine.changes import RECORD_FORMAT, AppliedRecord, digest
 from engine.plan import Plan
 from engine.plan_json import PATHS_AS_TEXT, PlanUnreadable, plan_from_json
 from engine.system.files import observe_files
-from engine.typed_json import Registry, Unreadable
+from engine.typed_json import Json, Registry, Unreadable, parse_json
 from policy.values import AbsolutePath
 
+_NOT_APPLIED = f"{layout.PLAN_FILE} is not the plan that was applied: run `policyctl apply`"
 _REGISTRY = Registry(texts=PATHS_AS_TEXT)
 
 
@@ -28,13 +30,38 @@ def load_plan(root: Path) -> Plan | None:
     return None if data is None else plan_from_json(_decoded(data, PlanUnreadable))
 
 
+def load_way_back(root: Path) -> Plan | None:
+    """The plan that a rollback applies; None where there is none. Raises as `load_applied` does.
+
+    It is the one before, once an apply has come to its end. One that has not is undone; but a
+    rollback that has not is completed.
+    """
+    record, data = load_record(root), read_state(root, layout.PLAN_FILE)
+    if record is None or data is None:
+        return None
+    stored = digest(data) == record.plan_digest
+    if record.complete and not stored:
+        raise PlanUnreadable(_NOT_APPLIED)
+    stays = (stored and record.unfinished) if record.rolled_back else not stored
+    found = data if stays else previous_plan(root, data)
+    return None if found is None else plan_from_json(_decoded(found, PlanUnreadable))
+
+
+def previous_plan(root: Path, plan: bytes) -> bytes | None:
+    """The stored form of the plan before this one, also where an apply died replacing it."""
+    replaced = read_state(root, layout.REPLACED_PLAN_FILE)
+    if replaced is not None and replaced != plan:
+        return replaced
+    return read_state(root, layout.PREVIOUS_PLAN_FILE)
+
+
 def load_record(root: Path) -> AppliedRecord | None:
     """The record; None where none is. Raises `RecordUnreadable` and `Unobservable`."""
     data = read_state(root, layout.RECORD_FILE)
     if data is None:
         return None
     try:
-        record = _REGISTRY.loads(AppliedRecord, _decoded(data, RecordUnreadable))
+        record = _record(_decoded(data, RecordUnreadable))
     except Unreadable as error:
         raise RecordUnreadable(f"{layout.RECORD_FILE} cannot be read: {error}") from None
     if record.format != RECORD_FORMAT:
@@ -55,10 +82,28 @@ def load_applied(root: Path) -> tuple[Plan, AppliedRecord] | None:
     if record is None or data is None:
         return None
     if record.complete and digest(data) != record.plan_digest:
-        raise PlanUnreadable(
-            f"{layout.PLAN_FILE} is not the plan that was applied: run `policyctl apply`"
-        )
+        raise PlanUnreadable(_NOT_APPLIED)
     return plan_from_json(_decoded(data, PlanUnreadable)), record
+
+
+def _record(text: str) -> AppliedRecord:
+    """A record as it was stored, also by a version that had less to say."""
+    codec = _REGISTRY.codec(AppliedRecord)
+    document = parse_json(text)
+    if isinstance(document, dict):
+        document = {**_later_fields(), **document}
+    record = codec.decode(document)
+    assert isinstance(record, AppliedRecord)
+    return record
+
+
+def _later_fields() -> dict[str, Json]:
+    """What a record that lacks them means by the fields that came later: their defaults."""
+    blank = AppliedRecord(applied_at="", complete=True, plan_digest="", files=())
+    written = _REGISTRY.codec(AppliedRecord).encode(blank)
+    assert isinstance(written, dict)
+    later = {one.name for one in fields(AppliedRecord) if one.default is not MISSING} - {"format"}
+    return {name: written[name] for name in later}
 
 
 def record_text(record: AppliedRecord) -> bytes:

@@ -9,12 +9,15 @@ from policyctl.commands.apply import apply
 from policyctl.commands.check import check
 from policyctl.commands.completions import completions
 from policyctl.commands.explain import explain
+from policyctl.commands.pause import pause
 from policyctl.commands.plan import plan
+from policyctl.commands.resume import resume
 from policyctl.commands.run import run
 from policyctl.commands.schema import schema
 from policyctl.commands.seed import seed
 from policyctl.commands.show import show
 from policyctl.commands.status import status
+from policyctl.commands.tell_end import tell_end
 from policyctl.commands.track import track
 
 
@@ -29,6 +32,8 @@ def register(app: typer.Typer) -> None:
         track,
         explain,
         status,
+        pause,
+        resume,
         adopt,
         show,
         schema,
@@ -36,3 +41,4 @@ def register(app: typer.Typer) -> None:
     )
     for command in commands:
         app.command()(command)
+    app.command(hidden=True)(tell_end)

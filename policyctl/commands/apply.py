@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from policyctl.exit_codes import ExitCode
 from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
 
 
@@ -27,6 +28,12 @@ def apply(
             "--accept-removals", help="Go on although many legs, sources or lines vanish at once."
         ),
     ] = False,
+    rollback: Annotated[
+        bool,
+        typer.Option(
+            "--rollback", help="Apply the plan before the one that runs; once more returns."
+        ),
+    ] = False,
     new_disk: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,37 +43,48 @@ def apply(
         ),
     ] = None,
 ) -> None:
-    """Write filters, timers and the plan, and record which disks are meant."""
+    """Write filters, timers and the plan, start the timers, and record which disks are meant."""
     from datetime import UTC, datetime
 
-    from engine.system.apply import apply_changes
     from engine.system.destinations import record_destinations
     from engine.system.places import Places
     from engine.system.renames import follow_renames
+    from policyctl.activating import activate, install
     from policyctl.host import refuse_elsewhere
     from policyctl.planning import check_disks, prepare, tell_warnings
-    from policyctl.telling import note_what_leaves, tell_what_moved
-    from policyctl.views.apply import applied_json, tell_applied
+    from policyctl.telling import note_manifest, note_what_leaves, tell_what_moved
+    from policyctl.views.apply import Steps, applied_json, tell_applied, tell_rolled_back
     from policyctl.views.console import result_json
     from policyctl.views.plan import show_plan
 
     prepared = prepare(
-        policy, root, overwrite=tuple(overwrite or ()), accept_removals=accept_removals
+        policy,
+        root,
+        rollback=rollback,
+        overwrite=tuple(overwrite or ()),
+        accept_removals=accept_removals,
     )
     refuse_elsewhere(prepared.plan, root, "apply")
     check_disks(prepared.plan, new_disk or ())
     tell_warnings(prepared.report)
     if not json:
-        show_plan(prepared.changes, prepared.volumes, prepared.orphans, prepared.notes)
+        show_plan(prepared)
     now, places = datetime.now(UTC), Places(root=root)
     note_what_leaves(prepared.applied, prepared.plan, prepared.changes, places)
-    report = apply_changes(prepared.changes, prepared.rendered, prepared.plan, root, now)
+    steps = Steps(rollback=rollback)
+    report = install(prepared, root, now, steps.tell)
+    note_manifest(prepared.report, report.plan_digest, places)
     renamed = follow_renames(prepared.plan, places)
     recorded = record_destinations(
         prepared.plan, places, now=now, replace=frozenset(new_disk or ())
     )
+    if not json:
+        tell_applied(report, recorded, renamed)
+    activate(prepared, root, report, steps.tell)
     tell_what_moved(prepared.applied, prepared.plan, places)
     if json:
-        result_json(applied_json(report, recorded, renamed))
-    else:
-        tell_applied(report, recorded, renamed, staged=places.staged)
+        result_json(applied_json(report, recorded, renamed, prepared.activation, steps))
+    if rollback:
+        tell_rolled_back()
+    if steps.failed:
+        raise typer.Exit(ExitCode.FAILED)

@@ -17,21 +17,23 @@ def plan(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 4 where there is something to apply.")
     ] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Show what `apply --rollback` would change.")
+    ] = False,
     measure: Annotated[
         bool, typer.Option(help="Walk the sources of changed routes to count their data.")
     ] = True,
 ) -> None:
-    """Show what `apply` would change: data first, then legs, then files. Touches nothing."""
+    """Show what `apply` would change and run: data, legs, files, commands. Touches nothing."""
     from policyctl.planning import prepare, tell_warnings
     from policyctl.views.console import result_json
     from policyctl.views.plan import plan_json, show_plan
 
-    prepared = prepare(policy, root, measure=measure)
+    prepared = prepare(policy, root, rollback=rollback, measure=measure)
     tell_warnings(prepared.report)
-    changes = prepared.changes
     if json:
-        result_json(plan_json(changes, prepared.volumes, prepared.orphans))
+        result_json(plan_json(prepared))
     else:
-        show_plan(changes, prepared.volumes, prepared.orphans, prepared.notes)
-    if exit_code and not changes.empty:
+        show_plan(prepared)
+    if exit_code and not prepared.empty:
         raise typer.Exit(ExitCode.CHANGES)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from engine.system.apply import ApplyReport
+import shlex
+from dataclasses import dataclass, field
+
+from engine.activation import Activation
+from engine.system.activate import Done
+from engine.system.apply import ApplyReport, completed_by
 from engine.system.destinations import Recorded
 from policyctl.views.console import Json, result, tell
 from policyctl.views.paths import counted
 
 
 def tell_applied(
-    report: ApplyReport,
-    recorded: tuple[Recorded, ...],
-    renamed: tuple[str, ...],
-    *,
-    staged: bool,
+    report: ApplyReport, recorded: tuple[Recorded, ...], renamed: tuple[str, ...]
 ) -> None:
-    """Say what was done, and what to type next."""
+    """Say what was done to files, history and disks."""
     if report.changed:
         written = counted(len(report.written), "file")
         result(
@@ -25,18 +26,46 @@ def tell_applied(
         tell(sentence)
     for one in recorded:
         tell(f"destination {one.destination}: {one.sentence}")
-    timers = sorted(
-        name
-        for path in report.written
-        if path.names and (name := path.names[-1].decode("utf-8", "replace")).endswith(".timer")
+
+
+@dataclass(slots=True)
+class Steps:
+    """The commands that were run so far, each told as it ended."""
+
+    rollback: bool = False
+    """Whether the plan of before is brought back."""
+    done: list[Done] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether any of them failed."""
+        return any(one.problem for one in self.done)
+
+    def tell(self, one: Done) -> None:
+        """Say that a command was run, or what it means that it failed."""
+        self.done.append(one)
+        command = shlex.join(one.step.argv)
+        if not one.problem:
+            tell(f"done: {command}")
+            return
+        tell(f"policyctl: failed: {command}: {one.problem}")
+        tell(f"policyctl: {one.step.if_it_fails}; {completed_by(rollback=self.rollback)}")
+
+
+def tell_rolled_back() -> None:
+    """Say what the manifest has to do with it."""
+    tell(
+        "the plan of before runs again. The manifest is as it was: the next `policyctl apply` "
+        "makes true what it says"
     )
-    if timers and not staged:
-        tell("next: systemctl daemon-reload")
-        tell(f"next: systemctl enable --now {' '.join(timers)}")
 
 
 def applied_json(
-    report: ApplyReport, recorded: tuple[Recorded, ...], renamed: tuple[str, ...]
+    report: ApplyReport,
+    recorded: tuple[Recorded, ...],
+    renamed: tuple[str, ...],
+    activation: Activation,
+    steps: Steps,
 ) -> dict[str, Json]:
     """The same for programs."""
     return {
@@ -50,4 +79,12 @@ def applied_json(
             {"destination": one.destination, "recorded": one.recorded, "sentence": one.sentence}
             for one in recorded
         ],
+        "activation": {
+            "where": activation.where.value,
+            "steps": [
+                {"argv": list(one.step.argv), "done": not one.problem, "problem": one.problem}
+                for one in steps.done
+            ],
+            "notes": list(activation.notes),
+        },
     }

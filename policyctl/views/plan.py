@@ -1,14 +1,18 @@
-"""What `plan` and `apply` show: data first, then legs, then files."""
+"""What `plan` and `apply` show: data first, then legs, alerts, files, and what is run."""
 
 from __future__ import annotations
 
 import difflib
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.changes import ChangeSet, FileChange
+from engine.activation import Activation, ActivationStep, Where
+from engine.changes import ChangeSet, FileChange, Reason
+from engine.layout import STATE
 from engine.plan_changes import Action, PartChange, RouteChange
 from engine.volumes import SourceVolumes
+from policyctl.planning import Prepared
 from policyctl.views.console import Json, paint, result
 
 Left = Mapping[str, Sequence[str]]
@@ -17,42 +21,53 @@ _DIFF_LINES = 40
 _STYLES = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
 
 
-def show_plan(
-    changes: ChangeSet,
-    volumes: Mapping[str, SourceVolumes],
-    orphans: Left,
-    notes: Sequence[str] = (),
-) -> None:
-    """Print the change set for people."""
-    for line in plan_lines(changes, volumes, orphans, notes):
+def show_plan(prepared: Prepared) -> None:
+    """Print what would change, for people."""
+    for line in plan_lines(prepared):
         result(line)
 
 
-def plan_lines(
-    changes: ChangeSet,
-    volumes: Mapping[str, SourceVolumes],
-    orphans: Left,
-    notes: Sequence[str] = (),
-) -> Iterator[str]:
-    """Lines of the change set."""
-    yield from notes
-    if changes.empty:
+def plan_lines(prepared: Prepared) -> Iterator[str]:
+    """Lines of it."""
+    changes, orphans = prepared.changes, prepared.orphans
+    yield from prepared.notes
+    if prepared.empty:
         yield "nothing to change: what is applied is what the manifest says"
         return
-    if not changes.completes and not _visible(changes):
-        yield "nothing but the stored plan changes: no route, no leg, no file"
     if changes.completes:
         yield "an earlier apply was interrupted; this one completes it"
-    yield from _section("routes", [_route(one, volumes, orphans) for one in changes.routes])
+    elif changes.empty:
+        yield "no file changes, but not everything that is applied has taken effect"
+    elif not _visible(changes):
+        yield "nothing but the stored plan changes: no route, no leg, no file"
+    yield from _section(
+        "routes", [_route(one, prepared.volumes, orphans) for one in changes.routes]
+    )
     yield from _section("legs", [_part(one) + _left(orphans, one) for one in changes.legs])
     yield from _section("other", [_part(one, with_section=True) for one in changes.others])
+    yield from _section("alerts", [_part(one) for one in prepared.alerts])
     files = [one for one in changes.files if one.action is not Action.KEEP]
-    yield from _section("files", [text for one in files for text in _file(one)])
+    yield from _section("files", [text for one in files for text in _file(one, prepared)])
+    yield from _section("series taken back", list(prepared.leaving))
+    yield from _activation(prepared.activation)
     yield from _section(
         "refused", [f"{one.message}\n    hint: {one.hint}" for one in changes.refused]
     )
     if changes.refused:
         yield "apply would refuse this"
+
+
+def _activation(activation: Activation) -> Iterator[str]:
+    """The commands that follow; below another root they are only named."""
+    staged = activation.where is Where.STAGED
+    title = "would run on the machine itself (not below --root)" if staged else "run"
+    first = [f"{_command(one)}, before files go" for one in activation.first]
+    yield from _section(title, [*first, *map(_command, activation.then)])
+    yield from _section("notes", list(activation.notes))
+
+
+def _command(step: ActivationStep) -> str:
+    return f"{shlex.join(step.argv)}  ({step.because})"
 
 
 def _visible(changes: ChangeSet) -> bool:
@@ -105,12 +120,19 @@ def _part(one: PartChange, *, with_section: bool = False) -> str:
     return f"{_sign(one.action)} {name}{renamed}{words}"
 
 
-def _file(one: FileChange) -> Iterator[str]:
+def _file(one: FileChange, prepared: Prepared) -> Iterator[str]:
     why = one.reason.value.replace("_", " ")
     refused = ", refused" if one.refused else ""
     yield f"{_sign(one.action)} {one.path}  ({why}{refused})"
-    if one.action is Action.UPDATE and one.after is not None and one.before is not None:
+    updated = one.action is Action.UPDATE and not _is_said(one, prepared)
+    if updated and one.after is not None and one.before is not None:
         yield from _diff(one.before.content or b"", one.after.content)
+
+
+def _is_said(one: FileChange, prepared: Prepared) -> bool:
+    """Whether what changes in a file is said by its meaning: alerts, and all that follows them."""
+    follows = one.path == prepared.plan.monitoring.rules or one.path.names[:-1] == STATE.names
+    return follows and one.reason is Reason.POLICY_CHANGED
 
 
 def _diff(before: bytes, after: bytes) -> Iterator[str]:
@@ -123,18 +145,18 @@ def _diff(before: bytes, after: bytes) -> Iterator[str]:
         yield f"    … and {len(lines) - _DIFF_LINES} more lines"
 
 
-def plan_json(
-    changes: ChangeSet, volumes: Mapping[str, SourceVolumes], orphans: Left
-) -> dict[str, Json]:
+def plan_json(prepared: Prepared) -> dict[str, Json]:
     """The same for programs."""
+    changes, orphans = prepared.changes, prepared.orphans
     return {
-        "empty": changes.empty,
+        "empty": prepared.empty,
         "completes_interrupted": changes.completes,
-        "routes": [_route_json(one, volumes, orphans) for one in changes.routes],
+        "routes": [_route_json(one, prepared.volumes, orphans) for one in changes.routes],
         "legs": [
             {**_part_json(one), "orphans": list(orphans.get(one.name, ()))} for one in changes.legs
         ],
         "other": [_part_json(one) for one in changes.others],
+        "alerts": [_part_json(one) for one in prepared.alerts],
         "files": [
             {
                 "path": str(one.path),
@@ -144,9 +166,26 @@ def plan_json(
             }
             for one in changes.files
         ],
+        "series_taken_back": list(prepared.leaving),
+        "activation": _activation_json(prepared.activation),
         "refused": [
             {"code": one.code, "message": one.message, "hint": one.hint} for one in changes.refused
         ],
+    }
+
+
+def _activation_json(activation: Activation) -> dict[str, Json]:
+    return {
+        "where": activation.where.value,
+        "steps": [
+            {
+                "argv": list(step.argv),
+                "because": step.because,
+                "before_files_go": step in activation.first,
+            }
+            for step in activation.steps
+        ],
+        "notes": list(activation.notes),
     }
 
 

@@ -339,3 +339,16 @@ def test_law_01_two_destinations_that_are_one_directory_are_refused(lab: Lab) ->
         assert "the same directory as that of two" in report["reason"]
     finally:
         subprocess.run(["umount", str(lab.root / "mnt/two")], check=True)
+
+
+def test_a_rollback_of_a_rename_takes_history_and_ownership_back(lab: Lab) -> None:
+    lab.apply(legs={"old": mirror()}, routes={"/srv/data": "old"})
+    lab.run("old")
+    lab.apply(legs={"new": mirror(was="old")}, routes={"/srv/data": "new"})
+    lab("apply", "--rollback")
+    again = lab.run("old")["feeds"][0]
+    assert (again["files"], again["deleted"], again["foreign"]) == (0, 0, [])
+    lab("apply", "--rollback")
+    (lab.root / "srv/data/texts/b.txt").unlink()
+    assert lab.run("new")["feeds"][0]["deleted"] == 1
+    assert lab("plan").startswith("nothing to change")

@@ -12,6 +12,7 @@ from engine.modes import Forced
 from engine.reports import RunStatus
 from engine.system import execute
 from engine.system.destinations import record_destinations
+from engine.system.state import open_state
 from tests.integration.lab import only, tree, wrap_rsync, write
 from tests.integration.tracking import TrackedLab, Trackers, tracked
 from tests.property.test_incremental_equals_full import with_second_hop
@@ -145,3 +146,22 @@ def test_what_an_unfinished_run_left_beside_a_name_that_is_gone_goes_too(
         (lab.source / "a/f").unlink()
         lab.incremental()
     assert tree(lab.disk / "a") == tree(lab.source / "a")
+
+
+def test_a_run_of_both_kinds_of_passes_is_called_mixed(tmp_path: Path, trackers: Trackers) -> None:
+    text = (
+        tracked()
+        .replace('to: "disk:/"', 'to: "disk:/{source}"')
+        .replace("\nlegs:", "\n  more: {kind: tree, path: /srv/more}\nlegs:")
+        + "  /srv/more: nightly\n"
+    )
+    lab = TrackedLab(tmp_path, text, trackers=trackers)
+    write(lab.source / "file")
+    write(tmp_path / "srv/more/file")
+    with lab.tracking():
+        for mode in ("full", "mixed"):
+            assert lab.run().status is RunStatus.OK
+            with open_state(lab.places.state_file) as state:
+                record = state.last_run("nightly")
+            assert record is not None
+            assert record.mode == mode

@@ -14,8 +14,10 @@ from engine.changes import (
     digest,
     paths_to_observe,
 )
+from engine.layout import unit_file
 from engine.plan import Plan, RoutingTable
 from engine.renames import renames_between
+from policy.model import Monitoring
 from policy.patterns import parse_path_pattern
 from policy.routes import IgnoreRule, Stop
 from policy.sources import TreeSource
@@ -368,3 +370,60 @@ class TestMassRemoval:
         before = many(4, 4)
         legs = [mirror(f"new-{n}", f"sda:/{n}", was=f"leg-{n}") for n in range(4)]
         assert codes(before, plan(routes=(ROOT,), legs=legs)) == []
+
+
+RULES = parse_absolute_path("/etc/prometheus/rules/backup.yml")
+WATCHED = plan(monitoring=Monitoring(rules=RULES))
+
+
+def timer(name):
+    return file(unit_file(f"policyctl-{name}.timer"), b"")
+
+
+def silenced(old, new, applied=WATCHED, after=WATCHED, **consent):
+    """The refusals where files go from one set to another; the first is applied."""
+    owned = tuple(OwnedFile(path=one.path, sha256=(digest(one.content),)) for one in old)
+    known = replace(record(), files=owned)
+    there = {one.path: seen(one.content) for one in old}
+    observed = {path: there.get(path) for path in paths_to_observe(known, new)}
+    refused = change_set(applied, known, after, new, observed, **consent).refused
+    return [one.message for one in refused]
+
+
+class TestSilence:
+    """Law 31: what starts legs and what wakes people does not vanish unasked, legs or no legs."""
+
+    @pytest.mark.parametrize(
+        ("had", "kept", "refused"), [(6, 2, True), (6, 3, False), (3, 1, False), (3, 0, True)]
+    )
+    def test_law_31_many_timers_of_legs_that_stay(self, had, kept, refused):
+        old = tuple(timer(f"leg-{n}") for n in range(had))
+        expected = (
+            [f"{had - kept} of {had} timers would vanish at once: nothing would start those legs"]
+            if refused
+            else []
+        )
+        assert silenced(old, old[:kept]) == expected
+        assert silenced(old, old[:kept], accept_removals=True) == []
+
+    def test_timers_of_renamed_legs_have_not_vanished(self):
+        old = tuple(timer(f"old-{n}") for n in range(6))
+        assert silenced(old, tuple(timer(f"new-{n}") for n in range(6))) == []
+
+    def test_timers_that_go_with_their_legs_are_refused_once(self):
+        before, after = many(6, 6), many(6, 1)
+        old = tuple(timer(f"leg-{n}") for n in range(6))
+        (message,) = silenced(old, old[:1], before, after)
+        assert message == "5 of 6 legs would vanish at once"
+
+    def test_law_31_all_alerts(self):
+        old = (file(RULES, b"groups: []"),)
+        (message,) = silenced(old, (), after=plan())
+        assert message.startswith("all alerts would vanish: ")
+        assert silenced(old, (), after=plan(), accept_removals=True) == []
+
+    def test_alerts_that_move_have_not_vanished(self):
+        elsewhere = parse_absolute_path("/etc/prometheus/elsewhere.yml")
+        moved = plan(monitoring=Monitoring(rules=elsewhere))
+        old, new = (file(RULES, b"groups: []"),), (file(elsewhere, b"groups: []"),)
+        assert silenced(old, new, after=moved) == []

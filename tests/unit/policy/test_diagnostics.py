@@ -52,6 +52,17 @@ class TestText:
         assert "\0" not in line
         assert line[caret.index("^") :] == "bad"
 
+    @pytest.mark.parametrize(
+        "secret", ["me:hunter2", "hunter2", "me:hu@nter2", "me:hunter2%40"], ids=str
+    )
+    def test_law_22_no_password_of_a_url_is_shown(self, secret: str) -> None:
+        line = f"monitoring: {{x: http://{secret}@gateway:9091/a@b, y: bad}}"
+        _, shown_line, caret = shown(line, line.index("bad") + 1, 3)
+        assert "hunter2" not in shown_line
+        assert "nter2" not in shown_line
+        assert f"http://{'*' * len(secret)}@gateway:9091/a@b" in shown_line
+        assert shown_line[caret.index("^") : -1] == "bad"
+
     @given(st.integers(1, 5000), st.integers(1, 6000))
     def test_a_very_long_line_is_cut_around_the_value(self, column: int, width: int) -> None:
         text = "".join(chr(ord("a") + at % 26) for at in range(5000))

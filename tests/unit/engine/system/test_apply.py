@@ -1,14 +1,15 @@
 import functools
+import json
 import os
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import layout
-from engine.changes import Action, Reason, change_set, paths_to_observe
+from engine.changes import SETTLED, Action, Pending, Reason, change_set, paths_to_observe
 from engine.plan_json import PlanUnreadable, plan_digest
 from engine.system.apply import (
     ApplyFailed,
@@ -18,6 +19,8 @@ from engine.system.apply import (
     load_applied,
     load_plan,
     load_record,
+    load_way_back,
+    note_active,
 )
 from engine.system.files import (
     LeadsOutOfRoot,
@@ -42,11 +45,12 @@ def changes_at(root, some, rendered, **consent):
     return change_set(load_plan(root), record, some, rendered, observed, **consent)
 
 
-def apply(root, some, **consent):
+def apply(root, some, *, rollback=False, pending=SETTLED, **consent):
     """What the command does, without a word to the user."""
     rendered = render(some)
     changes = changes_at(root, some, rendered, **consent)
-    return apply_changes(changes, rendered, some, root, NOW)
+    more = {"rollback": rollback, "pending": pending}
+    return apply_changes(changes, rendered, some, root, NOW, **more)
 
 
 def at(root, path):
@@ -126,6 +130,8 @@ class TestApply:
             "policyctl-other.timer",
             "policyctl-sda-mirror.service",
             "policyctl-sda-mirror.timer",
+            "policyctl-untold@.service",
+            "policyctl.target",
         }
 
     def test_drift_is_refused_until_it_is_named(self, tmp_path):
@@ -226,6 +232,100 @@ class TestApplied:
             load_record(tmp_path)
 
 
+LEFT = Pending(units=("policyctl-other.timer",), rules=True)
+
+
+def apply_with(root, some, pending=LEFT, before_files_go=lambda: None, now=NOW):
+    """Apply what has commands to be run."""
+    rendered = render(some)
+    changes = changes_at(root, some, rendered)
+    more = {"pending": pending, "before_files_go": before_files_go}
+    return apply_changes(changes, rendered, some, root, now, **more)
+
+
+def pending_at(root):
+    record = load_record(root)
+    assert record is not None
+    return record.pending
+
+
+class TestPending:
+    """What has not taken effect yet stays in the record until somebody says that it has."""
+
+    def test_it_is_noted_with_the_files_and_until_all_of_it_is_done(self, tmp_path):
+        report = apply_with(tmp_path, plan())
+        assert pending_at(tmp_path) == LEFT
+        again = apply_with(tmp_path, plan(), now=NOW + timedelta(hours=1))
+        assert (again.changed, again.applied_at) == (False, report.applied_at)
+        assert pending_at(tmp_path) == LEFT
+        note_active(tmp_path, again.applied_at)
+        assert pending_at(tmp_path) == SETTLED
+        before = tree_of(tmp_path)
+        note_active(tmp_path, again.applied_at)
+        assert tree_of(tmp_path) == before
+
+    def test_it_is_another_applys_business_once_that_came_in_between(self, tmp_path):
+        report = apply_with(tmp_path, plan())
+        apply_with(tmp_path, OTHER, now=NOW + timedelta(seconds=1))
+        note_active(tmp_path, report.applied_at)
+        assert pending_at(tmp_path) == LEFT
+
+    def test_what_comes_before_files_go_finds_new_ones_in_place_and_old_ones_there(self, tmp_path):
+        apply(tmp_path, plan())
+        units = tmp_path / "etc/systemd/system"
+        seen = []
+        apply_with(tmp_path, OTHER, before_files_go=lambda: seen.extend(units.iterdir()))
+        names = {path.name for path in seen}
+        assert {"policyctl-other.timer", "policyctl-synology-direct.timer"} <= names
+        assert not (units / "policyctl-synology-direct.timer").exists()
+
+    def test_where_that_fails_no_file_goes_and_the_next_apply_completes_it(self, tmp_path):
+        def fails():
+            raise ApplyFailed("it would not stop")
+
+        apply(tmp_path, plan())
+        with pytest.raises(ApplyFailed):
+            apply_with(tmp_path, OTHER, before_files_go=fails)
+        assert (tmp_path / "etc/systemd/system/policyctl-synology-direct.timer").exists()
+        assert load_plan(tmp_path) == plan()
+        assert pending_at(tmp_path) == LEFT
+        assert apply_with(tmp_path, OTHER).completed
+
+    def test_a_record_of_a_version_that_knew_of_none_is_read(self, tmp_path):
+        apply(tmp_path, plan())
+        path = at(tmp_path, layout.RECORD_FILE)
+        stored = json.loads(path.read_text())
+        del stored["pending"]
+        path.write_text(json.dumps(stored))
+        assert pending_at(tmp_path) == SETTLED
+        stored["surprise"] = 1
+        path.write_text(json.dumps(stored))
+        with pytest.raises(RecordUnreadable, match="surprise"):
+            load_record(tmp_path)
+
+
+class TestPreviousPlan:
+    def test_the_plan_before_is_kept_once_another_takes_its_place(self, tmp_path):
+        apply(tmp_path, plan())
+        assert load_way_back(tmp_path) is None
+        apply(tmp_path, plan())
+        assert load_way_back(tmp_path) is None
+        apply(tmp_path, OTHER)
+        assert load_way_back(tmp_path) == plan()
+        apply(tmp_path, OTHER)
+        assert load_way_back(tmp_path) == plan()
+        apply(tmp_path, plan())
+        assert load_way_back(tmp_path) == OTHER
+        assert stat.S_IMODE(at(tmp_path, layout.PREVIOUS_PLAN_FILE).stat().st_mode) == 0o600
+
+    def test_a_plan_that_somebody_changed_is_not_kept(self, tmp_path):
+        apply(tmp_path, plan())
+        stored = at(tmp_path, layout.PLAN_FILE)
+        stored.write_text(stored.read_text().replace("sda:/", "sda:/x"))
+        apply(tmp_path, OTHER)
+        assert load_way_back(tmp_path) is None
+
+
 class Crash(BaseException):
     """The power went."""
 
@@ -247,7 +347,7 @@ def crash_at(monkeypatch, number):
         monkeypatch.setattr(os, name, fatal(getattr(os, name)))
 
 
-STEPS = 90
+STEPS = 150
 """More calls that change the disk than an apply of these plans makes."""
 
 
@@ -258,14 +358,14 @@ class TestInterruption:
     def no_waiting_for_the_disk(self, monkeypatch):
         monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
-    def died(self, root, some, number):
+    def died(self, root, some, number, **more):
         """Apply, and die at the n-th call; whether it came so far."""
         with pytest.MonkeyPatch.context() as patch:
             rendered = render(some)
             changes = changes_at(root, some, rendered)
             crash_at(patch, number)
             try:
-                apply_changes(changes, rendered, some, root, NOW)
+                apply_changes(changes, rendered, some, root, NOW, **more)
             except Crash:
                 return True
         return False
@@ -300,12 +400,31 @@ class TestInterruption:
             died = self.died(root, OTHER, number)
             applied = load_plan(root)
             assert applied in {plan(), OTHER}
+            record = load_record(root)
+            if record is not None and record.plan_digest == plan_digest(OTHER):
+                assert load_way_back(root) == plan(), "there is always a way back"
             self.settled(root, following)
             expected = {str(one.path)[1:]: one.content for one in render(following)}
             found = contents(root)
             assert {name: found.get(name) for name in expected} == expected
             units = {name for name in found if name.startswith("etc/")}
             assert units == {name for name in expected if name.startswith("etc/")}
+            if not died:
+                break
+        assert not died
+
+    def test_a_rollback_is_completed_and_not_undone(self, tmp_path):
+        for number in range(1, STEPS):
+            root = tmp_path / str(number)
+            root.mkdir()
+            apply(root, plan())
+            apply(root, OTHER)
+            died = self.died(root, plan(), number, rollback=True, pending=LEFT)
+            assert load_way_back(root) == plan()
+            report = apply(root, plan(), rollback=True, pending=LEFT)
+            assert load_plan(root) == load_way_back(root) == plan()
+            note_active(root, report.applied_at)
+            assert load_way_back(root) == OTHER
             if not died:
                 break
         assert not died
