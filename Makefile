@@ -9,8 +9,8 @@ PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-test setup-bench demo test check format pytest soak bench lock golden schema \
-	docs clean
+.PHONY: help setup setup-demo setup-test setup-lab setup-bench demo test check format pytest lab soak bench lock \
+	golden schema docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ setup-demo:
 
 setup-test:
 	@tools/setup test
+
+setup-lab:
+	@tools/setup lab
 
 setup-bench:
 	@tools/setup bench
@@ -47,8 +50,11 @@ format: setup ## put the code in order: formatting, and what ruff can mend by it
 pytest: setup ## the tests alone (ARGS="-k routing" is passed on)
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
+lab: setup-lab ## tests on machines with a real systemd; needs root (tests/lab/README.md)
+	$(PYTEST) $(PARALLEL) -m lab tests/lab $(ARGS)
+
 soak: setup-test ## hours of it: slow tests, and 2,000 random examples for each property
-	HYPOTHESIS_PROFILE=soak $(PYTEST) $(PARALLEL) -m 'slow or not slow' $(ARGS)
+	HYPOTHESIS_PROFILE=soak $(PYTEST) $(PARALLEL) -m 'not lab' $(ARGS)
 
 bench: setup-bench ## measure what must be fast, as a table
 	$(PY) -m benchmarks.run $(ARGS)
