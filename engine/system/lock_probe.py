@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _LOCKS = Path("/proc/locks")
+_PROCESSES = Path("/proc")
+_NAMESPACE = Path("/proc/self/ns/pid")
+_FIRST = "pid:[4026531836]"
+"""The kernel's own number of the first namespace (PROC_PID_INIT_INO)."""
 _File = tuple[int, int, int]
 """Major and minor number of the device, and the inode."""
 
@@ -22,7 +27,33 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     mine = (os.major(status.st_dev), os.minor(status.st_dev), status.st_ino)
-    return any(_is_same(found, mine) for line in lines if (found := _held(line.split())))
+    if any(_is_same(found, mine) for line in lines if (found := _held(line.split()))):
+        return True
+    return not _sees_all_processes() and _is_open_and_held(status)
+
+
+def _sees_all_processes() -> bool:
+    """Whether this is the first PID namespace.
+
+    In another one, a container's, the list leaves out a lock whose taker has died, though what that
+    had started still has it.
+    """
+    try:
+        return str(_NAMESPACE.readlink()) == _FIRST
+    except OSError:
+        return True
+
+
+def _is_open_and_held(status: os.stat_result) -> bool:
+    """Whether some process has the file open and locked (proc_pid_fdinfo(5), `lock:`)."""
+    for descriptor in _PROCESSES.glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            found = descriptor.stat()
+            if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
+                told = (descriptor.parent.parent / "fdinfo" / descriptor.name).read_text()
+                if any(line.startswith("lock:") and "FLOCK" in line for line in told.splitlines()):
+                    return True
+    return False
 
 
 def _held(fields: list[str]) -> _File | None:

@@ -88,7 +88,7 @@ def run(
         _explain(running, wanted, json=json, alone=alone)
     else:
         reports = running.run_due(wanted) if due else running.run(wanted)
-        _carry_out(reports, json=json, alone=alone, verbose=verbose)
+        _carry_out(reports, json=json, alone=alone, verbose=verbose, scheduled=scheduled)
 
 
 def _explain(running: Running, wanted: Iterable[Due], *, json: bool, alone: bool) -> None:
@@ -102,16 +102,19 @@ def _explain(running: Running, wanted: Iterable[Due], *, json: bool, alone: bool
         result("\n".join(line for lines in told.values() for line in lines))
 
 
-def _carry_out(reports: Iterable[RunReport], *, json: bool, alone: bool, verbose: bool) -> None:
+def _carry_out(
+    reports: Iterable[RunReport], *, json: bool, alone: bool, verbose: bool, scheduled: bool
+) -> None:
     """Run and tell leg by leg; that nobody can read it keeps no leg from running."""
     from policyctl.views.console import OutputFailed, drop_output, result, result_json
-    from policyctl.views.run import report_json, report_lines, worst_exit_code
+    from policyctl.views.run import journal_lines, report_json, report_lines, worst_exit_code
 
     ended, unread = [], None
     for report in reports:
         ended.append(report)
         try:
-            for line in () if json else report_lines(report, table=verbose):
+            lines = report_lines(report, table=verbose)
+            for line in () if json else journal_lines(report, lines) if scheduled else lines:
                 result(line)
         except OutputFailed as error:
             unread = error

@@ -76,6 +76,19 @@ def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:
         yield from _not_told(report)
 
 
+def journal_lines(report: RunReport, lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a run that a schedule started: none where nothing is to be told.
+
+    In the journal each has its priority (sd-daemon(3), SD_ERR and those after it).
+    """
+    if report.status is RunStatus.OK and not report.untold:
+        return
+    code = exit_code_of(report)
+    priority = {ExitCode.OK: 5, ExitCode.LOCKED: 5, ExitCode.DEGRADED: 4}.get(code, 3)
+    mark = f"<{priority}>" if "JOURNAL_STREAM" in os.environ else ""
+    yield from (f"{mark}{line}" for line in lines)
+
+
 def _not_told(report: RunReport) -> Iterator[str]:
     """What could not be told, what that means for the copies, and what to do."""
     head = paint("not told", "red", sys.stdout)

@@ -31,11 +31,6 @@ def test_runs_and_the_tracker_are_the_same(lab: Machine, module: str) -> None:
     assert "skipped" not in out
 
 
-@pytest.mark.xfail(
-    reason="/proc/locks of a container leaves out a lock whose taker has died, though its rsync "
-    "still has it",
-    strict=True,
-)
 def test_the_lock_of_a_killed_run_is_seen(lab: Machine) -> None:
     name = "test_law_07_a_second_run_is_refused_and_touches_nothing"
     run(lab, f"{TESTS}/test_run_mirror_laws.py::{name}")
