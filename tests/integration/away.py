@@ -1,18 +1,12 @@
 """A machine whose copies lie on another one, reached over a real sshd, with a real tracker.
 
 An SSH destination below another root would be a local directory, so this machine's root is `/` and
-only its state lies in the test's folder. Trackers are forked by a process that has everything
-imported already, as in `tests.integration.tracking`.
+only its state lies in the test's folder.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,19 +14,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.modes import Forced, Mode
-from engine.plan_json import plan_from_json, plan_to_json
+from engine.plan_json import plan_to_json
 from engine.progress import ProgressSink
 from engine.reports import FeedReport, RunReport, RunStatus
-from engine.system.barrier import synchronize
-from engine.system.inotify import Inotify
 from engine.system.journal import open_journal
-from engine.system.lock import hold
 from engine.system.places import Places
 from engine.system.runner import explain_leg, run_leg
-from engine.system.signals import Interrupted, interruptible
-from engine.system.tracker import Tracker
 from tests.integration.lab import compiled, install, only, write
 from tests.integration.sshd import Server
+from tests.integration.tracking import Trackers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
@@ -85,42 +75,6 @@ routes:
 """
 
 
-class Trackers:
-    """Starts trackers, one for each lab."""
-
-    def __init__(self) -> None:
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.away"],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def start(self, state: Path) -> int:
-        """Start a tracker for the plan in a state directory, and wait until its watches stand."""
-        pid = int(self._ask(f"start {os.fsencode(state).hex()}"))
-        deadline = time.monotonic() + PATIENCE
-        while not synchronize(Places(state=state), PATIENCE):
-            assert time.monotonic() < deadline, "the tracker never answered"
-            time.sleep(0.005)
-        return pid
-
-    def end(self, pid: int) -> None:
-        """End a tracker, and wait until it has."""
-        self._ask(f"end {pid}")
-
-    def close(self) -> None:
-        """End the process that starts them."""
-        self._server.communicate(timeout=PATIENCE)
-
-    def _ask(self, question: str) -> str:
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(question.encode() + b"\n")
-        self._server.stdin.flush()
-        return self._server.stdout.readline().decode().strip()
-
-
 @dataclass
 class Away:
     """One machine, and the other one."""
@@ -165,7 +119,7 @@ class Away:
     @contextmanager
     def tracked(self, trackers: Trackers) -> Iterator[Away]:
         """Follow the source for as long as the block lasts."""
-        tracker = trackers.start(self.top / "state")
+        tracker = trackers.start(self.places)
         try:
             yield self
         finally:
@@ -213,49 +167,3 @@ class Away:
         with open_journal(self.places.journal_file) as journal:
             upto = journal.seen(leg, reads).upto
             return {one.path for one in journal.read(leg, reads, upto)}
-
-
-def serve() -> None:
-    """Start and end trackers as the lines on the standard input say."""
-    running: set[int] = set()
-    for line in sys.stdin:
-        word, value = line.split()
-        if word == "start":
-            pid = os.fork()
-            if pid == 0:
-                _track(Path(os.fsdecode(bytes.fromhex(value))))
-            running.add(pid)
-            print(pid, flush=True)
-        else:
-            os.kill(int(value), signal.SIGTERM)
-            os.waitpid(int(value), 0)
-            running.discard(int(value))
-            print("ended", flush=True)
-    for pid in running:
-        os.kill(pid, signal.SIGKILL)
-
-
-def _track(state: Path) -> None:
-    places = Places(state=state)
-    code = 1
-    try:
-        with (
-            interruptible(),
-            hold(places.tracker_lock, wait=PATIENCE),
-            open_journal(places.journal_file) as journal,
-        ):
-            Tracker(
-                places,
-                journal,
-                Inotify(),
-                lambda: plan_from_json(places.plan_file.read_text()),
-                lambda _: None,
-            ).run()
-    except Interrupted:
-        code = 0
-    finally:
-        os._exit(code)
-
-
-if __name__ == "__main__":
-    serve()

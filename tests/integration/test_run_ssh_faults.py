@@ -16,9 +16,10 @@ import pytest
 from engine.reports import RunStatus
 from engine.system import process, transfers
 from engine.system.process import Command, Completed
-from tests.integration.away import Away, Trackers
+from tests.integration.away import Away
 from tests.integration.lab import only, tree, wrap_rsync, write
 from tests.integration.sshd import Server, serving
+from tests.integration.tracking import Trackers
 
 pytestmark = pytest.mark.tool("rsync", "sshd", "ssh-keygen", "ssh-keyscan")
 BIG = 3_000_000

@@ -11,9 +11,10 @@ import pytest
 
 from engine.progress import Progress
 from engine.reports import RunStatus
-from tests.integration.away import HOPS, Away, Trackers
+from tests.integration.away import HOPS, Away
 from tests.integration.lab import HOSTILE, at, only, tree, write
 from tests.integration.sshd import Server, serving
+from tests.integration.tracking import Trackers
 
 pytestmark = pytest.mark.tool("rsync", "sshd", "ssh-keygen")
 

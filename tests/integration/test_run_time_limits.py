@@ -11,9 +11,10 @@ import pytest
 
 from engine.reports import FeedReport, RunReport, RunStatus
 from engine.system import process, transfers
-from tests.integration.away import TWO_FEEDS, Away, Trackers
+from tests.integration.away import TWO_FEEDS, Away
 from tests.integration.lab import Lab, manifest, wrap_rsync, write
 from tests.integration.sshd import serving
+from tests.integration.tracking import Trackers
 
 pytestmark = pytest.mark.tool("rsync")
 

@@ -54,7 +54,8 @@ class Trackers:
 
     def start(self, places: Places) -> int:
         """Start a tracker for the plan below a root, and wait until its watches stand."""
-        pid = int(self._ask(f"start {os.fsencode(places.root).hex()}"))
+        where = (places.root, places.state or "")
+        pid = int(self._ask(f"start {' '.join(os.fsencode(one).hex() or '-' for one in where)}"))
         deadline = time.monotonic() + PATIENCE
         while not synchronize(places, PATIENCE):
             assert time.monotonic() < deadline, "the tracker never answered"
@@ -142,7 +143,8 @@ def serve() -> None:
         if word == "start":
             pid = os.fork()
             if pid == 0:
-                _track(Path(os.fsdecode(bytes.fromhex(values[0]))))
+                root, state = (_path(one) for one in values)
+                _track(Places(root=root or Path("/"), state=state))
             running.add(pid)
             print(pid, flush=True)
         else:
@@ -154,8 +156,11 @@ def serve() -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _track(root: Path) -> None:
-    places = Places(root=root)
+def _path(text: str) -> Path | None:
+    return None if text == "-" else Path(os.fsdecode(bytes.fromhex(text)))
+
+
+def _track(places: Places) -> None:
     code = 1
     try:
         with (
@@ -163,8 +168,13 @@ def _track(root: Path) -> None:
             hold(places.tracker_lock, wait=PATIENCE),
             open_journal(places.journal_file) as journal,
         ):
-            plan = plan_from_json(places.plan_file.read_text())
-            Tracker(places, journal, Inotify(), lambda: plan, lambda _: None).run()
+            Tracker(
+                places,
+                journal,
+                Inotify(),
+                lambda: plan_from_json(places.plan_file.read_text()),
+                lambda _: None,
+            ).run()
     except Interrupted:
         code = 0
     finally:
