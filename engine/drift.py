@@ -27,6 +27,10 @@ class ManifestState(enum.Enum):
     """Nobody noted where it lies, or it cannot be seen from here."""
 
 
+_OTHERS_MAY_WRITE = 0o022
+"""What root runs or obeys may be written by root alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftedFile:
     """A file of ours that is not as it was written."""
@@ -106,5 +110,9 @@ def _drifted(
         if found is None:
             if record.complete:
                 yield DriftedFile(path=one.path, missing=True)
-        elif found.content is None or digest(found.content) not in one.sha256:
+        elif (
+            found.content is None
+            or digest(found.content) not in one.sha256
+            or found.mode & _OTHERS_MAY_WRITE
+        ):
             yield DriftedFile(path=one.path, missing=False)

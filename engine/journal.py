@@ -27,6 +27,10 @@ class Consumer:
     """Where the feed's root lies below the tree's: its rows count from there."""
 
 
+class UnknownReader(Exception):
+    """The journal has no such reader: an apply has renamed it or taken it away."""
+
+
 class Change(NamedTuple):
     """One path that changed, relative to the consumer's (or, where told, the tree's) root."""
 

@@ -208,14 +208,13 @@ class DeletePass:
     """Directories that must still be the ones that were counted."""
     target: Target
 
-    def limited(self, count: int, *, sends: bool) -> tuple[bytes, ...]:
-        """The command with its limit; `sends`: something waited for a directory to make way.
+    def limited(self, count: int) -> tuple[bytes, ...]:
+        """The command with its limit.
 
-        Where nothing did, all that is to be sent has arrived: to compare each file once more would
-        take twice as long.
+        It sends as well, though all that was there has arrived before: what was moved meanwhile is
+        wanted gone under its old name, and would be nowhere if the new one were not sent.
         """
-        nothing = () if sends else (b"--existing", b"--ignore-existing")
-        return (self.argv[0], b"--max-delete=%d" % count, *nothing, *self.argv[1:])
+        return (self.argv[0], b"--max-delete=%d" % count, *self.argv[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,13 @@ def read_standing(named: Path | None, root: Path) -> Standing:
     plan, record = applied
     drift = _drift(named, root)
     places = Places(root=root)
+    if not places.state_file.exists():
+        raise StateUnusable(
+            f"{places.state_file} is not there, though a plan is applied: how its legs ran, and "
+            "what they own, is not known. Put it back, or begin a new one with `policyctl apply`: "
+            "then each leg looks at everything, and what lies at the destinations is somebody "
+            "else's until `policyctl adopt`"
+        )
     applied_at = datetime.fromisoformat(record.applied_at)
     try:
         standing = _read(plan, places, applied_at)

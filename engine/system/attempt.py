@@ -21,7 +21,15 @@ from engine.legs.mirror import (
 )
 from engine.modes import Forced, Mode
 from engine.plan import LegPlan, Plan
-from engine.preflight import FeedSeen, Observation, Waiver, preflight, preflight_kind, refusals
+from engine.preflight import (
+    FeedSeen,
+    Observation,
+    Presence,
+    Waiver,
+    preflight,
+    preflight_kind,
+    refusals,
+)
 from engine.progress import ProgressSink
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, refusal_sentence, worst_of
 from engine.steps import BeginPass, HookStep, Step
@@ -305,12 +313,14 @@ class Attempt:
             stops = refusals(self.findings, one.feed)
             selection = selections[one.feed]
             assert selection is not None
+            there = one.source.presence is Presence.DIRECTORY
             self.feeds[one.feed] = FeedReport(
                 feed=one.feed,
                 status=RunStatus.REFUSED if stops else RunStatus.OK,
                 reason="; ".join(f"{row.looked_at}: {row.found}" for row in stops),
-                foreign=strangers(one, selection),
-                shared=unowned(one),
+                # Without the source nobody can say what is not the leg's.
+                foreign=strangers(one, selection) if there else (),
+                shared=unowned(one) if there else (),
                 place=one.target.target.place,
                 left_out=tuple(b"/".join(names) for names in one.source.strangers),
                 data_as_of=live_as_of(self.plan, one.feed, self.state, self.started),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from engine.deletions import judge_deletions
+from engine.journal import UnknownReader
 from engine.legs.kind import Run
 from engine.modes import Mode
 from engine.reports import RunStatus
@@ -194,7 +196,9 @@ class Executor:
         stream = self._streams[step.feed]
         self._state.record_pass(stream, self._run.run_id, sorted(names), seen)
         if step.upto is not None:
-            self._take_from_journal(step, step.upto)
+            # Whom an apply has renamed or taken away meanwhile begins with a full pass.
+            with suppress(UnknownReader):
+                self._take_from_journal(step, step.upto)
 
     def _flush(self, step: RecordProvenance) -> None:
         """A disk that is pulled now must hold what the journal is about to forget."""

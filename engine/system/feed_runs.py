@@ -56,9 +56,6 @@ class FeedRuns:
     stopped: set[str] = field(default_factory=set)
     grown: dict[str, int] = field(default_factory=dict)
     """By how many entries each feed's copies grew."""
-    blocked: set[str] = field(default_factory=set)
-    """Feeds in whose way directories lay at the destination: what goes there comes with the
-    deletions."""
     untold: set[str] = field(default_factory=set)
     """Feeds of which some rsync ended without saying all that it changed."""
     littered: set[str] = field(default_factory=set)

@@ -12,7 +12,6 @@ from engine.rsync_output import (
     directories_wanted,
     only_lacks_room_for_types,
     parse_figures,
-    ways_blocked,
 )
 from engine.steps import DeletePass, Transfer
 from engine.system.feed_runs import FeedRuns, FeedStopped, check_still_there, sentence
@@ -34,8 +33,6 @@ def transfer(feeds: FeedRuns, step: Transfer) -> None:
     feeds.put(replace(feeds.report(step.feed), entries=seen, deletions_wanted=wanted or 0))
     check_still_there(step.still)
     whole = feeds.judge_transfer(step.feed, told)
-    if ways_blocked(told.stderr) or not told.whole:
-        feeds.blocked.add(step.feed)
     stuck = told.code == _PARTIAL and told.whole and only_lacks_room_for_types(told.stderr)
     if stuck and not wanted:
         # A directory in the way of a file holds something protected, and stays.
@@ -54,8 +51,7 @@ def delete(feeds: FeedRuns, step: DeletePass) -> None:
     if count == 0:
         return
     check_still_there(step.still)
-    argv = step.limited(count, sends=step.feed in feeds.blocked)
-    told = feeds.rsync(step.feed, argv, step.target)
+    told = feeds.rsync(step.feed, step.limited(count), step.target)
     feeds.judge_deleted(step.feed, told)
     check_still_there(step.still)
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from engine.deletions import Counted
+from engine.journal import UnknownReader
 from engine.reports import RunStatus
 from engine.rsync_command import gone_command
 from engine.rsync_output import deletions_wanted, parse_figures, ways_blocked
@@ -33,6 +34,9 @@ class IncrementalPasses:
         self._increments[step.feed] = increment
         try:
             increment.select()
+        except UnknownReader:
+            reason = "an apply has changed whose changes are noted: the next run takes them"
+            raise FeedStopped(RunStatus.FAILED, reason) from None
         except RootMoved:
             reason = f"{display(step.source.path)} is not what it was when the run began"
             raise FeedStopped(RunStatus.FAILED, f"{reason}: was it unmounted?") from None

@@ -22,6 +22,7 @@ from engine.journal import (
     Gap,
     JournalSeen,
     TreeCoverage,
+    UnknownReader,
     for_readers,
 )
 from engine.system.journal_schema import HELD, JournalUnusable, connect
@@ -41,8 +42,7 @@ class Journal:
     """An open journal."""
 
     def __init__(self, connection: sqlite3.Connection, *, most: int = MOST) -> None:
-        self._connection = connection
-        self._most = most
+        self._connection, self._most = connection, most
         self._recorded: dict[int, int] = {}
 
     # ── Readers ──────────────────────────────────────────────────────────────────────────────
@@ -323,7 +323,7 @@ class Journal:
             "SELECT id, tree FROM consumer WHERE leg = ? AND reads = ?", (leg, reads)
         ).fetchone()
         if row is None:
-            raise KeyError(f"{leg} is not known as a reader of {reads}")
+            raise UnknownReader(f"{leg} is not known as a reader of {reads}")
         return int(row[0]), str(row[1])
 
     # ── The tracker ──────────────────────────────────────────────────────────────────────────

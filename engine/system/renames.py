@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 from engine.plan import LegPlan, Plan
 from engine.readers import readers_of
-from engine.system.journal import open_journal
+from engine.system.journal import Journal, open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
 from engine.system.state import State, Stream, open_state, stream_of
@@ -78,11 +79,24 @@ def _follow_in_pauses(plan: Plan, state: State) -> None:
     state.pauses.keep_only({leg.name for leg in plan.legs})
 
 
+def _rename_reader(journal: Journal, leg: LegPlan, old: str) -> None:
+    """Where the leg has run under its new name already, it took changes while it owned nothing."""
+    both = [
+        feed.reads
+        for feed in leg.feeds
+        if journal.knows(old, feed.reads) and journal.knows(leg.name, feed.reads)
+    ]
+    journal.rename_leg(old, leg.name)
+    for reads in both:
+        reason = "it ran under its new name before its history had followed"
+        journal.add_reader_gap(leg.name, reads, reason, datetime.now(UTC))
+
+
 def _follow_in_journal(plan: Plan, places: Places, busy: set[str]) -> None:
     with open_journal(places.journal_file) as journal:
         for leg in plan.legs:
             if leg.leg.was and leg.name not in busy:
-                journal.rename_leg(leg.leg.was, leg.name)
+                _rename_reader(journal, leg, leg.leg.was)
         for one in (*plan.sources, *plan.destinations):
             if one.was:
                 journal.rename_tree(one.was, one.name)

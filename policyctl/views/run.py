@@ -68,7 +68,8 @@ def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:
         yield from _feed_lines(report.leg, feed, report.reason)
     if report.status in _GOES_ON:
         yield "  what has arrived stays, and the next run goes on from there" + (
-            f"; a first copy has all the time it needs with: policyctl seed {report.leg}"
+            f"; a longer `timeout` gives it more time, and a first copy has all of it with: "
+            f"policyctl seed {report.leg}"
             if report.status is RunStatus.TIMED_OUT
             else ""
         )

@@ -90,7 +90,13 @@ def told(plan: Plan, places: Places, status: RunStatus, at: datetime) -> None:
     item = ItemRecord(name="data", status=status, data_as_of=at)
     run_id = f"r{at:%Y%m%d%H%M%S}"
     record = RunRecord(
-        run_id=run_id, leg=leg.name, started=at, ended=at, status=status, items=(item,)
+        run_id=run_id,
+        leg=leg.name,
+        started=at,
+        ended=at,
+        status=status,
+        items=(item,),
+        data_as_of=at,
     )
     report = RunReport(leg=leg.name, run_id=run_id, started=at, ended=at, status=status, reason="")
     with open_state(places.state_file) as state:

@@ -573,3 +573,21 @@ def test_the_guard_lets_a_person_say_so_once(tmp_path: Path) -> None:
     write(lab.source / "d")
     assert lab.run().status is RunStatus.OK
     assert set(lab.copies()) == {b"d"}
+
+
+@pytest.mark.parametrize(("old", "new"), [("a/keep", "b/kept"), ("a/keep", "b/there"), ("a", "c")])
+def test_law_03_what_moves_while_a_full_pass_runs_keeps_a_copy(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    """The deleting pass finds the old name gone; it has to bring the new one as well."""
+    for name in ("a/keep", "b/there", "old1", "old2"):
+        write(lab.source / name, f"this is {name}")
+    assert lab.run().status is RunStatus.OK
+    for name in ("old1", "old2"):
+        (lab.source / name).unlink()
+    move = f"mv '{lab.source}/{old}' '{lab.source}/{new}'"
+    body = f'case "$*" in *--delete-after*) {move};; esac\nreal "$@"'
+    monkeypatch.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
+    assert lab.run().status.succeeded
+    kept = [one for one in lab.disk.rglob("*") if one.is_file()]
+    assert b"this is a/keep" in {one.read_bytes() for one in kept}

@@ -406,10 +406,18 @@ def test_law_05_whatever_happened_before_the_question_is_in_the_journal(lab: Tra
                 happened = finished[0]
                 rows = noted(lab)
                 # The last question may have found more than had been finished when it was asked.
-                either = {**before, **rows}
+                either = {
+                    one: before.get(one, False) or rows.get(one, False) for one in (*before, *rows)
+                }
                 for number in range(taken + 1, happened + 1):
                     where = either if number <= later else rows
-                    assert all(covered(one, where) for one in paths(number)), number
+                    missed = [one for one in paths(number) if not covered(one, where)]
+                    near = {
+                        one: deep
+                        for one, deep in either.items()
+                        if paths(number)[0].startswith(one)
+                    }
+                    assert missed == [], (number, taken, later, happened, near)
                 taken, later, before = happened, finished[0] + 1, rows
         finally:
             stop.set()

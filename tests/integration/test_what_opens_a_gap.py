@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from engine.modes import Forced
+from engine.readers import readers_of
 from engine.reports import RunStatus
 from engine.system import execute
 from engine.system.destinations import record_destinations
+from engine.system.journal import open_journal
+from engine.system.renames import follow_renames
 from engine.system.state import open_state
-from tests.integration.lab import only, tree, wrap_rsync, write
+from tests.integration.lab import Lab, only, tree, wrap_rsync, write
 from tests.integration.tracking import TrackedLab, Trackers, tracked
 from tests.property.test_incremental_equals_full import with_second_hop
 
@@ -165,3 +169,47 @@ def test_a_run_of_both_kinds_of_passes_is_called_mixed(tmp_path: Path, trackers:
                 record = state.last_run("nightly")
             assert record is not None
             assert record.mode == mode
+
+
+def test_an_apply_that_takes_the_reader_away_ends_no_run(
+    tmp_path: Path, trackers: Trackers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the leg is renamed while it runs: it comes to its end, and the next looks at all."""
+    lab = TrackedLab(tmp_path / "lab", tracked(), trackers=trackers)
+    write(lab.source / "file")
+    with lab.tracking():
+        lab.full()
+        write(lab.source / "file", b"changed")
+        program = (
+            "import sys\nfrom pathlib import Path\nfrom engine.system.journal import open_journal\n"
+            "with open_journal(Path(sys.argv[1])) as journal: journal.keep_only(())\n"
+        )
+        apply = f"'{sys.executable}' -c '{program}' '{lab.places.journal_file}'"
+        body = f'case "$*" in */send-data/files/*) {apply};; esac\nreal "$@"'
+        monkeypatch.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
+        report = lab.run()
+        assert (report.status, only(report).mode) == (RunStatus.OK, "incremental")
+        monkeypatch.undo()
+        assert only(lab.run()).mode == "full"
+    assert lab.copies() == tree(lab.source)
+
+
+def test_a_leg_that_ran_before_its_history_followed_looks_at_everything(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, tracked())
+    write(lab.source / "file")
+    assert lab.run().status is RunStatus.OK
+    before = readers_of(lab.plan)
+    for options in ("", ", was: nightly"):
+        text = tracked(options).replace("  nightly:", "  nights:")
+        lab.text = text.replace(": nightly\n", ": nights\n")
+        lab.apply()
+        if not options:
+            assert lab.run("nights").status is RunStatus.OK
+    follow_renames(lab.plan, lab.places)
+    with open_journal(lab.places.journal_file) as journal:
+        journal.register(before)
+        journal.done("nights", "data", journal.seen("nights", "data").upto, full=True)
+    follow_renames(lab.plan, lab.places)
+    with open_journal(lab.places.journal_file) as journal:
+        gaps = journal.seen("nights", "data").gaps
+    assert any("before its history" in one.reason for one in gaps), gaps

@@ -40,6 +40,7 @@ def test_what_is_as_it_was_written_has_not_drifted() -> None:
         (None, True),
         (ObservedFile(content=b"timer\n"), False),
         (ObservedFile(content=b""), False),
+        (ObservedFile(content=b"timer", mode=0o666), False),  # anybody may say what root runs
         (ObservedFile(content=None), False),  # a symlink, a directory, a device
     ],
 )

@@ -122,7 +122,4 @@ def test_a_command_is_shown_so_that_it_can_be_typed() -> None:
 def test_a_deleting_command_carries_the_number_that_was_counted() -> None:
     source = Identity(path=b"/srv", device=1, inode=2)
     step = DeletePass(feed="data", argv=(b"rsync", b"x"), still=(source,), target=HERE)
-    assert step.limited(7, sends=True) == (b"rsync", b"--max-delete=7", b"x")
-    assert step.limited(7, sends=False) == (
-        *(b"rsync", b"--max-delete=7", b"--existing", b"--ignore-existing", b"x"),
-    )
+    assert step.limited(7) == (b"rsync", b"--max-delete=7", b"x")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Change, Consumer, Coverage, for_readers
+from engine.journal import Change, Consumer, Coverage, UnknownReader, for_readers
 from engine.system.journal import Journal, JournalUnusable, open_journal
 from engine.system.journal_schema import HELD
 from tests.integration.lab import HOSTILE
@@ -165,7 +165,7 @@ def test_a_new_reader_has_a_gap_and_one_that_is_known_has_none(tmp_path: Path) -
         assert reasons(journal, OTHER) == [NEVER]
         assert journal.knows("nightly", "data")
         assert not journal.knows("nightly", "disk")
-        with pytest.raises(KeyError, match="nightly is not known as a reader of disk"):
+        with pytest.raises(UnknownReader, match="nightly is not known as a reader of disk"):
             journal.seen("nightly", "disk")
 
 
