@@ -172,7 +172,9 @@ def _leg_plan(
     if runs is None:
         return LegPlan(leg=leg, feeds=feeds)
     gap = longest_gap(leg.schedule, zone=ZoneInfo(policy.timezone))
-    return LegPlan(leg=leg, feeds=feeds, longest_gap=gap.seconds, allowed_age=runs.allowed_age)
+    return LegPlan(
+        leg=leg, feeds=feeds, longest_gap=gap.seconds, allowed_age=runs.allowed_age(gap.seconds)
+    )
 
 
 def _check_chain_circle(policy: Policy, drafts: tuple[Draft, ...], findings: Findings) -> None:

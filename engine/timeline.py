@@ -41,11 +41,19 @@ class Runs:
     longest_wait: int
     """Seconds between being due and starting, at most, if no run ever gave up."""
 
-    @property
-    def allowed_age(self) -> int | None:
-        """Seconds from one run's earliest end to the next one's latest end, at most."""
+    def allowed_age(self, longest_gap: int) -> int | None:
+        """Seconds from one run's earliest end to the next one's latest end, at most.
+
+        The longest gap of a rare schedule may begin before the reference years, or end after them;
+        what it is longer than those within comes on top.
+        """
         pairs = zip(self.end[1:], self.earliest, strict=False)
-        return max((end - earliest for end, earliest in pairs), default=None)
+        within = max((end - earliest for end, earliest in pairs), default=None)
+        if within is None:
+            lasts = (end - due for end, due in zip(self.end, self.due, strict=True))
+            return max((longest_gap + one for one in lasts), default=None)
+        seen: int = max(map(sub, self.due[1:], self.due))
+        return within + max(0, longest_gap - seen)
 
 
 class Timeline:

@@ -60,6 +60,13 @@ class TestPlan:
         assert plan.source("nfs") is not None
         assert plan.table("host") is None
 
+    @pytest.mark.parametrize("schedule", ["*-01-15 04:00", "*-02-28 04:00", "*-06-15 04:00"])
+    def test_law_08_a_year_with_a_leap_day_is_a_year_too(self, schedule: str) -> None:
+        """It may begin before the reference years, or end after them."""
+        legs = {"mirror": {"kind": "mirror", "to": "disk:/", "schedule": schedule}}
+        (leg,) = compile_policy(policy_of(manifest(legs=legs))).legs
+        assert (leg.longest_gap, leg.allowed_age) == (366 * 86_400, 366 * 86_400 + 3600)
+
     def test_positions_take_no_part(self) -> None:
         text = REFERENCE.read_bytes()
         moved = b"# one\n\n" + text.replace(b"  sda-mirror:   ", b"  sda-mirror:")

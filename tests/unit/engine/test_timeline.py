@@ -70,7 +70,7 @@ class TestByHand:
         runs = runs_of(mirrors(a={"schedule": "02:00", "timeout": "3h"}), "a")
         assert times(runs) == ("02:00", "02:00", "02:00", "05:00")
         assert runs.longest_wait == 0
-        assert runs.allowed_age == 27 * HOUR
+        assert runs.allowed_age(0) == 27 * HOUR
 
     def test_by_hand_only(self) -> None:
         assert timeline_of(mirrors(a={})).of("a") is None
@@ -166,7 +166,7 @@ class TestByHand:
 
     def test_the_day_when_clocks_go_back_has_25_hours(self) -> None:
         runs = runs_of(mirrors("Europe/Sofia", a={"schedule": "02:00", "timeout": "3h"}), "a")
-        assert runs.allowed_age == 28 * HOUR
+        assert runs.allowed_age(0) == 28 * HOUR
 
     def test_a_run_that_comes_after_this_one_by_its_own_words_is_not_in_its_way(self) -> None:
         content = mirrors(
