@@ -186,8 +186,10 @@ def unknown(rows: dict[bytes, bool]) -> list[bytes]:
 def held_up(lab: TrackedLab) -> Iterator[None]:
     """The tracker does not run, and sees all that happens meanwhile at once."""
     os.kill(lab.tracker, signal.SIGSTOP)
-    yield
-    os.kill(lab.tracker, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        os.kill(lab.tracker, signal.SIGCONT)
 
 
 def test_a_write_by_a_name_that_has_gone_is_looked_for_by_time(lab: TrackedLab) -> None:
