@@ -19,7 +19,7 @@ def run(lab: Machine, *what: str) -> str:
     """Run tests inside; what they said."""
     pytest_inside = ("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short")
     where = ("env", "--chdir=/opt/policyctl")
-    done = lab.run(*where, *pytest_inside, *what, code=None, seconds=900)
+    done = lab.run(*where, *pytest_inside, *what, code=None, seconds=300)
     assert done.code == 0, done.out[-3000:]
     return done.out
 
