@@ -100,9 +100,7 @@ def _stale(of: OfRun, matchers: Matchers, own: int, data: int | None) -> str:
     ahead = int(SLACK.total_seconds())
     parts = [f"{_age(of.last_success, matchers, own)} > {own}"]
     if data is not None:
-        state = series(of.last_success_state, matchers)
         parts.append(f"{_age(of.last_success_state, matchers, data)} > {data}")
-        parts.append(f"time() - max({success}) unless min({state})")  # it copied what nobody wrote
     parts += [
         f"max({success}) - time() > {ahead}",  # a clock was wrong: it would hide all that follows
         f"time() - max({series(of.last_run, matchers)}) unless min({success})",

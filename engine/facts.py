@@ -63,6 +63,9 @@ class LegFacts:
     items: tuple[ItemFacts, ...] = ()
     pause: Pause | None = None
     """Its pause, where that still lasts."""
+    fed: bool = True
+    """Whether any leg that writes what it reads had succeeded when its own last success began; also
+    where no other leg does."""
 
     @property
     def pending(self) -> int | None:

@@ -36,7 +36,7 @@ class Health(enum.Enum):
     NEVER_RAN = "never ran"
     """Its first run is overdue."""
     UNFED = "copies nothing yet"
-    """It succeeded, but no leg before it ever has: its copies may hold none of the live data."""
+    """It succeeded before any leg that it reads of had: its copies may hold no live data at all."""
     PAUSED = "paused"
     """Somebody said that it is not to start for a while, and until when: whatever its age, the one
     who has to act knows it. It ends by itself."""
@@ -128,13 +128,12 @@ def leg_status(
     last, success = facts.last, facts.success
     own = _seconds(leg.allowed_age)
     allowed = _seconds(data_allowed_age(plan, leg))
-    fed = bool(inputs_of(plan, leg))
     as_of = success.data_as_of if success is not None else None
-    if success is not None and not fed:
+    if success is not None and not inputs_of(plan, leg):
         as_of = as_of or success.started
     zone = ZoneInfo(plan.timezone)
     starts = max(now, facts.pause.until - _MOMENT) if facts.pause is not None else now
-    limits = _Limits(own=own, data=allowed, waiting=now - applied_at, now=now, fed=fed)
+    limits = _Limits(own=own, data=allowed, waiting=now - applied_at, now=now)
     full = full_due(leg.leg, facts.full_began) if isinstance(leg.leg, MirrorLeg) else None
     return LegStatus(
         leg=leg.name,
@@ -164,8 +163,6 @@ class _Limits:
     waiting: timedelta
     """Since the plan was applied."""
     now: datetime
-    fed: bool
-    """Whether other legs of this machine write what it reads."""
 
     def passed_by(self, success: Ran) -> bool:
         """Whether the success, or what it holds, is too old."""
@@ -193,7 +190,7 @@ def _health_here(facts: LegFacts, limits: _Limits) -> Health:
         return Health.AHEAD
     if limits.passed_by(facts.success):
         return Health.STALE
-    if limits.fed and facts.success.data_as_of is None:
+    if not facts.fed:
         return Health.UNFED
     last = facts.last
     if last is not None and last.status is not None and not _good(last):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
+from engine.allowed_age import inputs_of
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFacts, TreeFacts
 from engine.plan import Feed, LegPlan, Plan
 from engine.preflight import preflight_kind
@@ -36,6 +37,7 @@ def leg_facts(
     unlocked, locked_out = state.unlocked(leg.name), state.last_refusal(leg.name)
     ended = next((one for one in (last, *unlocked) if one is not None and one.ended), None)
     told = next((one for one in state.history(leg.name) if one.ended is not None), None)
+    inputs = inputs_of(plan, leg)
     seeds = [*takewhile(lambda one: one.mode == SEED, unlocked)] if success is None else []
     return LegFacts(
         last=_unless_killed(last, places),
@@ -45,6 +47,9 @@ def leg_facts(
         seeding_since=seeds[-1].started if seeds else None,
         not_told=told.told if told is not None else "",
         items=tuple(_item(plan, leg, feed, state, journal, places, unlocked) for feed in leg.feeds),
+        fed=not inputs
+        or success is None
+        or any(state.succeeded_before(one.name, success.started) for one in inputs),
         pause=state.pauses.of(leg.name, now or datetime.now(UTC)),
     )
 

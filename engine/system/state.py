@@ -46,6 +46,7 @@ def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
     return Stream(leg=leg.name, source=feed.reads, place=f"{feed.writes or ''}{where}")
 
 
+_SUCCEEDED = f"status IN ({', '.join(f'{one.value!r}' for one in RunStatus if one.succeeded)})"
 _THIS = "leg = ? AND source = ? AND place = ?"
 _STREAM_TABLES = ("owned", "last_seen", "mount")
 
@@ -93,9 +94,12 @@ class State:
 
     def last_success(self, leg: str) -> RunRecord | None:
         """The newest run of a leg that succeeded."""
-        good = [status.value for status in RunStatus if status.succeeded]
-        marks = ", ".join("?" * len(good))
-        return self._one(f"leg = ? AND status IN ({marks})", leg, *good)
+        return self._one(f"leg = ? AND {_SUCCEEDED}", leg)
+
+    def succeeded_before(self, leg: str, moment: datetime) -> bool:
+        """Whether a run of a leg that began by then has succeeded."""
+        where = f"leg = ? AND {_SUCCEEDED} AND started <= ?"
+        return self._one(where, leg, moment.isoformat()) is not None
 
     def last_refusal(self, leg: str) -> RunRecord | None:
         """The newest run of a leg that was refused because of its own lock."""

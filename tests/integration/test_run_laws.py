@@ -20,6 +20,7 @@ from engine.preflight import Waiver
 from engine.reports import RunReport, RunStatus
 from engine.system.facts import leg_facts
 from engine.system.lock import hold
+from engine.system.records import RunRecord
 from engine.system.runner import run_leg
 from engine.system.state import open_state
 from engine.system.tellers import Group, Textfile
@@ -557,6 +558,29 @@ def test_law_32_a_second_hop_is_as_old_as_the_last_copy_that_was_whole(
     assert success.data_as_of == first.started
 
 
+def test_law_32_a_second_hop_that_ran_first_is_fed_by_its_next_run_alone(tmp_path: Path) -> None:
+    lab = two_hops(tmp_path)
+    write(lab.source / "a")
+    leg = lab.plan.leg("offsite")
+    assert leg is not None
+
+    def fed() -> bool:
+        with open_state(lab.places.state_file) as state:
+            return leg_facts(lab.plan, leg, state, None, lab.places).fed
+
+    with open_state(lab.places.state_file) as state:
+        # What it would have copied is none of the live data, and its run succeeds all the same.
+        early = RunRecord(
+            run_id="early", leg="offsite", started=lab.now, ended=lab.now, status=RunStatus.OK
+        )
+        state.finish(early)
+    assert not fed()
+    assert lab.run().status is RunStatus.OK
+    assert not fed(), "that is in the copies of the next run at the earliest"
+    assert lab.run("offsite").status is RunStatus.OK
+    assert fed()
+
+
 def test_the_guard_lets_a_person_say_so_once(tmp_path: Path) -> None:
     lab = Lab(tmp_path, manifest(", max_delete: 1") + TOLD)
     for name in "abc":
@@ -591,3 +615,23 @@ def test_law_03_what_moves_while_a_full_pass_runs_keeps_a_copy(
     assert lab.run().status.succeeded
     kept = [one for one in lab.disk.rglob("*") if one.is_file()]
     assert b"this is a/keep" in {one.read_bytes() for one in kept}
+
+
+@pytest.mark.parametrize("blocked", ["p/f", "q/g"])
+def test_law_15_a_directory_in_the_way_of_a_file_of_several_names_makes_way(
+    tmp_path: Path, blocked: str
+) -> None:
+    """rsync 3.5 ends with code 2 there, or hangs, unless it reads its whole list first."""
+    text = manifest(", preserve: [times, hardlinks]").replace("timeout: 5m", "timeout: 20s")
+    lab = Lab(tmp_path, text)
+    for name in ("p/f", "q/g"):
+        write(lab.source / (f"{name}/inside" if name == blocked else name))
+    assert lab.run().status is RunStatus.OK
+    shutil.rmtree(lab.source / "p")
+    shutil.rmtree(lab.source / "q")
+    write(lab.source / "p/f", b"one file")
+    (lab.source / "q").mkdir()
+    os.link(lab.source / "p/f", lab.source / "q/g")
+    assert lab.run().status is RunStatus.OK
+    assert lab.copies() == tree(lab.source)
+    assert os.path.samefile(lab.disk / "p/f", lab.disk / "q/g")

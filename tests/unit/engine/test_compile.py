@@ -84,7 +84,7 @@ class TestPlan:
     def test_plans_are_frozen(self) -> None:
         plan = compile_policy(policy_of(manifest()))
         with pytest.raises(dataclasses.FrozenInstanceError):
-            plan.host = "other"  # type: ignore[misc]
+            plan.host = "other"  # type: ignore[misc]  # the point of the test
 
     def test_locations(self) -> None:
         outer, inner = Location(holder="d", names=(b"a",)), Location(holder="d", names=(b"a", b"b"))

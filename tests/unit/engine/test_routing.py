@@ -98,7 +98,7 @@ class TestOrder:
     @given(keys, st.randoms(use_true_random=False))
     def test_the_order_of_adding_means_nothing(self, texts: list[str], random: object) -> None:
         mixed = list(texts)
-        random.shuffle(mixed)  # type: ignore[attr-defined]
+        random.shuffle(mixed)  # type: ignore[attr-defined]  # hypothesis names no type
         distinct = [text for text in texts if trie_of([*texts]).ordered().count(text)]
         if len(trie_of(texts).ordered()) != len(texts):
             return  # Two spellings of one key: the first stands.

@@ -195,7 +195,10 @@ def test_law_32_a_copy_of_a_copy_is_as_old_as_what_it_was_made_from() -> None:
     row = judged(LegFacts(last=good, ended=good, success=good), OFFSITE, plan=TWO_HOPS)
     assert row.health is Health.STALE, "it runs each night, over data that nobody renews"
     unknown = ran(timedelta(hours=6))
-    row = judged(LegFacts(last=unknown, ended=unknown, success=unknown), OFFSITE, plan=TWO_HOPS)
+    facts = LegFacts(last=unknown, ended=unknown, success=unknown)
+    row = judged(facts, OFFSITE, plan=TWO_HOPS)
+    assert (row.age, row.health) == (None, Health.FRESH), "one of several has yet to run"
+    row = judged(replace(facts, fed=False), OFFSITE, plan=TWO_HOPS)
     assert (row.age, row.health) == (None, Health.UNFED), "it has copied what nobody had written"
     assert not row.sound
 
