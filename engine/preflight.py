@@ -74,8 +74,8 @@ class SourceSeen:
     """Paths that a `files` source lists, and that are not there."""
     mounted: tuple[Identity, ...] = ()
     """The mount points below it, as they are now."""
-    identity_needed: bool = False
-    """Whether it is a destination: the disk must be the one recorded at apply."""
+    holder: str = ""
+    """The destination that it lies in, where it does: the disk must be the one recorded at apply."""
     recorded: str | None = None
     found: str | None = None
     strangers: tuple[tuple[bytes, ...], ...] = ()
@@ -219,8 +219,8 @@ def _source(feed: str, source: SourceSeen, waived: frozenset[Waiver]) -> Iterato
     if source.presence is not Presence.DIRECTORY:
         yield _refuse(feed, what, f"there is {source.presence.value} (is it mounted?)")
         return
-    if source.identity_needed:
-        yield _identity(feed, what, source.recorded, source.found)
+    if source.holder:
+        yield _identity(feed, what, source.recorded, source.found, name=source.holder)
     if source.missing:
         names = ", ".join(display(path) for path in source.missing)
         hint = "its copy would be deleted; mount it, or take it out of `paths`"
@@ -307,7 +307,7 @@ def _target(feed: str, seen: TargetSeen) -> Iterator[Finding]:
         found = f"its root is the same directory as that of {', '.join(seen.twins)}"
         yield _refuse(feed, what, f"{found}: their legs would delete each other's copies")
     if seen.identity_needed:
-        yield _identity(feed, what, seen.recorded, seen.found)
+        yield _identity(feed, what, seen.recorded, seen.found, name=seen.target.holder)
     else:
         yield _note(feed, f"{what}: identity", "none is recorded for this kind of place")
     yield _room(feed, what, seen)
@@ -315,7 +315,9 @@ def _target(feed: str, seen: TargetSeen) -> Iterator[Finding]:
         yield _remote_rsync(feed, what, seen)
 
 
-def _identity(feed: str, what: str, recorded: str | None, found: str | None) -> Finding:
+def _identity(
+    feed: str, what: str, recorded: str | None, found: str | None, *, name: str
+) -> Finding:
     what += ": identity"
     if recorded is None:
         hint = "none was recorded: run `policyctl apply` while the right file system is mounted"
@@ -323,7 +325,7 @@ def _identity(feed: str, what: str, recorded: str | None, found: str | None) -> 
     if found != recorded:
         hint = (
             f"{found or 'none'}, and {recorded} was recorded: is it mounted? If the disk was "
-            "replaced on purpose: `policyctl apply --new-disk` with the destination's name"
+            f"replaced on purpose: `policyctl apply --new-disk {name}`"
         )
         return _refuse(feed, what, hint)
     return _fine(feed, what, recorded)

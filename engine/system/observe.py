@@ -161,7 +161,7 @@ class _Look:
             file_system=identity_of(path, self.mounts),
             taken=tuple(one for one in taken_entries(path, selection) if (one,) not in strangers),
             missing=self._missing(feed),
-            identity_needed=holder is not None,
+            holder=holder.name if holder else "",
             recorded=self.state.destination_identity(holder.name) if holder else None,
             found=find_identity(holder, self.places) if holder else None,
             strangers=strangers,

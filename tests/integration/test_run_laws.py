@@ -634,4 +634,4 @@ def test_law_15_a_directory_in_the_way_of_a_file_of_several_names_makes_way(
     os.link(lab.source / "p/f", lab.source / "q/g")
     assert lab.run().status is RunStatus.OK
     assert lab.copies() == tree(lab.source)
-    assert os.path.samefile(lab.disk / "p/f", lab.disk / "q/g")
+    assert (lab.disk / "p/f").samefile(lab.disk / "q/g")

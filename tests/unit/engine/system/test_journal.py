@@ -133,7 +133,7 @@ def test_a_signal_between_two_statements_leaves_nothing_open(tmp_path: Path) -> 
         armed = False
 
         def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
-            found = super().execute(statement, *values)  # type: ignore[arg-type]  # passed on as it came
+            found = super().execute(statement, *values)  # type: ignore[arg-type]  # passed on
             if self.armed and statement.startswith("BEGIN"):
                 self.armed = False
                 raise Ended
