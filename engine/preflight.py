@@ -75,7 +75,7 @@ class SourceSeen:
     mounted: tuple[Identity, ...] = ()
     """The mount points below it, as they are now."""
     holder: str = ""
-    """The destination that it lies in, where it does: the disk must be the one recorded at apply."""
+    """The destination that it lies in, where it does: its disk must be the one that is recorded."""
     recorded: str | None = None
     found: str | None = None
     strangers: tuple[tuple[bytes, ...], ...] = ()
