@@ -101,8 +101,7 @@ def _record_bare(path: Path, events: list[bytes]) -> float:
 def _list(folder: Path) -> None:
     """A leg's list as names that end in NUL: what it carries was judged when it was noted."""
     with open_journal(folder / "journal.db") as journal, (folder / "list").open("wb") as out:
-        seen = journal.seen(_READER.leg, _READER.reads)
-        for path, _ in journal.read(_READER.leg, _READER.reads, seen.upto):
+        for path, _ in journal.read(_READER.leg, _READER.reads):
             out.write(path + b"\0")
 
 
@@ -111,8 +110,7 @@ def _look(folder: Path) -> None:
     lists = Changed.in_directory(os.fsencode(folder), "data")
     descriptor = os.open(folder / "journalled", os.O_RDONLY | os.O_DIRECTORY)
     with open_journal(folder / "journal.db") as journal:
-        seen = journal.seen(_READER.leg, _READER.reads)
-        rows = journal.read(_READER.leg, _READER.reads, seen.upto)
+        rows = journal.read(_READER.leg, _READER.reads)
         select_changes(rows, descriptor, _ALL, frozenset(), lists)
     assert lists.send.count == DISTINCT
 

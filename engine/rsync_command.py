@@ -99,11 +99,24 @@ def transfer_command(
     return (b"rsync", *options, b"--delete", b"--max-delete=0", *rules, *_ends(source, target))
 
 
+WRITE_NOTHING = (b"--existing", b"--ignore-existing")
+
+
 def delete_command(
-    options: tuple[bytes, ...], rules: tuple[bytes, ...], source: bytes, target: Target
+    options: tuple[bytes, ...],
+    rules: tuple[bytes, ...],
+    source: bytes,
+    target: Target,
+    *,
+    sending: bool,
 ) -> tuple[bytes, ...]:
-    """Delete after all else went well: --delete-after does nothing once a read has failed."""
-    return (b"rsync", *options, b"--delete-after", *rules, *_ends(source, target))
+    """Delete after all else went well: --delete-after does nothing once a read has failed.
+
+    `sending`: copy first, though all that was there has arrived before. What was moved meanwhile is
+    wanted gone under its old name, and would be nowhere if the new one were not sent.
+    """
+    only = () if sending else WRITE_NOTHING
+    return (b"rsync", *options, *only, b"--delete-after", *rules, *_ends(source, target))
 
 
 def changed_trees(directory: bytes, feed: str) -> tuple[bytes, bytes]:
@@ -130,8 +143,7 @@ def gone_command(step: DeleteGone, directory: bytes, number: int, most: int) -> 
     return (
         b"rsync",
         *step.options,
-        b"--existing",
-        b"--ignore-existing",
+        *WRITE_NOTHING,
         b"--delete",
         b"--max-delete=%d" % most,
         *step.before,

@@ -119,7 +119,6 @@ class SelectChanges:
     """Look at what the journal names, and announce it to who reads these copies further."""
 
     feed: str
-    upto: int
     source: Identity
     selection: Selection
     excluded: frozenset[bytes]
@@ -142,6 +141,24 @@ class SendChanges:
     still: tuple[Identity, ...]
     replaced: bool = False
     """Whether it is the turn of what lies where a directory was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchUp:
+    """Where something is deleted: send what has come since the pass looked at the source.
+
+    What was moved meanwhile is wanted gone under its old name, and would be nowhere until the next
+    run if the new one were not sent.
+    """
+
+    feed: str
+    above: int
+    """What the journal held when the run began."""
+    before: bool
+    """Whether the deletions are still to come: they do not, where this fails."""
+    select: SelectChanges
+    claim: ClaimEntries
+    send: SendChanges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,11 +226,7 @@ class DeletePass:
     target: Target
 
     def limited(self, count: int) -> tuple[bytes, ...]:
-        """The command with its limit.
-
-        It sends as well, though all that was there has arrived before: what was moved meanwhile is
-        wanted gone under its old name, and would be nowhere if the new one were not sent.
-        """
+        """The command with its limit."""
         return (self.argv[0], b"--max-delete=%d" % count, *self.argv[1:])
 
 
@@ -261,6 +274,7 @@ Step = (
     | BeginPass
     | SelectChanges
     | SendChanges
+    | CatchUp
     | DeleteGone
     | Transfer
     | GuardDeletions
@@ -284,7 +298,7 @@ def _explain(step: Step) -> str:
             return f"stop here if more than {step.most:,} deletions are wanted"
         case Transfer() | DeletePass() | ExpireDeleted():
             return f"{step.feed}: {_explain_command(step)}: {show_command(step.argv)}"
-        case BeginPass() | SelectChanges() | SendChanges() | DeleteGone():
+        case BeginPass() | SelectChanges() | SendChanges() | CatchUp() | DeleteGone():
             return f"{step.feed}: {_explain_change(step)}"
         case EnsureDirectory() | WriteRules() | ClaimEntries() | RecordProvenance():
             return f"{step.feed}: {_explain_note(step)}"
@@ -300,7 +314,7 @@ def _explain_command(step: Transfer | DeletePass | ExpireDeleted) -> str:
             return f"drop what was set aside by {', '.join(map(display, step.run_ids))}"
 
 
-def _explain_change(step: BeginPass | SelectChanges | SendChanges | DeleteGone) -> str:
+def _explain_change(step: BeginPass | SelectChanges | SendChanges | CatchUp | DeleteGone) -> str:
     match step:
         case BeginPass():
             return f"{step.choice.mode.value} pass: {step.choice.reason}"
@@ -310,6 +324,8 @@ def _explain_change(step: BeginPass | SelectChanges | SendChanges | DeleteGone) 
             return f"copy what lies now where directories were: {show_command(step.files)}"
         case SendChanges():
             return f"copy what changed: {show_command(step.files)}"
+        case CatchUp():
+            return "copy what has come meanwhile, should anything be deleted"
         case DeleteGone(count_only=True):
             return "count what is to be deleted, should anything be gone"
         case DeleteGone():

@@ -13,9 +13,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from engine.filters import exclude_rule, protect_inside_rule, protect_rule, render_rules
+from engine.journal import Coverage
+from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
 from engine.modes import Forced, Mode, ModeChoice, choose_mode
 from engine.plan import LegPlan
@@ -34,8 +36,10 @@ from engine.rsync_command import (
     transfer_command,
 )
 from engine.selection import Selection, Verdict
+from engine.set_aside import expired_runs
 from engine.steps import (
     BeginPass,
+    CatchUp,
     ClaimEntries,
     DeleteGone,
     DeletePass,
@@ -43,7 +47,6 @@ from engine.steps import (
     EnsureDirectory,
     ExpireDeleted,
     GuardDeletions,
-    HookStep,
     RecordProvenance,
     SelectChanges,
     SendChanges,
@@ -51,11 +54,9 @@ from engine.steps import (
     Transfer,
     WriteRules,
 )
-from policy.legs import LegCommon, MirrorLeg
-from policy.parts import Hook
+from policy.legs import MirrorLeg
 from policy.values import Duration, Percentage
 
-RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 DEFAULT_MOST = 1000
 DEFAULT_SHARE = Percentage(5_000)
 
@@ -75,6 +76,7 @@ class MirrorKind:
             *hooks_before(leg),
             *(step for one in passes for step in one.copy()),
             _guard(leg, seen, observation.waived),
+            *(step for one in passes for step in one.before_deleting()),
             *(step for one in passes for step in one.finish()),
             *hooks_after(leg),
         )
@@ -150,6 +152,10 @@ class _Pass(ABC):
             yield WriteRules(feed=feed, path=self.rules_path, text=text, protects=True)
         yield from self._transfer()
 
+    def before_deleting(self) -> Iterator[Step]:
+        """What has to be done in all feeds before the first of them deletes."""
+        return iter(())
+
     def finish(self) -> Iterator[Step]:
         """Everything from the deletions on."""
         yield from self._delete()
@@ -196,6 +202,46 @@ class _Pass(ABC):
             commands=seen.target.commands,
         )
 
+    def _select(self) -> SelectChanges:
+        return SelectChanges(
+            feed=self.seen.feed,
+            source=self.seen.source.identity,
+            selection=self.selection,
+            excluded=frozenset(b"/".join(names) for names in self.seen.source.strangers),
+            target=self.target,
+        )
+
+    def _send(self, *, replaced: bool = False) -> SendChanges:
+        trees = changed_trees(self.run.directory, self.seen.feed)
+        return SendChanges(
+            feed=self.seen.feed,
+            files=send_command(self.options, trees[0], self.target, follow=True),
+            others=send_command(self.options, trees[1], self.target, follow=False),
+            trees=trees,
+            preserve=frozenset(self.leg.preserve),
+            still=self.still,
+            replaced=replaced,
+        )
+
+    @property
+    def _is_followed(self) -> bool:
+        """Whether the tracker notes what changes in the source while this pass runs."""
+        source = self.seen.source
+        seen = source.journal
+        return seen is not None and seen.coverage is Coverage.FOLLOWED and not source.holder
+
+    def _catch_up(self, *, before: bool) -> Iterator[Step]:
+        journal = self.seen.source.journal
+        if journal is not None and self._is_followed:
+            yield CatchUp(
+                feed=self.seen.feed,
+                above=journal.upto,
+                before=before,
+                select=self._select(),
+                claim=self._claim(),
+                send=self._send(),
+            )
+
     @property
     def _protection(self) -> tuple[bytes, ...]:
         """Rules that come first: rsync obeys the first one that matches."""
@@ -232,8 +278,14 @@ class _FullPass(_Pass):
     def _delete(self) -> Iterator[Step]:
         rules = (*self._protection, SWEEP, *self._own_rules)
         options = self.options + self._telling
-        argv = delete_command(options, rules, self.seen.source.path, self.target)
+        source = self.seen.source
+        # Where the tracker says what has come meanwhile, the deleting pass need not look for it.
+        argv = delete_command(
+            options, rules, source.path, self.target, sending=not self._is_followed
+        )
+        yield from self._catch_up(before=True)
         yield DeletePass(feed=self.seen.feed, argv=argv, still=self.still, target=self.target)
+        yield from self._catch_up(before=False)
 
     @property
     def _telling(self) -> tuple[bytes, ...]:
@@ -245,35 +297,18 @@ class _IncrementalPass(_Pass):
     """Looks only at what the journal names."""
 
     def _transfer(self) -> Iterator[Step]:
-        source = self.seen.source
-        assert source.journal is not None
-        yield SelectChanges(
-            feed=self.seen.feed,
-            upto=source.journal.upto,
-            source=source.identity,
-            selection=self.selection,
-            excluded=frozenset(b"/".join(names) for names in source.strangers),
-            target=self.target,
-        )
+        yield self._select()
         yield self._claim()
-        yield self._send(replaced=False)
+        yield self._send()
         yield self._gone(count_only=True)
+
+    def before_deleting(self) -> Iterator[Step]:
+        """What is gone has been listed by now: wherever it went, that is in the journal."""
+        return self._catch_up(before=True)
 
     def _delete(self) -> Iterator[Step]:
         yield self._gone(count_only=False)
         yield self._send(replaced=True)
-
-    def _send(self, *, replaced: bool) -> SendChanges:
-        trees = changed_trees(self.run.directory, self.seen.feed)
-        return SendChanges(
-            feed=self.seen.feed,
-            files=send_command(self.options, trees[0], self.target, follow=True),
-            others=send_command(self.options, trees[1], self.target, follow=False),
-            trees=trees,
-            preserve=frozenset(self.leg.preserve),
-            still=self.still,
-            replaced=replaced,
-        )
 
     def _gone(self, *, count_only: bool) -> DeleteGone:
         return DeleteGone(
@@ -345,25 +380,6 @@ def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
             return max(DEFAULT_MOST, int(before * DEFAULT_SHARE.fraction))
 
 
-def expired_runs(run_ids: tuple[bytes, ...], keep: Duration, now: datetime) -> tuple[bytes, ...]:
-    """Runs older than the time that deletions are kept, by their own names (law 17)."""
-    limit = now - timedelta(seconds=keep.seconds)
-    return tuple(sorted(one for one in run_ids if (began := run_start(one)) and began < limit))
-
-
-def run_start(run_id: bytes) -> datetime | None:
-    """When a run began, by its id; None for a name that is no run id."""
-    try:
-        text = run_id[:16].decode("ascii")
-        stamp = datetime.strptime(text, RUN_ID_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    tail = run_id[16:]
-    if tail and (tail[:1] != b"-" or not tail[1:].isalnum()):
-        return None
-    return stamp
-
-
 def _guard(leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]) -> GuardDeletions:
     before = [one.source.previous_entries or 0 for one in seen]
     return GuardDeletions(
@@ -378,17 +394,3 @@ def _guard(leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]) -> G
             for one in seen
         ),
     )
-
-
-def hooks_before(leg: LegCommon) -> tuple[HookStep, ...]:
-    """Commands before anything is looked at: they may mount what is looked at."""
-    return tuple(_hook(hook, always=False) for hook in leg.before)
-
-
-def hooks_after(leg: LegCommon) -> tuple[HookStep, ...]:
-    """Commands after the last step, on every way out."""
-    return tuple(_hook(hook, always=True) for hook in leg.finally_)
-
-
-def _hook(hook: Hook, *, always: bool) -> HookStep:
-    return HookStep(run=hook.run, timeout=hook.timeout.seconds, always=always)

@@ -13,12 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.legs import LEG_KINDS, Run
-from engine.legs.mirror import (
-    hooks_after,
-    hooks_before,
-    strangers,
-    unowned,
-)
+from engine.legs.hooks import hooks_after, hooks_before
+from engine.legs.mirror import strangers, unowned
 from engine.modes import Forced, Mode
 from engine.plan import LegPlan, Plan
 from engine.preflight import (
@@ -38,6 +34,7 @@ from engine.system.execute import Executor, HookFailed
 from engine.system.facts import live_as_of
 from engine.system.feed_runs import FeedRuns
 from engine.system.journal import Journal
+from engine.system.journal_look import follower
 from engine.system.killed import close_killed, look_at_all
 from engine.system.lock import Locked, hold
 from engine.system.observe import NothingToRead, holder_of, observe, rules_digest
@@ -304,6 +301,7 @@ class Attempt:
                 if one.selection is not None
             },
             progress=self.progress,
+            follow=follower(self.plan, self.leg_plan, self.journal, self.places),
         )
 
     def _report_feeds(self, seen: Observation) -> None:

@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from engine.deletions import judge_deletions
-from engine.journal import UnknownReader
+from engine.journal import JournalSeen, UnknownReader
 from engine.legs.kind import Run
 from engine.modes import Mode
 from engine.reports import RunStatus
 from engine.steps import (
     BeginPass,
+    CatchUp,
     ClaimEntries,
     DeleteGone,
     DeletePass,
@@ -63,6 +64,7 @@ class Executor:
         feeds: FeedRuns,
         rules: dict[str, str],
         progress: Callable[[str], None],
+        follow: Callable[[str], JournalSeen],
     ) -> None:
         self._leg = leg
         self._streams = streams
@@ -72,7 +74,8 @@ class Executor:
         self._feeds = feeds
         self._rules = rules
         self._progress = progress
-        self._changed = IncrementalPasses(feeds, journal, leg, this_run.directory)
+        self._changed = IncrementalPasses(feeds, journal, leg, this_run.directory, follow)
+        self._claimed: dict[str, set[bytes]] = {}
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do all steps in order; those that come afterwards run whatever happens before."""
@@ -121,6 +124,8 @@ class Executor:
                 self._changed.select(step)
             case SendChanges():
                 self._changed.send(step)
+            case CatchUp():
+                self._catch_up(step)
             case DeleteGone(count_only=True):
                 self._changed.count_gone(step)
             case DeleteGone():
@@ -170,7 +175,13 @@ class Executor:
 
     def _claim(self, step: ClaimEntries) -> None:
         names = {*step.names, *taken_entries(step.source, step.selection)} - step.known
+        self._claimed.setdefault(step.feed, set()).update(names)
         self._state.claim(self._streams[step.feed], self._run.run_id, sorted(names))
+
+    def _catch_up(self, step: CatchUp) -> None:
+        if self._changed.select_late(step):
+            self._claim(step.claim)
+            self._changed.send_late(step)
 
     def _guard(self, step: GuardDeletions) -> None:
         feeds = self._feeds
@@ -182,7 +193,7 @@ class Executor:
 
     def _record(self, step: RecordProvenance) -> None:
         """Remember what this pass saw, then drop from the journal what it took: in that order."""
-        names = set(step.names)
+        names = set(step.names) | self._claimed.get(step.feed, set()) - step.present
         if step.full:
             names |= set(taken_entries(step.source, step.selection)) - step.present
         seen = LastSeen(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from engine.deletions import Counted
-from engine.journal import UnknownReader
+from engine.journal import Coverage, JournalSeen, UnknownReader
 from engine.reports import RunStatus
 from engine.rsync_command import gone_command
 from engine.rsync_output import deletions_wanted, parse_figures, ways_blocked
-from engine.steps import DeleteGone, SelectChanges, SendChanges
+from engine.steps import CatchUp, DeleteGone, SelectChanges, SendChanges
 from engine.system.feed_runs import FeedRuns, FeedStopped, check_still_there
 from engine.system.increments import Increment, RootMoved
 from engine.system.journal import Journal
@@ -26,12 +28,21 @@ class IncrementalPasses:
     leg: str
     directory: bytes
     """The run's own directory."""
+    follow: Callable[[str], JournalSeen]
+    """Has the tracker catch up, and tells how the journal of a tracked feed stands then."""
     _increments: dict[str, Increment] = field(default_factory=dict)
+    _looked: dict[str, Increment] = field(default_factory=dict)
+    """What looked at each feed's source last."""
+    _all: list[Increment] = field(default_factory=list)
 
     def select(self, step: SelectChanges) -> None:
         """Look at what the journal names. Raises `FeedStopped`."""
-        increment = Increment(step, self.directory, self.journal, self.leg)
-        self._increments[step.feed] = increment
+        self._increments[step.feed] = self._look(step, self.directory)
+
+    def _look(self, step: SelectChanges, directory: bytes, above: int = 0) -> Increment:
+        increment = Increment(step, directory, self.journal, self.leg, above)
+        self._all.append(increment)
+        self._looked[step.feed] = increment
         try:
             increment.select()
         except UnknownReader:
@@ -43,6 +54,7 @@ class IncrementalPasses:
         except OSError as error:
             reason = f"{display(step.source.path)} cannot be looked at: {error}"
             raise FeedStopped(RunStatus.FAILED, reason) from None
+        return increment
 
     def _expect(self, feed: str, increment: Increment) -> None:
         if self.feeds.transfers.sink is not None:
@@ -84,6 +96,50 @@ class IncrementalPasses:
         self.feeds.judge_transfer(feed, told)
         return ways_blocked(told.stderr)
 
+    def select_late(self, step: CatchUp) -> bool:
+        """Look at what has come since the pass looked; False where there is nothing to send.
+
+        Raises `FeedStopped` where that cannot be known, and something would be deleted.
+        """
+        if not any(self.feeds.allowed.values()):
+            return False
+        missed = self._missed(step)
+        if missed and step.before:
+            raise self._nothing_deleted(f"what changed meanwhile is not known: {missed}")
+        if missed:
+            return False  # deleted already; the gap is there for the next run
+        looked = self._looked.get(step.feed)
+        above = looked.read_upto if looked is not None else step.above
+        directory = self.directory + (b"/late" if step.before else b"/last")
+        os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103 - bytes
+        return self._look(step.select, directory, above).entries > 0
+
+    def _missed(self, step: CatchUp) -> str:
+        """Why the journal does not know what changed up to now; empty where it does."""
+        try:
+            seen = self.follow(step.feed)
+            gap = self.journal.gap_above(self.leg, step.feed, step.above)
+        except UnknownReader:
+            return "an apply has changed whose changes are noted"
+        if seen.coverage is not Coverage.FOLLOWED:
+            return seen.detail or seen.coverage.value
+        return gap or ""
+
+    def send_late(self, step: CatchUp) -> None:
+        """Copy it. Raises `FeedStopped` where not all of it can be."""
+        late = self._looked[step.feed]
+        blocked: list[bytes] = []
+        with closing(late.lots(step.send)) as lots:
+            for lot in lots:
+                blocked += self._send(step.feed, step.send.files, late) if lot.files else ()
+                blocked += self._send(step.feed, step.send.others, late) if lot.others else ()
+        if step.before and (blocked or late.has_replaced or late.unreadable):
+            raise self._nothing_deleted("what came meanwhile could not be copied yet")
+
+    @staticmethod
+    def _nothing_deleted(why: str) -> FeedStopped:
+        return FeedStopped(RunStatus.DEGRADED, f"{why}; nothing was deleted, the next run does it")
+
     def count_gone(self, step: DeleteGone) -> None:
         """Count what is to be deleted, and delete nothing. Raises `FeedStopped`."""
         check_still_there(step.still)
@@ -120,5 +176,5 @@ class IncrementalPasses:
 
     def close(self) -> None:
         """Let all sources go."""
-        for increment in self._increments.values():
+        for increment in self._all:
             increment.close()

@@ -37,6 +37,10 @@ class Increment:
     directory: bytes
     journal: Journal
     leg: str
+    above: int = 0
+    """What has this sequence in the journal, or an earlier one, was looked at before."""
+    read_upto: int = 0
+    """What has a later one may not have been looked at."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _root: int = -1
     _lists: Changed = field(init=False)
@@ -57,7 +61,8 @@ class Increment:
         status = os.fstat(self._root)
         if (status.st_dev, status.st_ino) != (step.source.device, step.source.inode):
             raise RootMoved
-        rows = self.journal.read(self.leg, step.feed, step.upto)
+        self.read_upto = self.journal.latest()
+        rows = self.journal.read(self.leg, step.feed, above=self.above)
         select_changes(rows, self._root, step.selection, step.excluded, self._lists)
         self._announce(self._lists.changes())
 
@@ -70,6 +75,11 @@ class Increment:
     def size(self) -> int:
         """Bytes of the files to be sent."""
         return self._lists.size
+
+    @property
+    def has_replaced(self) -> bool:
+        """Whether something lies now where a directory was: that would have to go first."""
+        return self._lists.replaced.count > 0
 
     @property
     def entries(self) -> int:

@@ -1,8 +1,9 @@
 """The change journal: what changed in each tree since each of its readers last took it.
 
-One row a reader and path. A run takes what has a sequence up to the one it began with, and drops
-just that after its transfer succeeded; what comes in meanwhile has a later one (law 5). What a leg
-is about to write is noted before it does, and taken by nobody until the leg has ended.
+One row a reader and path. A run looks at all that waits, and after its transfer succeeded drops
+what has a sequence up to the one it began with: what came in meanwhile has a later one, and is
+looked at again (law 5). What a leg is about to write is noted before it does, and taken by nobody
+until the leg has ended.
 
 Only this module knows the tables.
 """
@@ -26,6 +27,7 @@ from engine.journal import (
     for_readers,
 )
 from engine.system.journal_schema import HELD, JournalUnusable, connect
+from engine.system.journal_sequence import Sequenced
 
 MOST = 2_000_000
 """Rows that one reader may have waiting; more fold into one gap."""
@@ -38,11 +40,12 @@ _UPSERT = (
 )
 
 
-class Journal:
+class Journal(Sequenced):
     """An open journal."""
 
     def __init__(self, connection: sqlite3.Connection, *, most: int = MOST) -> None:
-        self._connection, self._most = connection, most
+        super().__init__(connection)
+        self._most = most
         self._recorded: dict[int, int] = {}
 
     # ── Readers ──────────────────────────────────────────────────────────────────────────────
@@ -250,7 +253,7 @@ class Journal:
         """What waits for one reader now; somebody else must say whether its tracker lives."""
         number, tree = self._reader(leg, reads)
         with self._transaction() as db:
-            upto = self._sequence(db)
+            upto = self.latest()
             pending = db.execute(
                 "SELECT count(*) FROM pending WHERE consumer = ? AND sequence <= ?", (number, upto)
             ).fetchone()[0]
@@ -271,21 +274,31 @@ class Journal:
             detail="" if told is None else told.detail,
         )
 
-    def read(self, leg: str, reads: str, upto: int) -> Iterator[Change]:
-        """Changes for one reader up to a sequence, in the order of their bytes.
+    def read(self, leg: str, reads: str, *, above: int = 0) -> Iterator[Change]:
+        """Changes that wait for one reader, in the order of their bytes; later than a sequence.
 
+        Also those that came in since a run began: a file that is written without a pause has
+        always a sequence of a moment ago, and would never be taken.
         Read page by page: beside a cursor that was left open nothing could be written any more.
         """
         number, _ = self._reader(leg, reads)
         after = b""
         while page := self._connection.execute(
-            "SELECT path, deep FROM pending WHERE consumer = ? AND path > ? AND sequence <= ? "
-            "ORDER BY path LIMIT ?",
-            (number, after, upto, _READ_AT_ONCE),
+            "SELECT path, deep FROM pending WHERE consumer = ? AND path > ? "
+            "AND sequence > ? AND sequence < ? ORDER BY path LIMIT ?",
+            (number, after, above, HELD, _READ_AT_ONCE),
         ).fetchall():
             for path, deep in page:
                 yield Change(path, bool(deep))
             after = page[-1][0]
+
+    def gap_above(self, leg: str, reads: str, sequence: int) -> str | None:
+        """Why changes may be missing since a sequence; None where none are."""
+        number, _ = self._reader(leg, reads)
+        row = self._connection.execute(
+            "SELECT reason FROM gap WHERE consumer = ? AND sequence > ?", (number, sequence)
+        ).fetchone()
+        return None if row is None else str(row[0])
 
     def done(self, leg: str, reads: str, upto: int, *, full: bool) -> None:
         """Drop what a run that succeeded has taken; a full pass closes the gaps before it.
@@ -364,23 +377,6 @@ class Journal:
             watches=row[4],
             events=row[5],
         )
-
-    # ── Sequences ────────────────────────────────────────────────────────────────────────────
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection as db:  # begun within: a signal in between leaves nothing open
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-
-    @staticmethod
-    def _next(db: sqlite3.Connection) -> int:
-        row = db.execute("UPDATE counter SET sequence = sequence + 1 RETURNING sequence").fetchone()
-        return int(row[0])
-
-    @staticmethod
-    def _sequence(db: sqlite3.Connection) -> int:
-        return int(db.execute("SELECT sequence FROM counter").fetchone()[0])
 
 
 __all__ = ["Journal", "JournalUnusable", "TreeCoverage", "open_journal"]

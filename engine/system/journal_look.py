@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.journal import Consumer, Coverage, JournalSeen
+from engine.plan import LegPlan, Plan
+from engine.readers import reader_of
 from engine.system.journal import Journal
 from engine.system.lock import Locked, hold
 from engine.system.lock_probe import is_held
@@ -34,6 +37,20 @@ def look_into(journal: Journal, reader: Consumer, places: Places, *, live: bool)
     if journal.coverage(reader.tree) is None:
         return replace(seen, coverage=Coverage.STARTING)
     return seen
+
+
+def follower(
+    plan: Plan, leg_plan: LegPlan, journal: Journal, places: Places
+) -> Callable[[str], JournalSeen]:
+    """Gives the journal of a feed whose source is tracked, once the tracker has caught up."""
+    readers = {one.reads: reader_of(plan, leg_plan, one) for one in leg_plan.feeds}
+
+    def look(feed: str) -> JournalSeen:
+        reader = readers[feed]
+        assert reader is not None
+        return look_into(journal, reader, places, live=True)
+
+    return look
 
 
 def _settle(journal: Journal, tree: str, places: Places) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from engine.legs.mirror import RUN_ID_FORMAT
 from engine.reports import FeedReport, RunStatus
+from engine.set_aside import RUN_ID_FORMAT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,5 +165,4 @@ class Away:
     def waiting(self, leg: str = "offsite", reads: str = "data") -> set[bytes]:
         """What waits in the journal for a leg."""
         with open_journal(self.places.journal_file) as journal:
-            upto = journal.seen(leg, reads).upto
-            return {one.path for one in journal.read(leg, reads, upto)}
+            return {one.path for one in journal.read(leg, reads)}

@@ -81,7 +81,6 @@ def incremental_pass(
     options = (b"--recursive", b"--links", b"--times", b"--perms", b"--hard-links")
     select = SelectChanges(
         feed="data",
-        upto=2**40,
         source=identity,
         selection=EVERYTHING,
         excluded=frozenset(),

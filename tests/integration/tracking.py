@@ -131,8 +131,7 @@ class TrackedLab(Lab):
     def waiting(self, leg: str = "nightly", reads: str = "data") -> set[bytes]:
         """What waits in the journal for a leg."""
         with open_journal(self.places.journal_file) as journal:
-            upto = journal.seen(leg, reads).upto
-            return {one.path for one in journal.read(leg, reads, upto)}
+            return {one.path for one in journal.read(leg, reads)}
 
 
 def serve() -> None:

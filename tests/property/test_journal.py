@@ -190,8 +190,11 @@ class JournalLaws(RuleBasedStateMachine):
     def a_run_reads_and_may_fail(self, at: int) -> None:
         one = self.readers[at]
         if one.run is not None:
-            rows = self.journal.read(one.is_now.leg, one.is_now.reads, one.run.upto)
-            assert {row.path: row.deep for row in rows} == one.run.taken
+            leg, reads = one.is_now.leg, one.is_now.reads
+            rows = {row.path: row.deep for row in self.journal.read(leg, reads)}
+            assert rows == one.rows, "all that waits, whenever it was noted"
+            later = {row.path for row in self.journal.read(leg, reads, above=one.run.upto)}
+            assert later == rows.keys() - one.run.taken.keys()
 
     @precondition(lambda self: any(one.run for one in self.readers))
     @rule(at=readers, full=st.booleans())
@@ -254,7 +257,7 @@ class JournalLaws(RuleBasedStateMachine):
             if not one.known:
                 continue
             seen = journal.seen(leg, reads)
-            rows = {row.path: row.deep for row in journal.read(leg, reads, seen.upto)}
+            rows = {row.path: row.deep for row in journal.read(leg, reads)}
             assert rows == one.rows
             assert journal.waiting(leg, reads) == len(one.rows) + len(one.held)
             assert {gap.reason for gap in seen.gaps} == self.reasons(one)

@@ -10,10 +10,8 @@ from engine.kinds import RUNNABLE_KINDS
 from engine.legs import LEG_KINDS, Run
 from engine.legs.mirror import (
     MirrorKind,
-    expired_runs,
     most_deletions,
     remembered,
-    run_start,
     strangers,
     unowned,
 )
@@ -173,27 +171,6 @@ def test_the_deletion_limit(
     limit: int | Percentage | None, before: int | None, expected: int
 ) -> None:
     assert most_deletions(replace(LEG, max_delete=limit), before) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "start"),
-    [
-        (b"20261122T020000Z-ab12", NOW),
-        (b"20261122T020000Z", NOW),
-        (b"20261122T020000Zab", None),
-        (b"20261122T020000Z-a/b", None),
-        (b"20261399T020000Z", None),
-        (b"\xff" * 16, None),
-        (b"", None),
-    ],
-)
-def test_age_comes_from_the_name(name: bytes, start: datetime | None) -> None:
-    assert run_start(name) == start
-
-
-def test_only_old_runs_expire() -> None:
-    names = (b"20261120T020000Z-a", b"20261120T015959Z-b", b"20261122T020000Z-c", b"other")
-    assert expired_runs(names, Duration(2 * 86400), NOW) == (b"20261120T015959Z-b",)
 
 
 def test_options_follow_what_the_leg_preserves_and_the_destination_keeps() -> None:

@@ -65,7 +65,6 @@ def test_every_step_is_explained() -> None:
         Transfer(feed="data", argv=(b"rsync", b"a\nb", b"bad\xff"), still=(), target=HERE),
         SelectChanges(
             feed="data",
-            upto=7,
             source=source,
             selection=Selection(lines=()),
             excluded=frozenset(),

@@ -45,10 +45,9 @@ def upto(journal: Journal, one: Consumer = NIGHTLY) -> int:
     return journal.seen(one.leg, one.reads).upto
 
 
-def waiting(journal: Journal, one: Consumer, until: int | None = None) -> dict[bytes, bool]:
-    """What a run that began now (or then) would take."""
-    until = upto(journal, one) if until is None else until
-    return {row.path: row.deep for row in journal.read(one.leg, one.reads, until)}
+def waiting(journal: Journal, one: Consumer, above: int = 0) -> dict[bytes, bool]:
+    """What a run would look at now."""
+    return {row.path: row.deep for row in journal.read(one.leg, one.reads, above=above)}
 
 
 def reasons(journal: Journal, one: Consumer) -> list[str]:
@@ -276,7 +275,7 @@ def test_law_34_each_reader_gets_names_as_bytes_from_its_own_root(tmp_path: Path
         for name in HOSTILE:
             assert journal.record([(number, Change(name)), (number, Change(b"d/" + name))]) == set()
         journal.record_tree("disk", [Change(b"copies/data/" + name) for name in HOSTILE])
-        rows = [one.path for one in journal.read("nightly", "data", upto(journal))]
+        rows = [one.path for one in journal.read("nightly", "data")]
         assert rows == sorted([*HOSTILE, *(b"d/" + name for name in HOSTILE)])
         assert set(waiting(journal, OFFSITE)) == set(HOSTILE)
         assert set(waiting(journal, WHOLE)) == {b"copies/data/" + name for name in HOSTILE}
@@ -314,14 +313,28 @@ def test_a_reader_whose_root_was_replaced_has_a_gap(tmp_path: Path, path: bytes)
 
 
 def test_law_05_what_comes_after_the_look_waits_for_the_next_run(tmp_path: Path) -> None:
+    """It is looked at by this one as well: what changes without a pause would never be copied."""
     with opened(tmp_path) as journal:
         note(journal, NIGHTLY, b"before", b"again")
         seen = journal.seen("nightly", "data")
         assert seen.pending == 2
         note(journal, NIGHTLY, b"again", b"after")
-        assert waiting(journal, NIGHTLY, seen.upto) == {b"before": False}
+        later = {b"again": False, b"after": False}
+        assert waiting(journal, NIGHTLY) == {b"before": False, **later}
+        assert waiting(journal, NIGHTLY, seen.upto) == later
+        assert waiting(journal, NIGHTLY, journal.latest()) == {}
         journal.done("nightly", "data", seen.upto, full=False)
-        assert waiting(journal, NIGHTLY) == {b"again": False, b"after": False}
+        assert waiting(journal, NIGHTLY) == later
+
+
+def test_law_37_a_gap_that_came_after_a_look_is_told_apart(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        began = journal.latest()
+        assert journal.gap_above("nightly", "data", began) is None
+        assert journal.gap_above("nightly", "data", 0) == NEVER
+        journal.add_gap("data", "an overflow", NOW)
+        assert journal.gap_above("nightly", "data", began) == "an overflow"
+        assert journal.gap_above("whole", "disk", began) is None
 
 
 def test_law_05_a_run_that_fails_leaves_everything_and_each_reader_has_its_own(
@@ -353,7 +366,7 @@ def test_a_long_list_is_read_page_by_page_and_nothing_twice(
     with opened(tmp_path) as journal:
         for count in (0, 1, 7, 14, 20):
             note(journal, NIGHTLY, *(b"%03d" % number for number in range(count)))
-            rows = [one.path for one in journal.read("nightly", "data", upto(journal))]
+            rows = [one.path for one in journal.read("nightly", "data")]
             assert rows == [b"%03d" % number for number in range(count)]
 
 
@@ -361,12 +374,12 @@ def test_a_list_that_was_not_read_to_its_end_stops_nobody_from_writing(tmp_path:
     """A run that fails while it reads still has to note, in its last words, how it ended."""
     with opened(tmp_path) as journal, open_journal(tmp_path / "journal.db") as tracker:
         note(journal, NIGHTLY, b"a", b"b", b"c")
-        rows = journal.read("nightly", "data", upto(journal))
+        rows = journal.read("nightly", "data")
         assert next(rows).path == b"a"
         note(tracker, NIGHTLY, b"d")
         journal._connection.execute("PRAGMA busy_timeout = 1")
         journal.settle("disk")
-        assert [one.path for one in rows] == [b"b", b"c"]
+        assert [one.path for one in rows] == [b"b", b"c", b"d"]
 
 
 def test_law_05_a_writer_during_a_pass_that_fails_and_one_that_succeeds(tmp_path: Path) -> None:
@@ -394,7 +407,7 @@ def test_law_05_a_writer_during_a_pass_that_fails_and_one_that_succeeds(tmp_path
         passes = 0
         while writer.is_alive() and passes < 200:
             seen = journal.seen("nightly", "data")
-            taken = set(waiting(journal, NIGHTLY, seen.upto))
+            taken = set(waiting(journal, NIGHTLY))
             assert passes or failed <= taken
             transferred |= taken
             journal.done("nightly", "data", seen.upto, full=False)
@@ -407,13 +420,15 @@ def test_law_05_a_writer_during_a_pass_that_fails_and_one_that_succeeds(tmp_path
 
 
 def test_a_look_while_others_write_is_of_one_instant(tmp_path: Path) -> None:
-    """Counted are exactly the rows that the run will be given."""
+    """Counted are exactly the rows that the run will drop if they do not change again."""
     with opened(tmp_path) as journal, open_journal(tmp_path / "journal.db") as tracker:
         for round_ in range(50):
             note(tracker, NIGHTLY, b"%d" % round_)
             seen = journal.seen("nightly", "data")
             note(tracker, NIGHTLY, b"late-%d" % round_)
-            assert seen.pending == len(waiting(journal, NIGHTLY, seen.upto)) == 2 * round_ + 1
+            later = waiting(journal, NIGHTLY, seen.upto)
+            assert set(later) == {b"late-%d" % round_}
+            assert seen.pending == len(waiting(journal, NIGHTLY)) - 1 == 2 * round_ + 1
 
 
 # ── What is about to be written ──────────────────────────────────────────────────────────────
@@ -431,7 +446,8 @@ def test_what_is_held_is_taken_by_nobody_until_it_is_settled(tmp_path: Path) -> 
         assert waiting(journal, WHOLE) == {}, "another tree was settled"
         journal.settle("disk")
         assert waiting(journal, WHOLE) == {b"a": False, b"b": True}
-        assert waiting(journal, WHOLE, seen.upto) == {}, "a run that began before never sees it"
+        journal.done("whole", "disk", seen.upto, full=True)
+        assert waiting(journal, WHOLE) == {b"a": False, b"b": True}, "later than that run's look"
         assert reasons(journal, WHOLE) == []
 
 
@@ -440,7 +456,7 @@ def test_what_waited_already_is_held_back_too(tmp_path: Path) -> None:
         journal.record_tree("disk", [Change(b"a", deep=True)])
         began = upto(journal, WHOLE)
         journal.record_tree("disk", [Change(b"a")], held=True)
-        assert waiting(journal, WHOLE, began) == {}
+        assert waiting(journal, WHOLE) == {}
         journal.done("whole", "disk", began, full=False)
         journal.settle("disk")
         assert waiting(journal, WHOLE) == {b"a": True}
