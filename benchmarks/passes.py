@@ -28,10 +28,15 @@ class Passes:
 
     folder: Path
     count: int
+    ssh: str = ""
+    """The keys of a destination on another machine."""
+    connection: tuple[str, ...] = ()
+    """What bare rsync needs to reach that machine."""
+    account: str = ""
     lab: Laboratory = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lab = Laboratory(root=self.folder / f"passes-{self.count}")
+        self.lab = Laboratory(root=self.folder / f"passes-{self.count}", ssh=self.ssh)
         self.bare = self.folder / f"bare-{self.count}"
         self.listed = self.folder / f"list-{self.count}"
         self.choose = random.Random(self.count)
@@ -59,13 +64,22 @@ class Passes:
     def bare_listed(self) -> float:
         """The same changes, by a list that somebody else has made."""
         options = ["--from0", f"--files-from={self.listed}"]
-        return seconds_of([*_BARE, *options, f"{self.lab.source}/", f"{self.bare}/"])
+        return self._bare(options)
 
     def bare_full(self) -> float:
         """A pass over everything, with the leg's filter."""
-        rules = self.lab.root / "var/lib/policyctl/filters/nightly.data.rules"
-        options = ["--no-inc-recursive", "--delete", f"--filter=merge {rules}"]
-        return seconds_of([*_BARE, *options, f"{self.lab.source}/", f"{self.bare}/"])
+        root = Path("/") if self.ssh else self.lab.root
+        rules = root / "var/lib/policyctl/filters/nightly.data.rules"
+        return self._bare(["--no-inc-recursive", "--delete", f"--filter=merge {rules}"])
+
+    def _bare(self, options: list[str]) -> float:
+        target = f"{self.account}:{self.bare}/" if self.account else f"{self.bare}/"
+        return seconds_of([*_BARE, *self.connection, *options, f"{self.lab.source}/", target])
+
+    def remove(self) -> None:
+        """Remove all of it."""
+        for done in (self.lab.root, self.bare):
+            shutil.rmtree(done)
 
     def ours_deleting(self) -> float:
         """A full pass that has something to delete."""
@@ -77,6 +91,16 @@ class Passes:
 def measure_passes(folder: Path, count: int, runs: int, *, peers: bool) -> list[Fact]:
     """Time passes over a tree of so many files."""
     passes = Passes(folder, count)
+    facts = time_passes(passes, runs)
+    if peers:
+        facts += _peers(folder, passes, runs)
+    passes.remove()
+    return facts
+
+
+def time_passes(passes: Passes, runs: int) -> list[Fact]:
+    """Time incremental and full passes beside those of a bare rsync."""
+    count = passes.count
     with passes.lab.tracker():
         passes.ours()
         passes.bare_full()
@@ -86,7 +110,7 @@ def measure_passes(folder: Path, count: int, runs: int, *, peers: bool) -> list[
         full, bare = medians(runs, lambda: passes.ours("--full"), passes.bare_full)
         deleting, bare_deleting = medians(runs, passes.ours_deleting, passes.bare_full)
     what = f"{CHANGED} changed of {count:,} files"
-    facts = [
+    return [
         Fact(what=f"{what}: `policyctl run`", figure=f"{changed:.2f} s"),
         Fact(what=f"{what}: bare `rsync --files-from`", figure=f"{listed:.2f} s"),
         at_most(f"{what}: above the bare one", changed - listed, 0.4, " s"),
@@ -95,11 +119,6 @@ def measure_passes(folder: Path, count: int, runs: int, *, peers: bool) -> list[
         *_cold_facts(what, cold),
         *_full_facts(count, full, bare, deleting / bare_deleting),
     ]
-    if peers:
-        facts += _peers(folder, passes, runs)
-    for done in (passes.lab.root, passes.bare):
-        shutil.rmtree(done)
-    return facts
 
 
 def _full_facts(count: int, full: float, bare: float, deleting: float) -> list[Fact]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.journalling import measure_journal
 from benchmarks.manifests import manifest_text
 from benchmarks.measuring import Fact, Rows, fact_rows, markdown, show, used_by_children
+from benchmarks.over_ssh import measure_over_ssh
 from benchmarks.passes import measure_passes
 from benchmarks.tracking import measure_tracker
 
@@ -113,6 +114,7 @@ def _facts(folder: Path, wanted: Sequence[str], *, small: bool) -> Iterator[tupl
             runs = 5 if size == min(SIZES) else 3
             title = f"Passes over {files:,} files"
             yield title, measure_passes(folder, files, runs, peers=size == min(SIZES))
+            yield f"{title}, over SSH", measure_over_ssh(folder, files, runs)
 
 
 def _commands(folder: Path, runs: int) -> tuple[str, bool]:

@@ -19,13 +19,13 @@ version: 1
 host: {host}
 timezone: UTC
 destinations:
-  disk: {{path: /mnt/disk, media: hdd, site: home}}
+  disk: {{path: {disk}, media: hdd, site: home{ssh}}}
 sources:
-  data: {{kind: tree, path: /srv/data, track: true}}
+  data: {{kind: tree, path: {source}, track: true}}
 legs:
   nightly: {{kind: mirror, to: "disk:/", schedule: "02:00", timeout: 2h, full_every: 30d}}
 routes:
-  /srv/data: nightly
+  {source}: nightly
 """
 
 
@@ -49,14 +49,26 @@ def make_files(root: Path, count: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laboratory:
-    """A root with a source, a disk, and the commands that work on them."""
+    """A root with a source, a disk, and the commands that work on them.
+
+    With `ssh`, the keys of a destination over there, it is this very machine's root, and all lies
+    in a folder: below another root such a destination is a local directory.
+    """
 
     root: Path
+    ssh: str = ""
 
     def __post_init__(self) -> None:
         self.source.mkdir(parents=True)
         self.disk.mkdir(parents=True)
-        self.policy.write_text(_MANIFEST.format(host=socket.gethostname()))
+        top = self.root if self.ssh else ""
+        text = _MANIFEST.format(
+            host=socket.gethostname(),
+            source=f"{top}/srv/data",
+            disk=f"{top}/mnt/disk",
+            ssh=f", {self.ssh}" if self.ssh else "",
+        )
+        self.policy.write_text(text)
         self.policy.chmod(0o644)
 
     @property
@@ -81,7 +93,8 @@ class Laboratory:
 
     def command(self, *arguments: str) -> list[str]:
         """A command of policyctl for this root."""
-        return [sys.executable, "-m", "policyctl.main", *arguments, "--root", str(self.root)]
+        root = () if self.ssh else ("--root", str(self.root))
+        return [sys.executable, "-m", "policyctl.main", *arguments, *root]
 
     @contextmanager
     def tracker(self) -> Iterator[int]:
