@@ -46,7 +46,7 @@ def main() -> None:
     for path in _OWN:
         Path(path).mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
-    # What this user's shell may do at its start is not what is measured: bash reads it over SSH too.
+    # What this user's shell does at its start is not what is measured; bash does it over SSH too.
     settings = Path.home() / ".bashrc"
     if settings.exists():
         subprocess.run(["mount", "--bind", "/dev/null", str(settings)], check=True)

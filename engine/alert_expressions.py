@@ -28,6 +28,8 @@ from engine.reports import RunStatus
 
 _BEYOND = 3 * 3600
 """Seconds that an expression looks back beyond the age at which it fires: until NeverRan does."""
+_SAID_BEFORE = 30 * 24 * 3600
+"""Seconds for which a destination that has once said its room is missed when it does not."""
 SILENCE = 600
 """Seconds for which a tracker that lives may give no sign of life."""
 
@@ -64,11 +66,17 @@ def destination_full(destination: Matchers, most: float) -> str:
 
 
 def destination_unknown(destination: Matchers, age: int | None) -> str:
-    """The figure of the room is old, or the destination does not say how much it has."""
-    measured = series(DESTINATION_MEASURED, destination)
+    """The figure of the room is old, or the destination says no more how much it has.
+
+    One that never said it, such as an rrsync account, is no news: `status` tells of it.
+    """
+    measured, free = (
+        series(DESTINATION_MEASURED, destination),
+        series(DESTINATION_FREE, destination),
+    )
     silent = (
-        f"time() - max({measured}) unless min({series(DESTINATION_FREE, destination)})"
-        f" / (max({series(DESTINATION_SIZE, destination)}) > 0)"
+        f"time() - max({measured}) and max(last_over_time({free}[{span(_SAID_BEFORE)}]))"
+        f" unless min({free}) / (max({series(DESTINATION_SIZE, destination)}) > 0)"
     )
     if age is None:
         return silent

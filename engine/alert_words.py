@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.promql import span
+from policy.legs import Leg
 
 
 class Fault(enum.Enum):
@@ -144,7 +145,7 @@ def _unknown(a: _About) -> Words:
     return Words(
         summary=(f"{a.subject}: nobody knows how full it is",),
         description=(
-            f"Of {a.place} {old}it does not say how much room it has: it could be full before "
+            f"Of {a.place} {old}it says no more how much room it has: it could be full before "
             "anybody is told. `policyctl status` shows the last figure and its age; a run that "
             "reaches the destination measures it anew.",
         ),
@@ -197,3 +198,13 @@ _WORDS: dict[Fault, Callable[[_About], Words]] = {
     Fault.TRACKER_NEVER_RAN: _tracker_never_ran,
     Fault.DRIFT: _drift,
 }
+
+
+def alert_stem(leg: Leg) -> str:
+    """How the names of a leg's alerts begin."""
+    return leg.alert or camel_case(leg.name)
+
+
+def camel_case(name: str) -> str:
+    """`sda-mirror` as `SdaMirror`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("-"))

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine import alert_expressions as expressions
-from engine.alert_words import Fault, Text, words_of
+from engine.alert_words import Fault, Text, alert_stem, camel_case, words_of
 from engine.allowed_age import SLACK, data_allowed_age
 from engine.due import runs_here
 from engine.plan import LegPlan, Plan
@@ -124,11 +124,6 @@ def room_age(plan: Plan, destination: Destination) -> int | None:
     return max(int(OLD.total_seconds()), min(known)) + int(SLACK.total_seconds())
 
 
-def camel_case(name: str) -> str:
-    """`sda-mirror` as `SdaMirror`."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("-"))
-
-
 # ── One after another ────────────────────────────────────────────────────────────────────────
 
 
@@ -182,7 +177,7 @@ def _leg_alert(
 ) -> Alert:
     words = words_of(fault, subject=leg.name, item=item, threshold=threshold)
     return Alert(
-        name=f"{leg.leg.alert or camel_case(leg.name)}{fault.value}",
+        name=f"{alert_stem(leg.leg)}{fault.value}",
         fault=fault,
         subject=(("leg", leg.name), *((("item", item),) if item else ())),
         expression=expression,

@@ -97,6 +97,13 @@ def previous_run(
     return None
 
 
+def last_run(calendars: Sequence[Calendar], *, zone: ZoneInfo) -> datetime | None:
+    """Return when a schedule that ends elapses for the last time; None for one that goes on."""
+    if next_run(calendars, zone=zone, after=_WIDE_END) is not None:
+        return None
+    return previous_run(calendars, zone=zone, before=_WIDE_END)
+
+
 def longest_gap(calendars: Sequence[Calendar], *, zone: ZoneInfo) -> Gap:
     """Return the longest time between two elapses that lies in or reaches into the reference years.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
+from engine.alert_words import alert_stem
 from engine.circles import find_circle
 from engine.tables import tree_of
 from policy.diagnostics import Findings, Origin
@@ -46,6 +47,21 @@ def check_references(policy: Policy, findings: Findings) -> None:
     _check_each_source_used(policy, findings)
     _check_after_circle(policy, findings)
     _check_was(policy, findings)
+    _check_alert_names(policy, findings)
+
+
+def _check_alert_names(policy: Policy, findings: Findings) -> None:
+    """Whoever is woken knows by the name alone which leg is meant."""
+    first: dict[str, Leg] = {}
+    for leg in policy.legs:
+        other = first.setdefault(alert_stem(leg), leg)
+        if other is not leg:
+            findings.error(
+                "alert-twice",
+                f"the alerts of {leg.name!r} would have the names of those of {other.name!r}",
+                leg.at("alert"),
+                hint="give one of them another `alert`",
+            )
 
 
 def _names(items: Iterable[Source | Leg]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from engine.calendars import dst_faults, longest_gap, runs_per_day
+from engine.calendars import dst_faults, last_run, longest_gap, runs_per_day
 from engine.feeds import Draft
 from engine.objectives import hours
 from engine.timeline import MAX_RUNS_A_DAY, Runs, Timeline, disk_of
@@ -40,6 +40,7 @@ def check_schedules(policy: Policy, findings: Findings) -> None:
     for name, schedule, origin in _schedules(policy):
         if runs_per_day(schedule) > MAX_RUNS_A_DAY:
             continue
+        _check_end(name, schedule, zone, origin, findings)
         for fault in dst_faults(schedule, zone=zone):
             gap = hours(longest_gap(schedule, zone=zone).seconds)
             what = "does not exist" if fault.kind == "skipped" else "comes twice"
@@ -54,6 +55,20 @@ def check_schedules(policy: Policy, findings: Findings) -> None:
                 origin,
                 hint="choose an hour that every day has once",
             )
+
+
+def _check_end(
+    name: str, schedule: tuple[Calendar, ...], zone: ZoneInfo, origin: Origin, findings: Findings
+) -> None:
+    last = last_run(schedule, zone=zone)
+    if last is not None:
+        findings.error(
+            "schedule-ends",
+            f"{name!r} runs for the last time on {last.astimezone(zone):%Y-%m-%d at %H:%M}: from "
+            "then on what it keeps only grows older",
+            origin,
+            hint="leave the year out; what runs once, or by hand, needs no schedule",
+        )
 
 
 def _schedules(policy: Policy) -> Iterator[tuple[str, tuple[Calendar, ...], Origin]]:

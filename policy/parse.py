@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from policy.checks import parse_check
 from policy.destinations import parse_destination
@@ -97,6 +98,7 @@ def _monitoring(fields: Fields | None) -> Monitoring:
     if fields is None:
         return Monitoring()
     _no_secret_in_url(fields, "pushgateway")
+    _is_http_url(fields, "pushgateway")
     _somebody_is_told(fields)
     receivers = fields.child("receivers")
     named = receivers.mapping.items if receivers else {}
@@ -120,6 +122,31 @@ def _no_secret_in_url(fields: Fields, key: str) -> None:
             fields.origin(key),
             hint="let the gateway listen where nobody else reaches it, as on 127.0.0.1",
         )
+
+
+def _is_http_url(fields: Fields, key: str) -> None:
+    """What can never be reached is told by `check`, and not by the first run of the night."""
+    problem = _url_problem(fields.text(key) or "http://unset")
+    if problem:
+        fields.findings.error(
+            "bad-value",
+            f"the URL of the {key} {problem}",
+            fields.origin(key),
+            hint="write it as http://127.0.0.1:9091",
+        )
+
+
+def _url_problem(text: str) -> str:
+    if not text.isascii() or any(not one.isprintable() or one == " " for one in text):
+        return "holds a space, or something beyond ASCII"
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        return f"cannot be read: {error}"
+    if not url.hostname or port == 0:
+        return "names no host" if not url.hostname else "names port 0"
+    return "has a query or a fragment" if url.query or url.fragment else ""
 
 
 def _somebody_is_told(fields: Fields) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from policyctl.views.console import commands_below
+
 PolicyOption = Annotated[
     Path | None,
     typer.Option(
@@ -18,11 +20,19 @@ PolicyOption = Annotated[
         "/etc/policyctl/backup-policy.yaml.",
     ),
 ]
+
+
+def _remember(root: Path) -> Path:
+    commands_below(root)
+    return root
+
+
 RootOption = Annotated[
     Path,
     typer.Option(
         "--root",
         metavar="DIR",
+        callback=_remember,
         help="Put every absolute path below DIR (staging, tests, the demo). There the directory "
         "DIR/@HOST stands for `ssh: USER@HOST`; make it first.",
     ),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.activation import Activation, activation, units_to_ask_about
 from engine.alert_changes import alert_changes
+from engine.alerts import leg_ages
 from engine.changes import (
     SETTLED,
     AppliedRecord,
@@ -18,6 +20,7 @@ from engine.changes import (
     paths_to_observe,
 )
 from engine.check import CheckReport
+from engine.part_facts import age_text
 from engine.plan import Feed, LegPlan, Location, Plan
 from engine.plan_changes import Action, PartChange
 from engine.plan_json import PlanUnreadable
@@ -25,11 +28,13 @@ from engine.renames import plan_again, plan_renamed, renames_between
 from engine.selection import Verdict
 from engine.system.activate import look_at_machine
 from engine.system.apply import load_plan, load_record, load_way_back
+from engine.system.drop_ins import drop_ins
 from engine.system.files import observe_files
 from engine.system.forget import leaving
 from engine.system.look import without_root
 from engine.system.measure import measure_source
 from engine.system.places import Places
+from engine.system.reading import read_state
 from engine.volumes import SourceVolumes
 from policy.diagnostics import PolicyInvalid, Severity
 from policy.patterns import PathPattern
@@ -114,6 +119,8 @@ def prepare(
         notes=(
             *_rolled_back(record, changed=changes.plan_changed and not rollback),
             *unknown_names(applied, plan),
+            *_stale_at_once(applied, plan, places),
+            *_overlaid(rendered, root),
         ),
         rollback=rollback,
     )
@@ -122,6 +129,31 @@ def prepare(
 def _rolled_back(record: AppliedRecord | None, *, changed: bool) -> Iterator[str]:
     if record is not None and record.rolled_back and changed:
         yield "what runs is the plan of before, brought back by `policyctl apply --rollback`"
+
+
+def _stale_at_once(applied: Plan | None, plan: Plan, places: Places) -> Iterator[str]:
+    """A line for each leg whose last success is older than its new schedule allows."""
+    if applied is None:
+        return
+    now = datetime.now(UTC)
+    with read_state(places.state_file) as state:
+        for leg in plan.legs:
+            before = applied.leg(leg.name) or applied.leg(leg.leg.was or leg.name)
+            last = state.last_success(before.name) if before and state else None
+            ages = leg_ages(plan, leg), leg_ages(applied, before) if before else None
+            if last is None or last.ended is None or ages[0] is None or ages[1] is None:
+                continue
+            age, allowed = int((now - last.ended).total_seconds()), ages[0].own
+            if allowed < age <= ages[1].own:
+                yield (
+                    f"{leg.name} is stale at once: its last success is {age_text(age)} ago, and "
+                    f"{age_text(allowed)} are allowed from then on; `policyctl run {leg.name}`"
+                )
+
+
+def _overlaid(rendered: tuple[RenderedFile, ...], root: Path) -> Iterator[str]:
+    for path in drop_ins(root, (str(one.path) for one in rendered)):
+        yield f"{path} is the administrator's: it stays, and changes what the unit says"
 
 
 def _checked(named: Path | None, root: Path) -> tuple[CheckReport, Plan]:

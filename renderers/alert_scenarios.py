@@ -193,10 +193,22 @@ def _room_runs_out(world: World) -> Scenario:
 
 
 def _room_is_unknown(world: World) -> Scenario:
-    made = Scenario("a destination does not say how much room it has: Unknown fires")
+    made = Scenario("a destination says no more how much room it has: Unknown fires")
+    for subject, _, _ in _destinations(world):
+        for metric in (DESTINATION_FREE, DESTINATION_SIZE):
+            made.told.append(world.series(metric, subject, (0, _ROOM), (world.pace, None)))
+        seen = ((0, 0), (world.pace, world.pace))
+        made.told.append(world.series(DESTINATION_MEASURED, subject, *seen))
+        made.checks.append(world.check(subject, at=world.pace - 1))
+        made.checks.append(world.check(subject, Fault.UNKNOWN, at=2 * world.pace))
+    return made
+
+
+def _room_was_never_known(world: World) -> Scenario:
+    made = Scenario("a destination has never said how much room it has: nobody is woken")
     for subject, _, _ in _destinations(world):
         made.told.append(world.series(DESTINATION_MEASURED, subject, (0, 0)))
-        made.checks.append(world.check(subject, Fault.UNKNOWN, at=world.pace))
+        made.checks.append(world.check(subject, at=world.pace))
     return made
 
 
@@ -254,21 +266,21 @@ def _policy_drifts(world: World) -> Scenario:
     held = ((0, 0), (world.pace, 1), (2 * world.pace + DRIFT_HOLD, 0))
     made.told.append(world.series(POLICY_DRIFT, (("what", "files"),), *held))
     made.told.append(world.series(POLICY_DRIFT, (("what", "manifest"),), (0, 0)))
-    name = ("alertname", *world.names((), Fault.DRIFT))
-    assert len(name) == 2
+    (drift,) = world.firing((), Fault.DRIFT)
     for fires, at, steps in (
         (False, world.pace + DRIFT_HOLD, -1),
         (True, world.pace + DRIFT_HOLD, 2),
         (False, 2 * world.pace + DRIFT_HOLD, 2),
     ):
-        firing = (name[1],) if fires else ()
-        made.checks.append(Check(at=at, steps=steps, of=(name, *world.told), firing=firing))
+        of = (("alertname", drift[0]), *world.told)
+        made.checks.append(Check(at=at, steps=steps, of=of, firing=(drift,) if fires else ()))
     return made
 
 
 _OF_OTHERS = (
     _room_runs_out,
     _room_is_unknown,
+    _room_was_never_known,
     _room_is_nothing,
     _room_is_old,
     _tracker_stops,

@@ -89,10 +89,11 @@ def _question(at: int, check: Check) -> Data:
     of: Matchers = (("alertstate", "firing"), *check.of)
     inner = ",".join(f'{label}="{value}"' for label, value in of)
     samples: list[Data] = [
-        {"labels": f'{{alertname="{name}"}}', "value": 1} for name in check.firing
+        {"labels": f'{{alertname="{name}", severity="{severity}"}}', "value": 1}
+        for name, severity in check.firing
     ]
     return {
-        "expr": f"count by (alertname) (ALERTS{{{inner}}})",
+        "expr": f"count by (alertname, severity) (ALERTS{{{inner}}})",
         "eval_time": span(at),
         **({"exp_samples": samples} if samples else {}),
     }

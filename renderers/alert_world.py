@@ -19,6 +19,8 @@ from engine.reports import RunStatus
 
 Held = tuple[tuple[int, int | None], ...]
 """(from when, value): what a series holds one after another; None where it is not there."""
+Firing = tuple[str, str]
+"""An alert's name and its severity."""
 _HOUR = 3600
 _OF_ITEM = {Fault.STALE: Fault.ITEM_STALE, Fault.FAILING: Fault.ITEM_FAILING}
 
@@ -40,8 +42,7 @@ class Check:
     steps: int = 0
     """How many steps after the last one that is not later than `at`."""
     of: Matchers
-    firing: tuple[str, ...] = ()
-    """Names."""
+    firing: tuple[Firing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,21 @@ class World:
         self.pace = max(_HOUR, 4 * step)
         """Seconds between one event and another: enough of them to see what happens between."""
         self.told = told_by(plan)
-        self._names = {(one.fault, one.subject): one.name for one in alerts_of(plan)}
+        self._firing = {
+            (one.fault, one.subject): (one.name, one.severity.value) for one in alerts_of(plan)
+        }
         self.legs = [Leg(self, leg) for leg in local_legs(plan)]
         self.scheduled = [leg for leg in self.legs if leg.ages is not None]
 
-    def names(self, subject: Matchers, *faults: Fault) -> tuple[str, ...]:
-        """The names of the alerts of a subject; what has no such alert is left out."""
-        found = (self._names.get((fault, subject)) for fault in faults)
-        return tuple(sorted(name for name in found if name is not None))
+    def firing(self, subject: Matchers, *faults: Fault) -> tuple[Firing, ...]:
+        """The alerts of a subject; what has no such alert is left out."""
+        found = (self._firing.get((fault, subject)) for fault in faults)
+        return tuple(sorted(one for one in found if one is not None))
 
     def check(self, subject: Matchers, *faults: Fault, at: int, steps: int = 0) -> Check:
         """That these faults of a subject are told at that time, and no others of it."""
         of = (*subject, *self.told)
-        return Check(at=at, steps=steps, of=of, firing=self.names(subject, *faults))
+        return Check(at=at, steps=steps, of=of, firing=self.firing(subject, *faults))
 
     def series(self, metric: Metric, labels: Matchers, *held: tuple[int, int | None]) -> Told:
         """A series of this host; of what it held before the scenario only the last counts."""
@@ -157,9 +160,9 @@ class Leg:
     def check_alone(self, fault: Fault, *, at: int, steps: int, item: str = "") -> Iterator[Check]:
         """That this fault of the leg or of an item is told, whatever else is."""
         of = (*self.subject, *((("item", item),) if item else ()))
-        for name in self.world.names(of, fault):
-            labels = (("alertname", name), *of, *self.world.told)
-            yield Check(at=at - self.begin, steps=steps, of=labels, firing=(name,))
+        for alert in self.world.firing(of, fault):
+            labels = (("alertname", alert[0]), *of, *self.world.told)
+            yield Check(at=at - self.begin, steps=steps, of=labels, firing=(alert,))
 
     def item_check(self, item: str, *faults: Fault, at: int, steps: int = 0) -> Check:
         """That these faults are told of the item, and no others of it."""
@@ -167,8 +170,8 @@ class Leg:
 
     def _check(self, item: Matchers, *faults: Fault, at: int, steps: int) -> Check:
         of = (*self.subject, *(item or (("item", ""),)), *self.world.told)
-        names = self.world.names((*self.subject, *item), *faults)
-        return Check(at=at - self.begin, steps=steps, of=of, firing=names)
+        firing = self.world.firing((*self.subject, *item), *faults)
+        return Check(at=at - self.begin, steps=steps, of=of, firing=firing)
 
     def _of(self, of: OfRun, labels: Matchers, runs: list[Run], gone: int | None) -> Iterator[Told]:
         end: Held = ((gone - self.begin, None),) if gone is not None else ()

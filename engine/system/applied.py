@@ -63,7 +63,10 @@ def load_record(root: Path) -> AppliedRecord | None:
     try:
         record = _record(_decoded(data, RecordUnreadable))
     except Unreadable as error:
-        raise RecordUnreadable(f"{layout.RECORD_FILE} cannot be read: {error}") from None
+        told = f"{layout.RECORD_FILE} cannot be read: {error}; move it aside and `policyctl apply`"
+        raise RecordUnreadable(
+            f"{told} again: what it wrote looks foreign then, and goes on with `--overwrite PATH`"
+        ) from None
     if record.format != RECORD_FORMAT:
         raise RecordUnreadable(
             f"{layout.RECORD_FILE} has format {record.format}; this version reads {RECORD_FORMAT}"

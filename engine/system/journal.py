@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from engine.journal import (
@@ -32,7 +33,7 @@ from engine.system.journal_sequence import Sequenced
 MOST = 2_000_000
 """Rows that one reader may have waiting; more fold into one gap."""
 _NEVER_FULL = "it has had no full pass since the journal began"
-_READ_AT_ONCE = 10_000
+_READ_AT_ONCE = _WRITTEN_AT_ONCE = 10_000
 # What is held stays so until its leg has ended: `HELD` is the greatest of all sequences.
 _UPSERT = (
     "INSERT INTO pending VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -130,7 +131,8 @@ class Journal(Sequenced):
         with self._transaction() as db:
             known = {int(row[0]) for row in db.execute("SELECT id FROM consumer")}
             gone = {number for number, _ in rows} - known
-            self._put(db, (row for row in rows if row[0] in known), self._next(db))
+            kept = [row for row in rows if row[0] in known] if gone else rows
+            self._put(db, kept, self._next(db))
             self._bound(db)
         return frozenset(gone)
 
@@ -212,15 +214,14 @@ class Journal(Sequenced):
     def _put(
         self, db: sqlite3.Connection, rows: Iterable[tuple[int, Change]], sequence: int
     ) -> None:
-        counts = self._recorded
-
-        def values() -> Iterator[tuple[int, bytes, int, bool]]:
-            for number, change in rows:
+        rest = iter(rows)
+        while batch := list(islice(rest, _WRITTEN_AT_ONCE)):
+            for number in {number for number, _ in batch}:
                 # What was there before this process is counted at its first row.
-                counts[number] = counts.get(number, self._most) + 1
-                yield number, change.path, sequence, change.deep
-
-        db.executemany(_UPSERT, values())
+                before = self._recorded.get(number, self._most)
+                self._recorded[number] = before + len(batch)
+            values = [(number, path, sequence, deep) for number, (path, deep) in batch]
+            db.executemany(_UPSERT, values)
 
     def _bound(self, db: sqlite3.Connection) -> None:
         """Fold what has grown too long; counting is dear, so it is not done each time."""
@@ -288,8 +289,7 @@ class Journal(Sequenced):
             "AND sequence > ? AND sequence < ? ORDER BY path LIMIT ?",
             (number, after, above, HELD, _READ_AT_ONCE),
         ).fetchall():
-            for path, deep in page:
-                yield Change(path, bool(deep))
+            yield from map(Change._make, page)
             after = page[-1][0]
 
     def gap_above(self, leg: str, reads: str, sequence: int) -> str | None:

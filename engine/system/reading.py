@@ -17,7 +17,7 @@ from engine.system.journal import Journal
 from engine.system.journal_schema import SCHEMA as JOURNAL_SCHEMA
 from engine.system.state import State
 from engine.system.state_schema import SCHEMA as STATE_SCHEMA
-from engine.system.state_schema import StateUnusable
+from engine.system.state_schema import WAY_OUT, StateUnusable
 
 _BUSY_SECONDS = 5.0
 
@@ -34,7 +34,7 @@ def read_state(path: Path) -> Iterator[State | None]:
     try:
         connection = _open(path)
     except (OSError, sqlite3.Error) as error:
-        raise StateUnusable(f"the state {path} cannot be read: {error}") from error
+        raise StateUnusable(f"the state {path} cannot be read: {error}; {WAY_OUT}") from error
     with closing(connection):
         version = _version(connection)
         if version == 0:  # the first run is just making it

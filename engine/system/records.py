@@ -100,6 +100,8 @@ class LastSeen:
     mounts: tuple[bytes, ...]
     full_began: datetime | None = None
     """When the last successful full pass began; None: not known, so a full one is due."""
+    size: int | None = None
+    """Bytes of all files that the last full pass saw; None: not known."""
 
 
 def new_run_id(now: datetime) -> str:

@@ -28,7 +28,7 @@ from engine.system.records import (
     number_of,
     run_record,
 )
-from engine.system.state_schema import StateUnusable, connect
+from engine.system.state_schema import WAY_OUT, StateUnusable, connect
 
 
 def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
@@ -220,7 +220,7 @@ class State:
                 [(*stream, name, run_id) for name in names],
             )
             db.execute(
-                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *stream,
                     run_id,
@@ -228,6 +228,7 @@ class State:
                     seen.entries,
                     seen.file_system,
                     moment_text(seen.full_began),
+                    seen.size,
                 ),
             )
             db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
@@ -247,7 +248,7 @@ class State:
     def last_seen(self, stream: Stream) -> LastSeen | None:
         """What the last successful pass saw."""
         row = self._connection.execute(
-            f"SELECT rules, entries, file_system, full_began FROM last_seen WHERE {_THIS}",  # noqa: S608 - only constants are put in
+            f"SELECT rules, entries, file_system, full_began, size FROM last_seen WHERE {_THIS}",  # noqa: S608 - only constants are put in
             stream,
         ).fetchone()
         if row is None:
@@ -262,6 +263,7 @@ class State:
             file_system=str(row[2]),
             mounts=tuple(bytes(mount[0]) for mount in mounts),
             full_began=moment_of(row[3]) if row[3] else None,
+            size=number_of(row[4]),
         )
 
     # ── Places ───────────────────────────────────────────────────────────────────────────────
@@ -385,6 +387,6 @@ def open_state(path: Path) -> Iterator[State]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = connect(path)
     except (OSError, sqlite3.Error) as error:
-        raise StateUnusable(f"the state {path} cannot be opened: {error}") from error
+        raise StateUnusable(f"the state {path} cannot be opened: {error}; {WAY_OUT}") from error
     with closing(connection):
         yield State(connection)

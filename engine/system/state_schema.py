@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.write_ahead import use_write_ahead_log
 
-SCHEMA = 3
+SCHEMA = 4
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -67,6 +67,7 @@ CREATE TABLE last_seen (
     entries INTEGER,
     file_system TEXT NOT NULL,
     full_began TEXT,
+    size INTEGER,
     PRIMARY KEY (leg, source, place)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE mount (
@@ -93,6 +94,54 @@ CREATE TABLE pause (
     since TEXT NOT NULL,
     reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE room_day (
+    destination TEXT NOT NULL,
+    day TEXT NOT NULL,
+    free INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (destination, day)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE measured (
+    source TEXT PRIMARY KEY,
+    at TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    ignores TEXT NOT NULL,
+    ignored_files INTEGER NOT NULL,
+    ignored_bytes INTEGER NOT NULL,
+    unreadable INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE volume (
+    source TEXT NOT NULL,
+    path BLOB NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (source, path)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE known_entry (
+    source TEXT NOT NULL,
+    name BLOB NOT NULL,
+    PRIMARY KEY (source, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE orphan (
+    holder TEXT NOT NULL,
+    path BLOB NOT NULL,
+    since TEXT NOT NULL,
+    leg TEXT NOT NULL,
+    reads TEXT NOT NULL,
+    live BLOB NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (holder, path)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tombstone (
+    holder TEXT NOT NULL,
+    path BLOB NOT NULL,
+    removed TEXT NOT NULL,
+    since TEXT NOT NULL,
+    why TEXT NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (holder, path, removed)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -103,10 +152,19 @@ ALTER TABLE last_seen ADD COLUMN full_began TEXT;
 """
 _NEW_IN_2 = ("item", "room")
 _NEW_IN_3 = ("pause",)
+_NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
+_UPGRADE_TO_4 = "ALTER TABLE last_seen ADD COLUMN size INTEGER"
 
 
 class StateUnusable(Exception):
     """The state database cannot be opened, or was written by a later version."""
+
+
+WAY_OUT = (
+    "move it aside and run `policyctl apply`; then runs begin with full passes, and delete nothing "
+    "until `policyctl adopt` has given them back what is theirs"
+)
+"""What to do where the state is lost."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -134,9 +192,14 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
                 _execute(connection, _TABLES)
             case 1:
                 _execute(connection, _UPGRADE_FROM_1)
-                _add(connection, *_NEW_IN_2, *_NEW_IN_3)
+                _execute(connection, _UPGRADE_TO_4)
+                _add(connection, *_NEW_IN_2, *_NEW_IN_3, *_NEW_IN_4)
             case 2:
-                _add(connection, *_NEW_IN_3)
+                _execute(connection, _UPGRADE_TO_4)
+                _add(connection, *_NEW_IN_3, *_NEW_IN_4)
+            case 3:
+                _execute(connection, _UPGRADE_TO_4)
+                _add(connection, *_NEW_IN_4)
             case version if version != SCHEMA:
                 raise StateUnusable(f"the state {path} was written by another version ({version})")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
@@ -153,7 +216,9 @@ def _add(connection: sqlite3.Connection, *tables: str) -> None:
 
 
 def _table_named(name: str) -> str:
-    return next(one for one in _TABLES.split(";") if one.strip().startswith(f"CREATE TABLE {name}"))
+    return next(
+        one for one in _TABLES.split(";") if one.strip().startswith(f"CREATE TABLE {name} (")
+    )
 
 
 def _schema(connection: sqlite3.Connection) -> int:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
@@ -24,8 +27,34 @@ def paint(text: str, style: str, stream: TextIO) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colours(stream) else text
 
 
+def commands_below(root: Path) -> None:
+    """From now on, commands that a person is told to type name this root as well."""
+    global _ROOT
+    _ROOT = "" if root == Path("/") else shlex.quote(str(root))
+
+
+_ROOT = ""
+_COMMAND = re.compile(r"`policyctl ([a-z-]+)([^`\n]*)`")
+
+
+def _typeable(text: str) -> str:
+    """The text with the root in each command that it quotes: typed without, it means another."""
+    if not _ROOT:
+        return text
+    return _COMMAND.sub(_with_root, text)
+
+
+def _with_root(command: re.Match[str]) -> str:
+    rest = command[2]
+    return command[0] if " --root" in rest else f"`policyctl {command[1]}{rest} --root {_ROOT}`"
+
+
 def result(text: str = "") -> None:
     """Print a line of the result. Raises `OutputFailed` where it cannot be written."""
+    _print(_typeable(text))
+
+
+def _print(text: str) -> None:
     try:
         print(text)
     except BrokenPipeError:
@@ -63,13 +92,13 @@ def finish_output() -> None:
 def tell(text: str = "") -> None:
     """Print a line that is not part of the result; that nobody can read it changes nothing."""
     with suppress(OSError):
-        print(text, file=sys.stderr)
+        print(_typeable(text), file=sys.stderr)
 
 
 def result_json(value: Json) -> None:
     """Print the result as JSON: one document, stable key order."""
     utf_8 = sys.stdout.encoding.lower() in {"utf-8", "utf8"}
-    result(json.dumps(value, indent=2, ensure_ascii=not utf_8, sort_keys=False))
+    _print(json.dumps(value, indent=2, ensure_ascii=not utf_8, sort_keys=False))
 
 
 def table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> list[str]:

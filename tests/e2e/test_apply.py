@@ -1,10 +1,13 @@
 """`plan` and `apply` below a root: what would be run, what is guarded, and the way back."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.reports import RunStatus
+from engine.system.state import RunRecord, open_state
 from tests.e2e.test_cli import MANIFEST, Machine
 
 RULES = "/etc/prometheus/rules/backup.yml"
@@ -170,7 +173,7 @@ def test_a_rollback_brings_back_every_file_and_once_more_returns(applied: Machin
     assert generated(applied) == second
     back = applied("apply", "--rollback")
     assert back.code == 0
-    assert "The manifest is as it was: the next `policyctl apply` makes true what it" in back.err
+    assert f"the next `policyctl apply --root {applied.root}` makes true what it" in back.err
     assert generated(applied) == first
     assert "the manifest differs from what is applied" in applied("status").out
     again = applied("plan", "--exit-code")
@@ -209,3 +212,27 @@ def generated(machine: Machine) -> dict[str, str]:
         for name in machine.state()
         if name.startswith(places)
     }
+
+
+def test_plan_names_what_the_administrator_has_laid_over_a_unit(applied: Machine) -> None:
+    name = "etc/systemd/system/policyctl-nightly.service.d/slower.conf"
+    applied.write(name, "[Service]\nIOWeight=10\n")
+    assert f"/{name} is the administrator's: it stays" in applied("plan").out
+    assert applied("apply").code == 0
+    assert (applied.root / name).exists()
+
+
+def test_plan_says_which_leg_a_new_schedule_makes_stale_at_once(machine: Machine) -> None:
+    machine.edit('schedule: "02:00"', 'schedule: "Mon 02:00"')
+    assert machine("apply").code == 0
+    ended = datetime.now(UTC) - timedelta(hours=72)
+    with open_state(machine.root / "var/lib/policyctl/state.db") as state:
+        state.finish(
+            RunRecord(run_id="r", leg="nightly", status=RunStatus.OK, started=ended, ended=ended)
+        )
+    assert "stale at once" not in machine("plan").out
+    machine.edit('schedule: "Mon 02:00"', 'schedule: "02:00"')
+    assert (
+        "nightly is stale at once: its last success is 72h ago, and 24h 35m are allowed"
+        in machine("plan").out
+    )

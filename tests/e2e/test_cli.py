@@ -597,7 +597,8 @@ def test_explain_works_without_anything_applied_and_writes_nothing(machine: Mach
 def test_nothing_runs_before_an_apply(machine: Machine) -> None:
     done = machine("run", "nightly")
     assert (done.code, done.out) == (5, "")
-    assert "nothing is applied yet: run `policyctl apply` first" in done.err
+    told = f"nothing is applied yet: run `policyctl apply --root {machine.root}` first"
+    assert told in done.err, "as it would have to be typed"
     assert machine("status").code == 5
 
 

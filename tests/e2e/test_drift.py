@@ -74,7 +74,10 @@ def test_law_10_an_edited_manifest_is_told_and_is_nobodys_fault_yet(machine: Mac
     assert shown["manifest"] == "edited"
     assert shown["manifest_sha256"] != before["manifest_sha256"]
     assert shown["plan_sha256"] == before["plan_sha256"]
-    assert "the manifest differs from what is applied: `policyctl plan`" in machine("status").out
+    assert (
+        f"the manifest differs from what is applied: `policyctl plan --root {machine.root}`"
+        in machine("status").out
+    )
     run(machine)
     assert drift(machine) == (1, 0)
     assert machine("apply").code == 0
@@ -162,7 +165,10 @@ def test_law_10_a_generated_file_changed_by_hand_needs_you(machine: Machine, how
     assert done.out.startswith("CRITICAL: 1 file not as applied\n")
     what = "is gone" if how == "missing" else "was changed by hand"
     assert f"file /{TIMER} {what} since it was applied\n" in done.out
-    assert "what runs is not what was applied: `policyctl plan` shows how" in done.out
+    assert (
+        f"what runs is not what was applied: `policyctl plan --root {machine.root}` shows how"
+        in done.out
+    )
     found = "missing" if how == "missing" else "changed"
     assert policy(machine, code=5)["drifted_files"] == [{"path": f"/{TIMER}", "found": found}]
     assert machine("apply", "--overwrite", f"/{TIMER}").code == 0 or how == "missing"
@@ -189,7 +195,10 @@ def test_an_interrupted_apply_is_said_to_be_one(machine: Machine) -> None:
     done = machine("status")
     assert done.code == 5
     assert done.out.startswith("CRITICAL: an apply was interrupted\n")
-    assert "an apply was interrupted: `policyctl apply` completes it" in done.out
+    assert (
+        f"an apply was interrupted: `policyctl apply --root {machine.root}` completes it"
+        in done.out
+    )
     assert policy(machine, code=5)["apply_interrupted"] is True
     assert machine("apply").code == 0
     assert machine("status").code == 0

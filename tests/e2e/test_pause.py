@@ -231,7 +231,7 @@ def test_status_is_sound_and_always_says_that_a_leg_is_paused(machine: Machine) 
     )
     assert (
         f"nightly: paused until {day} 00:00: moved away; no new copy is made until then; "
-        "`policyctl resume nightly` ends it" in done.out
+        f"`policyctl resume nightly --root {machine.root}` ends it" in done.out
     )
     (leg,) = [one for one in machine("status", "--json").json["legs"] if one["leg"] == "nightly"]
     assert (leg["health"], leg["healthy"]) == ("paused", True)

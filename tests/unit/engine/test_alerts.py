@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.alert_words import Fault, Shown, Text
-from engine.alerts import JOB, Alert, alerts_of, camel_case, leg_ages, local_legs, room_age
+from engine.alert_words import Fault, Shown, Text, camel_case
+from engine.alerts import JOB, Alert, alerts_of, leg_ages, local_legs, room_age
 from engine.compile import compile_policy
 from engine.metrics import METRICS
 from engine.plan import Plan

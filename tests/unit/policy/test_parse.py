@@ -156,6 +156,18 @@ def leg(**more: Any) -> dict[str, Any]:
         (leg(chmod="rwx"), "bad-value", "/legs/mirror/chmod", "chmod"),
         (leg(timeout="0s"), "bad-value", "/legs/mirror/timeout", "outside 1s to 100 years"),
         (leg(bandwidth="0"), "bad-value", "/legs/mirror/bandwidth", "more than 0"),
+        *(
+            ({"monitoring": {"pushgateway": url}}, "bad-value", "/monitoring/pushgateway", words)
+            for url, words in (
+                ("http://", "names no host"),
+                ("http://:9091", "names no host"),
+                ("http://gateway:99999", "out of range"),
+                ("http://gateway:0", "names port 0"),
+                ("http://gate way:9091", "holds a space"),
+                ("http://gäteway:9091", "beyond ASCII"),
+                ("http://gateway:9091/?x=y", "a query"),
+            )
+        ),
         ({"timezone": "Europe/Nowhere"}, "bad-timezone", "/timezone", "Europe/Nowhere"),
         ({"timezone": "../../etc/passwd"}, "bad-timezone", "/timezone", "no time zone"),
         ({"timezone": "Europe"}, "bad-timezone", "/timezone", "no time zone"),

@@ -81,7 +81,7 @@ def test_the_reference_is_looked_at_every_five_minutes() -> None:
     assert step_of(reference()) == STEP
     assert found["evaluation_interval"] == "5m"
     assert {one["interval"] for one in found["tests"]} == {"5m"}
-    assert len(found["tests"]) == 15, "each scenario has something to say of the reference"
+    assert len(found["tests"]) == 16, "each scenario has something to say of the reference"
 
 
 SCHEDULES = {
