@@ -21,6 +21,8 @@ class Counted:
     """Deletions wanted; None: rsync said too much to count it."""
     examples: tuple[bytes, ...] = ()
     """Something that would go, with all that is in it; empty where nobody knows."""
+    everything_sent: bool = True
+    """Whether nothing waits for a directory to make way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

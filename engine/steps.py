@@ -220,14 +220,18 @@ class DeletePass:
 
     feed: str
     argv: tuple[bytes, ...]
-    """Everything but the limit, which is the number counted."""
+    """Everything but the limit, which is the number counted. It copies before it deletes."""
     still: tuple[Identity, ...]
     """Directories that must still be the ones that were counted."""
     target: Target
+    alone: tuple[bytes, ...] | None = None
+    """The same without copying, for where the first pass brought everything to its place, and the
+    tracker says what has come since. It takes half the time."""
 
-    def limited(self, count: int) -> tuple[bytes, ...]:
+    def limited(self, count: int, *, everything_sent: bool) -> tuple[bytes, ...]:
         """The command with its limit."""
-        return (self.argv[0], b"--max-delete=%d" % count, *self.argv[1:])
+        argv = self.alone if self.alone is not None and everything_sent else self.argv
+        return (argv[0], b"--max-delete=%d" % count, *argv[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -279,12 +279,16 @@ class _FullPass(_Pass):
         rules = (*self._protection, SWEEP, *self._own_rules)
         options = self.options + self._telling
         source = self.seen.source
-        # Where the tracker says what has come meanwhile, the deleting pass need not look for it.
-        argv = delete_command(
-            options, rules, source.path, self.target, sending=not self._is_followed
-        )
+        ends = (source.path, self.target)
+        alone = delete_command(options, rules, *ends, sending=False)
         yield from self._catch_up(before=True)
-        yield DeletePass(feed=self.seen.feed, argv=argv, still=self.still, target=self.target)
+        yield DeletePass(
+            feed=self.seen.feed,
+            argv=delete_command(options, rules, *ends, sending=True),
+            still=self.still,
+            target=self.target,
+            alone=alone if self._is_followed else None,
+        )
         yield from self._catch_up(before=False)
 
     @property

@@ -30,7 +30,8 @@ def transfer(feeds: FeedRuns, step: Transfer) -> None:
     wanted = deletions_wanted(told.stdout, told.stderr) if told.whole else None
     feeds.add_figures(step.feed, replace(figures, deleted=None))
     seen = _entries(figures)
-    feeds.put(replace(feeds.report(step.feed), entries=seen, deletions_wanted=wanted or 0))
+    report = feeds.report(step.feed)
+    feeds.put(replace(report, entries=seen, deletions_wanted=wanted or 0))
     check_still_there(step.still)
     whole = feeds.judge_transfer(step.feed, told)
     stuck = told.code == _PARTIAL and told.whole and only_lacks_room_for_types(told.stderr)
@@ -41,7 +42,10 @@ def transfer(feeds: FeedRuns, step: Transfer) -> None:
         feeds.note(step.feed, RunStatus.NOTED, "nothing was deleted")
     examples = directories_wanted(told.stdout, told.stderr)
     feeds.counted[step.feed] = Counted(
-        entries=seen, wanted=wanted if whole else 0, examples=examples[:1]
+        entries=seen,
+        wanted=wanted if whole else 0,
+        examples=examples[:1],
+        everything_sent=told.code == 0,
     )
 
 
@@ -51,7 +55,8 @@ def delete(feeds: FeedRuns, step: DeletePass) -> None:
     if count == 0:
         return
     check_still_there(step.still)
-    told = feeds.rsync(step.feed, step.limited(count), step.target)
+    sent = feeds.counted[step.feed].everything_sent
+    told = feeds.rsync(step.feed, step.limited(count, everything_sent=sent), step.target)
     feeds.judge_deleted(step.feed, told)
     check_still_there(step.still)
 

@@ -1,6 +1,7 @@
 """What changes while a pass runs: what is moved keeps a copy, what is written always gets one."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,16 @@ def test_law_03_what_moves_while_a_full_pass_runs_keeps_a_copy(
     before(DeletePass, move)
     assert lab.forced(Forced.FULL).status.succeeded
     assert b"this is z" in kept(lab)
+
+
+def test_law_03_what_lies_where_a_directory_was_is_copied_by_a_full_pass(lab: TrackedLab) -> None:
+    """Its first pass cannot: the directory goes only with what is deleted."""
+    for name in ("a", "d"):
+        shutil.rmtree(lab.source / name)
+    write(lab.source / "a", b"a file now")
+    (lab.source / "d").symlink_to("a")
+    assert lab.forced(Forced.FULL).status.succeeded
+    assert lab.copies() == tree(lab.source)
 
 
 def test_what_came_meanwhile_is_owned(
