@@ -46,6 +46,10 @@ def _name(name: str, subject: Matchers) -> str:
 
 
 def _facts(alert: Alert) -> Facts:
-    ages = {"fires after": alert.threshold, "for": alert.hold or None}
+    ages = {
+        "fires after": alert.threshold,
+        "fires for data older than": alert.data_threshold,
+        "for": alert.hold or None,
+    }
     times = {key: age_text(age) for key, age in ages.items() if age is not None}
     return {**times, "severity": alert.severity.value}

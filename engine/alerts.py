@@ -12,7 +12,7 @@ never told has no age; there alone a long `for` counts the time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine import alert_expressions as expressions
 from engine.alert_words import Fault, Text, alert_stem, camel_case, words_of
@@ -45,6 +45,8 @@ class Alert:
     expression: str
     threshold: int | None = None
     """Seconds that the age of what it watches may reach; None where it watches no age."""
+    data_threshold: int | None = None
+    """The same of the live data that it holds, where legs come before it."""
     hold: int = 0
     """Seconds that the expression has to hold before it fires: `for`."""
     severity: AlertSeverity = AlertSeverity.WARNING
@@ -146,7 +148,9 @@ def _of_leg(plan: Plan, leg: LegPlan) -> Iterator[Alert]:
     if ages is not None:
         stale = expressions.leg_stale(matchers + told, own=ages.own, data=ages.data)
         never = expressions.leg_never_ran(matchers + told)
-        yield _leg_alert(plan, leg, Fault.STALE, stale, threshold=ages.own)
+        yield replace(
+            _leg_alert(plan, leg, Fault.STALE, stale, threshold=ages.own), data_threshold=ages.data
+        )
         yield _leg_alert(plan, leg, Fault.NEVER_RAN, never, threshold=ages.own, hold=ages.own)
     if not may_be_away(plan, leg):
         yield _leg_alert(plan, leg, Fault.FAILING, expressions.leg_failing(matchers + told))
@@ -159,7 +163,10 @@ def _of_item(plan: Plan, leg: LegPlan, item: str) -> Iterator[Alert]:
     ages = leg_ages(plan, leg)
     if ages is not None:
         stale = expressions.item_stale(of_item, of_leg, own=ages.own, data=ages.data)
-        yield _leg_alert(plan, leg, Fault.ITEM_STALE, stale, item=item, threshold=ages.own)
+        yield replace(
+            _leg_alert(plan, leg, Fault.ITEM_STALE, stale, item=item, threshold=ages.own),
+            data_threshold=ages.data,
+        )
     if not may_be_away(plan, leg):
         failing = expressions.item_failing(of_item, of_leg)
         yield _leg_alert(plan, leg, Fault.ITEM_FAILING, failing, item=item)

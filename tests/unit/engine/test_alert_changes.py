@@ -1,11 +1,15 @@
+import re
 from dataclasses import replace
 
 from engine.alert_changes import alert_changes
+from engine.compile import compile_policy
 from engine.plan_changes import Action
 from policy.model import Monitoring
+from policy.parse import load
 from policy.parts import AlertSeverity
 from policy.values import parse_absolute_path
 from tests.plans import leg_plan, mirror, plan
+from tests.strategies import REFERENCE
 
 WATCHED = Monitoring(rules=parse_absolute_path("/etc/rules.yml"))
 ONE = plan(monitoring=WATCHED, legs=(mirror(),))
@@ -36,6 +40,20 @@ def test_law_08_a_schedule_moves_its_threshold_and_no_other():
     action, words = found["SdaMirrorStale"]
     assert (action, words[0][:13]) == (Action.UPDATE, "fires after: ")
     assert not any(name.startswith("SynologyDirect") for name in found)
+
+
+def test_law_08_a_schedule_moves_the_threshold_of_what_comes_after_it():
+    def compiled(schedule):
+        text = re.sub(r"rpo: \d+[hd]", "rpo: 90d", REFERENCE.read_text())
+        return compile_policy(load(schedule(text).encode(), "reference.yaml")[1])
+
+    def weekly(text):
+        return re.sub(r'(  sda-mirror:.*?schedule: )"', r'\1"Sun ', text, count=1, flags=re.S)
+
+    found = said(compiled(str), compiled(weekly))
+    action, words = found["OffsiteStale"]
+    assert action is Action.UPDATE
+    assert [word.partition(":")[0] for word in words] == ["fires for data older than"]
 
 
 def test_a_leg_that_goes_takes_its_alerts_along():
