@@ -22,6 +22,7 @@ from benchmarks.manifests import manifest_text
 from benchmarks.measuring import Fact, Rows, fact_rows, markdown, show, used_by_children
 from benchmarks.over_ssh import measure_over_ssh
 from benchmarks.passes import measure_passes
+from benchmarks.planning import measure_planning
 from benchmarks.tracking import measure_tracker
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -70,7 +71,7 @@ class Measured:
         return f"{self.bound:.2f}", "OVER" if self.over else "ok"
 
 
-PARTS = ("commands", "journal", "tracker", "passes")
+PARTS = ("commands", "planning", "journal", "tracker", "passes")
 SIZES = (200_000, 1_000_000)
 """Files in the trees of the passes."""
 
@@ -104,6 +105,8 @@ def main() -> int:
 
 
 def _facts(folder: Path, wanted: Sequence[str], *, small: bool) -> Iterator[tuple[str, list[Fact]]]:
+    if "planning" in wanted:
+        yield "Planning", measure_planning(folder)
     if "journal" in wanted:
         yield "The change journal", measure_journal(folder)
     if "tracker" in wanted:

@@ -142,7 +142,8 @@ class Refusal:
     """Something that `apply` does not do without being told to."""
 
     code: str
-    """drifted, foreign, not-a-file, no-legs, mass-removal, changed-meanwhile or busy"""
+    """drifted, foreign, not-a-file, no-legs, mass-removal, destination-full, changed-meanwhile or
+    busy"""
     message: str
     hint: str
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.forecast import RoomDay
 from engine.pauses import Pause
 from engine.reports import RunStatus
 
@@ -89,6 +90,8 @@ class RoomFacts:
     total: int | None
     """None where it does not say."""
     measured: datetime
+    days: tuple[RoomDay, ...] = ()
+    """How it was, day by day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

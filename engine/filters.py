@@ -102,6 +102,40 @@ def exclude_rule(names: tuple[bytes, ...]) -> bytes:
     return _checked(b"- " + _literal_text(names))
 
 
+def only_rules(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Lines that send a path, whatever it is, with all below it, and nothing else of its tree."""
+    above = (b"+ " + _literal_text(names[:end]) + b"/" for end in range(1, len(names)))
+    whole = tuple(literal_component(name) for name in names)
+    below = (b"+ " + _text(whole, tail=b"/***"), b"+ " + _literal_text(names), b"- *")
+    return tuple(map(_checked, (*above, *below)))
+
+
+def path_rules(sign: bytes, components: tuple[Component, ...]) -> tuple[bytes, ...]:
+    """Two lines about what a pattern matches, whatever it is, and all below it.
+
+    `sign` is rsync's: `+` `-` on both sides, `P` and `R` at the receiver.
+    """
+    head = sign + b" "
+    return (
+        _checked(head + _text(components, tail=b"/***")),
+        _checked(head + _text(components)),
+    )
+
+
+def enter_rule(names: tuple[bytes, ...]) -> bytes:
+    """One line that lets rsync look into a directory."""
+    return _checked(b"+ " + _literal_text(names, tail=b"/"))
+
+
+def sweep_rules(names: tuple[bytes, ...], name: bytes) -> tuple[bytes, ...]:
+    """Lines that let all folders of a name go that lie below a path at the receiver."""
+    components = tuple(literal_component(one) for one in names)
+    return tuple(
+        _checked(b"R " + _text(components, tail=between + name + b"/***"))
+        for between in (b"/", b"/**/")
+    )
+
+
 def _checked(text: bytes) -> bytes:
     if len(text) > RULE_MAX:
         raise FilterError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 from engine.drift import PolicyDrift
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TreeFacts
@@ -149,6 +149,12 @@ DESTINATION_MEASURED = Metric(
     help="When the room at the destination was last measured.",
     labels=DESTINATION,
 )
+DESTINATION_FULL = Metric(
+    name="policyctl_destination_full_expected_timestamp_seconds",
+    help="When the destination is expected to pass its limit, at the rate of the last weeks; "
+    "missing where its use does not grow, or is not known for long enough.",
+    labels=DESTINATION,
+)
 TRACKER_HEARTBEAT = Metric(
     name="policyctl_tracker_heartbeat_timestamp_seconds",
     help="When the tracker last told that it follows the source.",
@@ -180,7 +186,7 @@ METRICS: tuple[Metric, ...] = (
     *OF_LEG.all(),
     *(LEG_DURATION, LEG_LAST_REFUSAL, LEG_PAUSED_UNTIL),
     *OF_ITEM.all(),
-    *(DESTINATION_FREE, DESTINATION_SIZE, DESTINATION_MEASURED),
+    *(DESTINATION_FREE, DESTINATION_SIZE, DESTINATION_MEASURED, DESTINATION_FULL),
     *(TRACKER_HEARTBEAT, TRACKER_WATCHES, TRACKER_STANDING),
     *(POLICY_DRIFT, POLICY_INFO),
 )
@@ -239,14 +245,22 @@ def _of_journal(
         yield _sample(of.full_pass, labels, full_began)
 
 
-def destination_samples(room: RoomFacts) -> tuple[Sample, ...]:
-    """The room at one destination, with the time of its measuring (law 25)."""
+def destination_samples(room: RoomFacts, full: date | None = None) -> tuple[Sample, ...]:
+    """The room at one destination, with the time of its measuring (law 25).
+
+    `full` is the day on which it is expected to pass its limit.
+    """
     labels = (room.destination,)
     figures = ((DESTINATION_FREE, room.free), (DESTINATION_SIZE, room.total))
     return (
         *(_sample(metric, labels, value) for metric, value in figures if value is not None),
         _sample(DESTINATION_MEASURED, labels, room.measured),
+        *([_sample(DESTINATION_FULL, labels, _midnight(full))] if full is not None else ()),
     )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def tracker_samples(trees: Iterable[TreeFacts]) -> tuple[Sample, ...]:

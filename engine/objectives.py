@@ -6,7 +6,7 @@ copy in the night it is needed. So one rule judges number, media, off-site and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from engine.chains import Chains, Copy
@@ -37,32 +37,64 @@ class Region:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """What the copies of a region do not amount to."""
+
+    region: Region
+    code: str
+    message: str
+    """The first thing that is missing: `2 of 3 copies within 40h (…)`."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the manifest says why it may be so."""
+        return bool(self.region.because)
+
+
 def check_objectives(
     policy: Policy, tables: tuple[RoutingTable, ...], chains: Chains, findings: Findings
 ) -> None:
     """Report every region whose copies fall short, and every acceptance."""
-    if not policy.objectives:
-        return
-    chosen = _Chooser(policy, findings)
-    for region in regions(policy, tables, chains):
-        wanted = chosen.for_region(region)
-        shortfall = _shortfall(region, wanted)
-        if shortfall is None:
-            continue
-        code, message = shortfall
-        if region.because:
+    for one in shortfalls(policy, tables, chains, findings):
+        code, region, said = one.code, one.region, f"{one.region.label!r} has {one.message}"
+        if one.accepted:
             findings.note(
                 "objective-accepted",
-                f"{region.label!r} has {message}; accepted because {region.because}",
+                f"{said}; accepted because {region.because}",
                 region.origin,
             )
         else:
             findings.error(
                 code,
-                f"{region.label!r} has {message}",
+                said,
                 region.origin,
                 hint="change a schedule, `after`, a limit or a route; or accept it with `because`",
             )
+
+
+def shortfalls(
+    policy: Policy, tables: tuple[RoutingTable, ...], chains: Chains, findings: Findings
+) -> Iterator[Shortfall]:
+    """Every region whose copies fall short, accepted or not."""
+    if not policy.objectives:
+        return
+    chosen = _Chooser(policy, findings)
+    for region in regions(policy, tables, chains):
+        found = _shortfall(region, chosen.for_region(region))
+        if found is not None:
+            yield Shortfall(region=region, code=found[0], message=found[1])
+
+
+def wanted_in(policy: Policy) -> Callable[[Region], Objective]:
+    """What is wanted of a region, by the most specific objective of a policy that is judged."""
+    return _Chooser(policy, Findings()).for_region
+
+
+def falls_short(region: Region, wanted: Objective) -> str | None:
+    """The first field of the objective that these very copies do not fulfil, whatever their age."""
+    found = _shortfall(region, replace(wanted, rpo=None, history=None))
+    return found[0].removeprefix("objective-") if found is not None else None
 
 
 def regions(policy: Policy, tables: tuple[RoutingTable, ...], chains: Chains) -> Iterator[Region]:
@@ -219,9 +251,14 @@ def _shortfall(region: Region, wanted: Objective) -> tuple[str, str] | None:
     real = [copy for copy in region.copies if not copy.snapshot and not copy.partial]
     fresh = [copy for copy in real if _fresh(copy, wanted.rpo)]
     tests: tuple[tuple[str, int | None, Callable[[list[Copy]], int], str], ...] = (
-        ("objective-copies", wanted.copies, lambda c: len(_places(region, c)), "copies"),
-        ("objective-media", wanted.media, lambda c: len(_media(region, c)), "media"),
-        ("objective-offsite", wanted.offsite, lambda c: _offsite(region, c), "off-site copies"),
+        ("objective-copies", wanted.copies, lambda c: len(places_of(region.source, c)), "copies"),
+        ("objective-media", wanted.media, lambda c: len(media_of(region.source, c)), "media"),
+        (
+            "objective-offsite",
+            wanted.offsite,
+            lambda c: offsite_of(region.source, c),
+            "off-site copies",
+        ),
         (
             "objective-beyond-host",
             wanted.beyond_host,
@@ -251,19 +288,26 @@ def _fresh(copy: Copy, limit: Duration | None) -> bool:
     return limit is None or (copy.rpo is not None and copy.rpo.seconds <= limit.seconds)
 
 
-def _places(region: Region, copies: list[Copy]) -> set[str]:
-    return {region.source.name, *(copy.place for copy in copies)}
+def places_of(source: Source, copies: Iterable[Copy]) -> set[str]:
+    """The places that hold the data; the live data's is one of them."""
+    return {source.name, *(copy.place for copy in copies)}
 
 
-def _media(region: Region, copies: list[Copy]) -> set[str]:
-    live = region.source.media or f"the medium of {region.source.name}"
+def media_of(source: Source, copies: Iterable[Copy]) -> set[str]:
+    """The media that hold the data; one that nobody names is like no other."""
+    live = source.media or f"the medium of {source.name}"
     return {live, *(copy.media or f"the medium of {copy.place}" for copy in copies)}
 
 
-def _offsite(region: Region, copies: list[Copy]) -> int:
-    home = region.source.site or f"the site of {region.source.name}"
-    sites = {copy.place: copy.site or f"the site of {copy.place}" for copy in copies}
-    return sum(1 for site in sites.values() if site != home)
+def offsite_of(source: Source, copies: Iterable[Copy]) -> int:
+    """How many places lie at another site than the live data."""
+    return len({copy.place for copy in copies if is_offsite(source, copy)})
+
+
+def is_offsite(source: Source, copy: Copy) -> bool:
+    """Whether a copy lies at another site than the live data."""
+    home = source.site or f"the site of {source.name}"
+    return (copy.site or f"the site of {copy.place}") != home
 
 
 def _beyond_host(copies: list[Copy]) -> int:

@@ -105,7 +105,7 @@ def _item_text(item: object) -> str:
 def age_text(seconds: int) -> str:
     """A length of time that follows from others: hours and minutes, as alerts count."""
     hours, rest = divmod(seconds, 3600)
-    return f"{hours}h {rest // 60}m" if rest else f"{hours}h"
+    return f"{hours}h {rest // 60}m" if rest >= 60 else f"{hours}h"
 
 
 def _written(value: object) -> str | None:

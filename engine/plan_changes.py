@@ -159,8 +159,8 @@ def _route_changes(old: Plan | None, new: Plan) -> Iterator[RouteChange]:
         was = {line.pattern: line for line in before.lines}
         now = {line.pattern: line for line in after.lines}
         for pattern in sorted(was.keys() | now.keys(), key=str):
-            old_line = was.get(pattern) or _covering(before, pattern)
-            new_line = now.get(pattern) or _covering(after, pattern)
+            old_line = was.get(pattern) or covering_line(before, pattern)
+            new_line = now.get(pattern) or covering_line(after, pattern)
             change = _route_change(
                 source,
                 (was.get(pattern), old_line),
@@ -175,7 +175,7 @@ def _table(plan: Plan | None, source: str) -> RoutingTable:
     return found or RoutingTable(source=source, lines=())
 
 
-def _covering(table: RoutingTable, pattern: PathPattern) -> RouteLine | None:
+def covering_line(table: RoutingTable, pattern: PathPattern) -> RouteLine | None:
     """The line that decides everything a pattern matches, in a table that has no such line."""
     return next((line for line in table.lines if _covers(line.pattern, pattern)), None)
 

@@ -177,6 +177,12 @@ def preflight(leg_plan: LegPlan, observation: Observation) -> tuple[Finding, ...
     )
 
 
+def preflight_target(seen: TargetSeen) -> tuple[Finding, ...]:
+    """Judge a place at a destination by itself; its room is of no matter where things only go."""
+    rows = _target(seen.target.holder, seen)
+    return tuple(row for row in rows if not row.looked_at.endswith(": room"))
+
+
 def refusals(findings: tuple[Finding, ...], feed: str | None) -> tuple[Finding, ...]:
     """The rows that stop this feed, or with None the whole leg."""
     return tuple(

@@ -93,6 +93,8 @@ class FeedReport:
     """The live data as they were then are in the copies; None: not known."""
     entries: int | None = None
     """Files, directories and all else that the pass saw in its source; None: not known."""
+    size: int | None = None
+    """Bytes of all files that a full pass saw in its source; None: not known."""
     files: int = 0
     """Files whose content was sent."""
     bytes_sent: int = 0

@@ -41,6 +41,8 @@ class Figures:
     bytes_sent: int | None = None
     deleted: int | None = None
     created: int | None = None
+    size: int | None = None
+    """Bytes of all files that were looked at, sent or not; each name of a hard link counts."""
 
 
 def parse_figures(output: bytes) -> Figures:
@@ -52,6 +54,7 @@ def parse_figures(output: bytes) -> Figures:
         bytes_sent=found.get(b"Total transferred file size"),
         deleted=found.get(b"Number of deleted files"),
         created=found.get(b"Number of created files"),
+        size=found.get(b"Total file size"),
     )
 
 
@@ -105,9 +108,12 @@ def only_lacks_room_for_types(errors: bytes) -> bool:
     Replacing a directory by a file deletes the directory's content first, so it must wait for the
     run that may delete. Any other complaint means that something could not be read or written.
     """
-    return bool(_NO_WAY.search(errors)) and all(
-        _HARMLESS.match(line) for line in errors.split(b"\n")
-    )
+    return bool(_NO_WAY.search(errors)) and not complaints(errors)
+
+
+def complaints(errors: bytes) -> tuple[bytes, ...]:
+    """The lines that say more than that deletions were not allowed."""
+    return tuple(line for line in errors.split(b"\n") if not _HARMLESS.match(line))
 
 
 def ways_blocked(errors: bytes) -> tuple[bytes, ...]:

@@ -30,13 +30,20 @@ def ssh_options(target: SshTarget, control: bytes) -> tuple[bytes, ...]:
         b"ControlPersist=%d" % PERSIST,
         b"ControlPath=" + _value(control),
     ]
+    settings += _reaching(target)
+    return (b"-T", *(b"-o" + setting for setting in settings))
+
+
+def _reaching(target: SshTarget) -> list[bytes]:
+    """What the manifest says of the way there."""
+    settings = []
     if target.known_hosts is not None:
         settings.append(b"UserKnownHostsFile=" + _value(target.known_hosts.text))
     if target.key is not None:
         settings += [b"IdentitiesOnly=yes", b"IdentityFile=" + _value(target.key.text)]
     if target.port is not None:
         settings.append(b"Port=%d" % target.port)
-    return (b"-T", *(b"-o" + setting for setting in settings))
+    return settings
 
 
 def ssh_command(target: SshTarget, control: bytes, *remote: bytes) -> tuple[bytes, ...]:
@@ -54,6 +61,15 @@ def ssh_control(target: SshTarget, control: bytes, request: bytes) -> tuple[byte
 def remote_shell(target: SshTarget, control: bytes) -> bytes:
     """The value of rsync's `-e`, which rsync splits at spaces and strips of quotes."""
     return b" ".join(_rsync_word(word) for word in (b"ssh", *ssh_options(target, control)))
+
+
+def known_shell(target: SshTarget) -> bytes:
+    """The value of rsync's `-e` in a command for a person to type: key, known hosts and port only.
+
+    It may ask for a password; it never meets a host key that is not known already.
+    """
+    settings = [b"StrictHostKeyChecking=yes", *_reaching(target)]
+    return b" ".join(_rsync_word(word) for word in (b"ssh", *(b"-o" + one for one in settings)))
 
 
 def key_hint(target: SshTarget, complaint: bytes) -> str:

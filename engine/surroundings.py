@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from engine.facts import RoomFacts, TrackerFacts
+from engine.forecast import full_on
 from policy.destinations import Destination
 
 OLD = timedelta(days=2)
@@ -39,6 +40,8 @@ class DestinationStatus:
     age: timedelta | None
     staged: bool
     """Whether the room is that of a trial's disk, below a root."""
+    full_on: date | None = None
+    """When it is above its limit at the rate of the last weeks; None: not foreseen."""
 
     @property
     def sound(self) -> bool:
@@ -63,6 +66,9 @@ def destination_status(
         measured=room.measured if room is not None else None,
         age=age,
         staged=staged,
+        full_on=full_on(room.days, destination.max_used.fraction, today=now.date())
+        if room is not None
+        else None,
     )
 
 

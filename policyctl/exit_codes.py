@@ -16,7 +16,7 @@ class ExitCode(enum.IntEnum):
     CHANGES = 4
     """`plan --exit-code`: there is something to apply."""
     FAILED = 5
-    """A leg failed, an apply was refused, or `status` found something unhealthy."""
+    """A leg failed, an apply was refused, a tree is away, or `status` found something unhealthy."""
     DEGRADED = 6
     """Done, but not all of it."""
     LOCKED = 75

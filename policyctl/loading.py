@@ -104,12 +104,16 @@ def _routes_below(policy: Policy, plan: Plan, path: bytes) -> tuple[RouteLine, .
     )
 
 
-def not_applied_yet(plan: Plan, root: Path) -> bool:
-    """Whether something else is applied; what cannot be read is not spoken of."""
+def applied_plan(root: Path) -> Plan | None:
+    """What is applied; None where nothing is, or this user cannot read it."""
     try:
-        applied = load_plan(root)
+        return load_plan(root)
     except (OSError, PlanUnreadable, Unobservable):
-        return False
+        return None
+
+
+def not_applied_yet(applied: Plan | None, plan: Plan) -> bool:
+    """Whether something else is applied; what cannot be read is not spoken of."""
     return applied is not None and _untimed(applied) != _untimed(plan)
 
 

@@ -20,28 +20,27 @@ from engine.changes import (
     paths_to_observe,
 )
 from engine.check import CheckReport
+from engine.coverage import Coverage
+from engine.orphans import orphans_of
 from engine.part_facts import age_text
-from engine.plan import Feed, LegPlan, Location, Plan
-from engine.plan_changes import Action, PartChange
+from engine.plan import Plan
+from engine.plan_changes import PartChange
 from engine.plan_json import PlanUnreadable
-from engine.renames import plan_again, plan_renamed, renames_between
-from engine.selection import Verdict
+from engine.renames import plan_again
 from engine.system.activate import look_at_machine
 from engine.system.apply import load_plan, load_record, load_way_back
 from engine.system.drop_ins import drop_ins
 from engine.system.files import observe_files
 from engine.system.forget import leaving
 from engine.system.look import without_root
-from engine.system.measure import measure_source
 from engine.system.places import Places
 from engine.system.reading import read_state
-from engine.volumes import SourceVolumes
 from policy.diagnostics import PolicyInvalid, Severity
-from policy.patterns import PathPattern
-from policy.sources import TreeSource
 from policy.values import AbsolutePath, parse_absolute_path
 from policyctl.boundary import Refused
 from policyctl.checking import check_file
+from policyctl.covering import read_coverage
+from policyctl.plan_data import PlanData, read_data, refused_for_room
 from policyctl.views.console import tell
 from policyctl.views.diagnostics import count_findings, tell_findings
 from renderers import render
@@ -64,10 +63,13 @@ class Prepared:
     """The commands that make it take effect."""
     leaving: Sequence[str]
     """Whose series are taken back, and from where."""
-    volumes: Mapping[str, SourceVolumes]
+    data: PlanData
+    """What it means for the data."""
     orphans: Mapping[str, Sequence[str]]
     notes: Sequence[str]
     """What else a person should know before applying it."""
+    coverage: Coverage
+    """What came and went at the top of the sources since the last apply."""
     rollback: bool = False
     """Whether it brings back the plan of before."""
 
@@ -84,6 +86,7 @@ def prepare(
     rollback: bool = False,
     overwrite: tuple[str, ...] = (),
     accept_removals: bool = False,
+    accept: tuple[str, ...] = (),
     measure: bool = True,
 ) -> Prepared:
     """Compare what should be with what is.
@@ -105,6 +108,16 @@ def prepare(
     )
     _check_overwritten(changes, overwrite, root)
     places = Places(root=root)
+    data = read_data(
+        applied,
+        plan,
+        changes,
+        places,
+        applied_at=datetime.fromisoformat(record.applied_at) if record else None,
+        measure=measure,
+        accept=accept,
+    )
+    changes = refused_for_room(changes, data)
     return Prepared(
         report=report,
         applied=applied,
@@ -114,7 +127,7 @@ def prepare(
         alerts=alert_changes(applied, plan),
         activation=_activation(applied, plan, rendered, changes, record, root),
         leaving=[f"{group} at {target.where}" for target, group in leaving(applied, plan, places)],
-        volumes=_volumes(plan, changes, root) if measure else {},
+        data=data,
         orphans=orphans_of(applied, plan, changes),
         notes=(
             *_rolled_back(record, changed=changes.plan_changed and not rollback),
@@ -122,6 +135,7 @@ def prepare(
             *_stale_at_once(applied, plan, places),
             *_overlaid(rendered, root),
         ),
+        coverage=read_coverage(plan, places),
         rollback=rollback,
     )
 
@@ -215,18 +229,6 @@ def _check_overwritten(changes: ChangeSet, overwrite: tuple[str, ...], root: Pat
             )
 
 
-def _volumes(plan: Plan, changes: ChangeSet, root: Path) -> dict[str, SourceVolumes]:
-    """Count the data of every source of which a route changes, where it is on this machine."""
-    found = {}
-    for name in sorted({one.source for one in changes.routes}):
-        source = plan.source(name)
-        if isinstance(source, TreeSource):
-            volumes = measure_source(plan, source, root)
-            if volumes is not None:
-                found[name] = volumes
-    return found
-
-
 def tell_warnings(report: CheckReport | None) -> None:
     """Show what is not clean, so that nobody applies past it unknowingly."""
     if report is None:
@@ -245,70 +247,6 @@ def check_disks(plan: Plan, names: Sequence[str]) -> None:
             raise Refused(
                 f"--new-disk: there is no destination {name!r}; there are: {', '.join(known)}"
             )
-
-
-# ── What stays behind ────────────────────────────────────────────────────────────────────────
-
-
-def orphans_of(applied: Plan | None, plan: Plan, changes: ChangeSet) -> dict[str, list[str]]:
-    """Where copies stay, by the text of a route that left its leg, and by a leg that is gone."""
-    if applied is None:
-        return {}
-    before = plan_renamed(applied, renames_between(applied, plan))
-    found: dict[str, list[str]] = {}
-    for one in changes.routes:
-        leg = before.leg(one.before) if one.moved else None
-        feeds = [feed for feed in leg.feeds if feed.reads == one.source] if leg else []
-        places = [place for feed in feeds for place in _hops(before, leg, feed, one.pattern)]
-        if places:
-            found[one.text] = list(dict.fromkeys(places))
-    for part in changes.legs:
-        gone = before.leg(part.name) if part.action is Action.DELETE else None
-        if gone is not None:
-            found[part.name] = [str(feed.writes) for feed in gone.feeds if feed.writes]
-    return found
-
-
-def _hops(plan: Plan, leg: LegPlan | None, feed: Feed, pattern: PathPattern) -> Iterator[str]:
-    if leg is not None and feed.writes is not None:
-        yield from _follow(plan, leg, feed.writes, pattern, frozenset({leg.name}))
-
-
-def _follow(
-    plan: Plan, leg: LegPlan, root: Location, pattern: PathPattern, seen: frozenset[str]
-) -> Iterator[str]:
-    """The copy of this hop, and those of the hops that read it; `root` is the tree's there."""
-    tail = "/" if pattern.literal == () else f"/{pattern}".replace("//", "/")
-    yield str(root).rstrip("/") + tail
-    for reader in plan.legs:
-        for feed in reader.feeds:
-            base = _base(leg, feed, root)
-            if reader.name in seen or base is None or feed.writes is None:
-                continue
-            inner = root.names[len(base.names) :]
-            if _takes(feed, inner + _example(pattern)):
-                onward = Location(holder=feed.writes.holder, names=feed.writes.names + inner)
-                yield from _follow(plan, reader, onward, pattern, seen | {reader.name})
-
-
-def _base(leg: LegPlan, feed: Feed, root: Location) -> Location | None:
-    """Where a reader's paths count from; None where it does not read this copy."""
-    if feed.reads == root.holder:
-        return Location(holder=root.holder)
-    places = [one.writes for one in leg.feeds if one.writes is not None]
-    if feed.reads == leg.name and len(places) == 1 and places[0].contains(root):
-        return places[0]
-    return None
-
-
-def _example(pattern: PathPattern) -> tuple[bytes, ...]:
-    return tuple(component.example() for component in pattern.components)
-
-
-def _takes(feed: Feed, names: tuple[bytes, ...]) -> bool:
-    if feed.selection is None or not names:
-        return True
-    return feed.selection.decide(names, directory=True) in {Verdict.TAKEN, Verdict.ENTERED}
 
 
 def unknown_names(applied: Plan | None, plan: Plan) -> Sequence[str]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.coverage import Coverage
 from engine.drift import ManifestState, PolicyDrift
 from engine.facts import LegFacts
 from engine.plan import LegPlan, Plan
+from engine.safety import SourceSafety, safety_of
 from engine.status import Health, LegStatus, leg_status
 from engine.surroundings import (
     DestinationStatus,
@@ -28,10 +30,12 @@ from engine.system.facts import leg_facts, room_facts, tracker_facts
 from engine.system.forget import still_there
 from engine.system.journal import Journal
 from engine.system.manifest import ManifestNotFound, find_manifest
+from engine.system.orphans import OrphanTotal
 from engine.system.places import Places
 from engine.system.reading import read_journal, read_state
 from engine.system.state import State, StateUnusable
 from policyctl.boundary import Refused
+from policyctl.covering import coverage_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,10 @@ class Standing:
     """None where this user cannot look at the files."""
     notes: tuple[str, ...]
     timezone: str
+    now: datetime
+    sources: tuple[SourceSafety, ...] = ()
+    coverage: Coverage = field(default_factory=Coverage)
+    orphans: OrphanTotal = field(default_factory=OrphanTotal)
 
     @property
     def healthy(self) -> bool:
@@ -84,14 +92,7 @@ def read_standing(named: Path | None, root: Path) -> Standing:
         *still_there(places),
         *_notes(drift),
     )
-    return Standing(
-        legs=standing.legs,
-        destinations=standing.destinations,
-        tracker=standing.tracker,
-        drift=drift,
-        notes=notes,
-        timezone=plan.timezone,
-    )
+    return replace(standing, drift=drift, notes=notes)
 
 
 def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
@@ -118,6 +119,8 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
             for one in plan.destinations
         )
         tracker = tracker_facts(plan, journal, places)
+        entries = coverage_by(plan, state, places)
+        orphans = state.orphans.total() if state is not None else OrphanTotal()
     return Standing(
         legs=legs,
         destinations=destinations,
@@ -125,6 +128,10 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         drift=None,
         notes=(),
         timezone=plan.timezone,
+        now=now,
+        sources=safety_of(plan, legs, now=now),
+        coverage=entries,
+        orphans=orphans,
     )
 
 

@@ -37,7 +37,8 @@ from engine.system.journal import Journal
 from engine.system.journal_look import follower
 from engine.system.killed import close_killed, look_at_all
 from engine.system.lock import Locked, hold
-from engine.system.observe import NothingToRead, holder_of, observe, rules_digest
+from engine.system.observe import holder_of, observe, rules_digest
+from engine.system.observe_target import NothingToRead
 from engine.system.places import Places
 from engine.system.records import new_run_id
 from engine.system.remote import closing_connection

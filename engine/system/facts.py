@@ -126,7 +126,11 @@ def room_facts(destination: str, state: State) -> RoomFacts | None:
     if room is None:
         return None
     return RoomFacts(
-        destination=destination, free=room.free, total=room.total, measured=room.measured
+        destination=destination,
+        free=room.free,
+        total=room.total,
+        measured=room.measured,
+        days=state.rooms.days(destination),
     )
 
 

@@ -13,6 +13,7 @@ from engine.exit_codes import Outcome, cut_off, meaning_of, outcome_of, told_all
 from engine.reports import FeedReport, RunStatus
 from engine.rsync_output import (
     Figures,
+    complaints,
     deletions_stopped,
     only_lacks_room_for_types,
     only_unreadable,
@@ -33,6 +34,10 @@ STATUS = {
     Outcome.FAILED: RunStatus.FAILED,
 }
 _FINE = frozenset({Outcome.OK, Outcome.OK_NOTED, Outcome.GUARD})
+
+
+_COMPLAINTS = 3
+"""Lines of rsync's own that a reason quotes: the first ones, since later ones follow from them."""
 
 
 class FeedStopped(Exception):
@@ -159,5 +164,7 @@ def check_still_there(expected: tuple[Identity, ...]) -> None:
 
 def sentence(told: Completed) -> str:
     """How a command ended, in a sentence."""
-    words = f": {told.last_words}" if told.last_words else ""
-    return f"{meaning_of(told.code)}{words}"
+    lines = [line.decode("utf-8", "backslashreplace") for line in complaints(told.stderr)]
+    more = (f"and {len(lines) - _COMPLAINTS:,} more",) if len(lines) > _COMPLAINTS else ()
+    words = "; ".join((*lines[:_COMPLAINTS], *more)) or told.last_words
+    return f"{meaning_of(told.code)}{': ' if words else ''}{words}"

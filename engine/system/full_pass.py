@@ -31,7 +31,7 @@ def transfer(feeds: FeedRuns, step: Transfer) -> None:
     feeds.add_figures(step.feed, replace(figures, deleted=None))
     seen = _entries(figures)
     report = feeds.report(step.feed)
-    feeds.put(replace(report, entries=seen, deletions_wanted=wanted or 0))
+    feeds.put(replace(report, entries=seen, size=figures.size, deletions_wanted=wanted or 0))
     check_still_there(step.still)
     whole = feeds.judge_transfer(step.feed, told)
     stuck = told.code == _PARTIAL and told.whole and only_lacks_room_for_types(told.stderr)

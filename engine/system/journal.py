@@ -289,7 +289,7 @@ class Journal(Sequenced):
             "AND sequence > ? AND sequence < ? ORDER BY path LIMIT ?",
             (number, after, above, HELD, _READ_AT_ONCE),
         ).fetchall():
-            yield from map(Change._make, page)
+            yield from [Change(path, deep == 1) for path, deep in page]
             after = page[-1][0]
 
     def gap_above(self, leg: str, reads: str, sequence: int) -> str | None:

@@ -1,84 +1,117 @@
-"""Walking source trees to learn how much data each routing line decides."""
+"""Measuring source trees: how much data lies where, and how much each routing line decides."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 
+from engine.dropped import dropping, ignores_digest
 from engine.feeds import ignores_for
 from engine.plan import Plan, RouteLine, RoutingTable
-from engine.selection import Ignore, ignore_hits, is_reserved
-from engine.system.look import below
-from engine.volumes import SourceVolumes, Volume
+from engine.system.descent import NotThere, descending, opened_root
+from engine.system.places import Places
+from engine.system.state import State
+from engine.system.walk import Told, Walked, list_files, walk
+from engine.volumes import Listing, Measurement, SourceVolumes, Volume, volumes_by_line
+from policy.patterns import PathPattern
 from policy.sources import TreeSource
 
 
-@dataclass(slots=True)
-class _Tally:
-    by_line: dict[str, Volume]
-    ignored: Volume = field(default_factory=Volume)
-    unreadable: int = 0
-    inodes: set[tuple[int, int]] = field(default_factory=set)
+def known_volumes(
+    plan: Plan, source: TreeSource, places: Places, state: State | None
+) -> SourceVolumes | None:
+    """How much each line of a tree decides, by what `policyctl measure` found last.
 
-    def count(self, entry: os.DirEntry[bytes], line: RouteLine | None) -> None:
-        status = entry.stat(follow_symlinks=False)
-        size = status.st_size
-        if status.st_nlink > 1:
-            inode = (status.st_dev, status.st_ino)
-            size = 0 if inode in self.inodes else size
-            self.inodes.add(inode)
-        if line is None:
-            self.ignored = self.ignored.plus(size)
-        else:
-            self.by_line[line.text] = self.by_line[line.text].plus(size)
+    Where that says nothing (never measured, other ignores, another path), the tree is walked now.
+    None where there is neither a measurement nor a tree. A source that no route names has one
+    line: all of it.
+    """
+    known = _known(plan, source, state)
+    if known is not None:
+        return shared_out(plan, source, places, known, measured=known.at)
+    fresh = measure(plan, source, places)
+    return None if fresh is None else shared_out(plan, source, places, fresh)
 
 
-def measure_source(plan: Plan, source: TreeSource, root: Path) -> SourceVolumes | None:
-    """Count what each line of a tree decides; None where the tree is not there."""
-    table = plan.table(source.name)
-    start = below(root, source.path.text)
-    if table is None or not os.path.isdir(start):  # noqa: PTH112 - the path is bytes
+def measure(
+    plan: Plan, source: TreeSource, places: Places, told: Told | None = None
+) -> Measurement | None:
+    """Walk a tree; None where it is not there."""
+    begun, at = time.monotonic(), datetime.now(UTC)
+    try:
+        with opened_root(places.below_root(source.path)) as root:
+            found = walk(root, ignores_for(source.name, plan.ignores), told)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    ignores = ignores_for(source.name, plan.ignores)
-    tally = _Tally(by_line={line.text: Volume() for line in table.lines})
-    pending: list[tuple[bytes, tuple[bytes, ...]]] = [(start, ())]
-    while pending:
-        path, names = pending.pop()
-        try:
-            with os.scandir(path) as entries:
-                listing = sorted(entries, key=lambda entry: entry.name)
-        except OSError:
-            tally.unreadable += 1
-            continue
-        for entry in listing:
-            _visit(entry, (*names, entry.name), table, ignores, tally, pending)
+    except PermissionError:
+        found = Walked(rows=(), ignored=Volume(), unreadable=1)
+    return Measurement(
+        at=at,
+        seconds=time.monotonic() - begun,
+        ignores=ignores_digest(plan, source),
+        rows=found.rows,
+        ignored=found.ignored,
+        unreadable=found.unreadable,
+    )
+
+
+def shared_out(
+    plan: Plan,
+    source: TreeSource,
+    places: Places,
+    measurement: Measurement,
+    *,
+    measured: datetime | None = None,
+) -> SourceVolumes:
+    """A measurement by routing lines; few directories are listed again, where lines split them."""
+    with _listing(plan, source, places) as listing:
+        by_line = volumes_by_line(_table(plan, source), measurement.rows, listing)
     return SourceVolumes(
         source=source.name,
-        by_line=tally.by_line,
-        ignored=tally.ignored,
-        unreadable=tally.unreadable,
+        by_line=by_line,
+        ignored=measurement.ignored,
+        unreadable=measurement.unreadable,
+        measured=measured,
     )
 
 
-def _visit(
-    entry: os.DirEntry[bytes],
-    names: tuple[bytes, ...],
-    table: RoutingTable,
-    ignores: Sequence[Ignore],
-    tally: _Tally,
-    pending: list[tuple[bytes, tuple[bytes, ...]]],
-) -> None:
-    directory = entry.is_dir(follow_symlinks=False)
-    dropped = is_reserved(names, directory=directory) or any(
-        ignore_hits(ignore, names, directory=directory) for ignore in ignores
-    )
-    if directory:
-        if not dropped:
-            pending.append((entry.path, names))
-        return
-    try:
-        tally.count(entry, None if dropped else table.line_for(names))
-    except FileNotFoundError:
-        return  # it vanished while the tree was being walked: nothing to count
+def _known(plan: Plan, source: TreeSource, state: State | None) -> Measurement | None:
+    """What is measured already, also under the name that the source still has in the state."""
+    if state is None:
+        return None
+    digest = ignores_digest(plan, source)
+    for name in (source.name, source.was):
+        found = state.measurements.of(name) if name else None
+        if found is not None and found.ignores == digest:
+            return found
+    return None
+
+
+def _table(plan: Plan, source: TreeSource) -> RoutingTable:
+    """The source's lines; of one that is taken as a whole, one line that is all of it."""
+    whole = RouteLine(text=str(source.path), pattern=PathPattern(), leg=None)
+    return plan.table(source.name) or RoutingTable(source=source.name, lines=(whole,))
+
+
+@contextmanager
+def _listing(plan: Plan, source: TreeSource, places: Places) -> Iterator[Listing]:
+    """Lists directories of a tree; says None of one that cannot be reached."""
+    drops = dropping(ignores_for(source.name, plan.ignores))
+    seen: set[tuple[int, int]] = set()
+    with ExitStack() as held:
+        descent = None
+        with suppress(OSError):
+            root = held.enter_context(opened_root(places.below_root(source.path)))
+            descent = held.enter_context(descending(root))
+
+        def listed(path: bytes) -> list[tuple[bytes, int]] | None:
+            if descent is None:
+                return None
+            try:
+                return list_files(descent, tuple(path.split(b"/")) if path else (), drops, seen)
+            except (NotThere, OSError):
+                return None
+
+        yield listed

@@ -6,36 +6,32 @@ import hashlib
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from engine.filters import render_rules
 from engine.journal import JournalSeen
 from engine.legs.kind import Run
 from engine.modes import Forced
-from engine.plan import Feed, LegPlan, Location, Plan, tree_root
+from engine.plan import Feed, LegPlan, Plan, tree_root
 from engine.preflight import (
     FeedSeen,
     FilterState,
     Observation,
     Presence,
     SourceSeen,
-    TargetSeen,
     Waiver,
 )
 from engine.readers import read_place, reader_of
-from engine.rsync_command import SET_ASIDE
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
 from engine.sieve import Sieve
-from engine.steps import Target
 from engine.system.destinations import find_identity
-from engine.system.directories import astray_link, list_directory, look_at
-from engine.system.file_systems import identity_of, mounts_below, read_mounts, room_of
+from engine.system.directories import list_directory, look_at
+from engine.system.file_systems import identity_of, mounts_below, read_mounts
 from engine.system.journal import Journal
 from engine.system.journal_look import look_into
+from engine.system.observe_target import NothingToRead, TargetLook
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
-from engine.system.remote import Remote, Unreachable
 from engine.system.state import State, stream_of
 from policy.destinations import Destination
 from policy.legs import Leg, MirrorLeg
@@ -45,10 +41,6 @@ COUNT_LEAST = 1_000
 COUNT_MOST = 5_000
 """Entries counted before a run; a source that holds more is judged by rsync's own count."""
 _CARRIED = frozenset({Verdict.TAKEN, Verdict.ENTERED})
-
-
-class NothingToRead(Exception):
-    """The plan names no directory of this machine for a feed."""
 
 
 def observe(
@@ -98,7 +90,7 @@ def holder_of(leg_plan: LegPlan) -> str | None:
     return next((feed.writes.holder for feed in leg_plan.feeds if feed.writes), None)
 
 
-class _Look:
+class _Look(TargetLook):
     """One look at one leg."""
 
     def __init__(
@@ -110,12 +102,8 @@ class _Look:
         this_run: Run,
         journal: Journal,
     ) -> None:
-        self.journal = journal
-        self.plan = plan
+        super().__init__(plan, places, state, this_run, journal)
         self.leg_plan = leg_plan
-        self.places = places
-        self.state = state
-        self.run = this_run
         self.mounts = read_mounts()
 
     def feed(self, feed: Feed) -> FeedSeen:
@@ -126,7 +114,7 @@ class _Look:
         return FeedSeen(
             feed=feed.reads,
             source=self._source(feed, feed.selection),
-            target=self._target(feed.writes),
+            target=self.target(feed.writes),
             filter_path=os.fsencode(path),
             filter_state=_filter_state(os.fsencode(path), feed.selection),
         )
@@ -234,7 +222,7 @@ class _Look:
         location = read_place(self.plan, feed.reads)
         if location is None:
             raise NothingToRead(f"{feed.reads} has no single place to read")
-        root_path, destination = self._root_of(location.holder)
+        root_path, destination = self.root_of(location.holder)
         if destination is not None and self.places.reaches_over_ssh(destination):
             raise NothingToRead(f"{feed.reads} lies on another machine, and is only written to")
         return b"/".join((root_path.rstrip(b"/"), *location.names)) or b"/"
@@ -264,90 +252,6 @@ class _Look:
             and selection.decide(tuple(point[len(prefix) :].split(b"/")), directory=True)
             in _CARRIED
         )
-
-    # ── Target ───────────────────────────────────────────────────────────────────────────────
-
-    def _root_of(self, holder: str) -> tuple[bytes, Destination | None]:
-        destination = self.plan.destination(holder)
-        if destination is not None:
-            return self.places.destination_root(destination), destination
-        source = self.plan.source(holder)
-        root = tree_root(source) if source is not None else None
-        if root is None:
-            raise NothingToRead(f"{holder} is no place to write to")
-        return self.places.below_root(root), None
-
-    def _target(self, writes: Location) -> TargetSeen:
-        root, destination = self._root_of(writes.holder)
-        remote = destination is not None and self.places.reaches_over_ssh(destination)
-        ssh = destination.ssh if destination is not None and remote else None
-        seen = TargetSeen(
-            target=Target(holder=writes.holder, root=root, names=writes.names, ssh=ssh),
-            identity_needed=destination is not None and not remote,
-            recorded=self.state.destination_identity(writes.holder),
-            found=find_identity(destination, self.places) if destination and not remote else None,
-            max_used=destination.max_used if destination else None,
-            cannot_keep=destination.cannot_keep if destination else (),
-            retired=self.state.retired(writes),
-            read_on=bool(self.journal.consumers(writes.holder)),
-        )
-        if ssh is not None:
-            return self._there(seen)
-        return replace(_here(seen), twins=self._twins(writes.holder, root))
-
-    def _twins(self, name: str, root: bytes) -> tuple[str, ...]:
-        """Other destinations whose root is the same directory by another path."""
-        _, mine = look_at(root)
-        found = []
-        for other in self.plan.destinations:
-            if other.name == name or self.places.reaches_over_ssh(other):
-                continue
-            presence, theirs = look_at(self.places.destination_root(other))
-            same = (theirs.device, theirs.inode) == (mine.device, mine.inode)
-            if presence is Presence.DIRECTORY and same:
-                found.append(other.name)
-        return tuple(found)
-
-    def _there(self, seen: TargetSeen) -> TargetSeen:
-        try:
-            answer, commands = Remote(seen.target, self.run).ask()
-        except (Unreachable, CommandNotStarted) as error:
-            return replace(seen, unreachable=str(error))
-        seen = replace(seen, rsync=answer.rsync, commands=commands, root=answer.root)
-        present = replace(seen, present=answer.target)
-        return _with_entries(present, answer.entries, answer.set_aside, answer.room)
-
-
-def _here(seen: TargetSeen) -> TargetSeen:
-    presence, identity = look_at(seen.target.root)
-    if presence is not Presence.DIRECTORY:
-        return replace(seen, root=presence)
-    seen = replace(seen, root_identity=identity, astray=astray_link(seen.target))
-    path = seen.target.path
-    seen = replace(seen, present=look_at(path)[0] is Presence.DIRECTORY)
-    entries = list_directory(path)
-    kept = list_directory(path + b"/" + SET_ASIDE) if _has_aside(entries) else ()
-    return _with_entries(seen, entries, kept, room_of(seen.target.root))
-
-
-def _with_entries(
-    seen: TargetSeen,
-    entries: tuple[tuple[bytes, bool], ...],
-    kept: tuple[tuple[bytes, bool], ...],
-    room: tuple[int, int] | None,
-) -> TargetSeen:
-    return replace(
-        seen,
-        entries=tuple(sorted(name for name, _ in entries)),
-        directories=frozenset(name for name, directory in entries if directory),
-        set_aside=tuple(sorted(name for name, directory in kept if directory)),
-        free=room[0] if room else None,
-        total=room[1] if room else None,
-    )
-
-
-def _has_aside(entries: tuple[tuple[bytes, bool], ...]) -> bool:
-    return (SET_ASIDE, True) in entries
 
 
 # ── Single looks ─────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from engine.plan import LegPlan, Plan
+from engine.orphans import is_owned
+from engine.plan import LegPlan, Location, Plan
 from engine.readers import readers_of
 from engine.system.journal import Journal, open_journal
 from engine.system.lock import Locked, hold
@@ -45,10 +46,11 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
                 if one.was and state.rename_destination(one.was, one.name)
             ),
         )
+        _follow_in_orphans(plan, state)
         state.keep_only(_streams(plan, state, busy))
         _follow_in_pauses(plan, state)
-        places_now = (feed.writes for leg in plan.legs for feed in leg.feeds)
-        state.set_places(place for place in places_now if place is not None)
+        state.measurements.keep_only({one.name for one in plan.sources})
+        _follow_in_known_entries(plan, state)
         _follow_in_journal(plan, places, busy)
     return told
 
@@ -71,12 +73,34 @@ def _streams(plan: Plan, state: State, busy: set[str]) -> Iterator[Stream]:
                 yield stream._replace(leg=leg.leg.was or leg.name)
 
 
+def _follow_in_orphans(plan: Plan, state: State) -> None:
+    """Where the copies of parts that were renamed are; what a leg carries again is none."""
+    for part in (*plan.sources, *plan.destinations, *(one.leg for one in plan.legs)):
+        if part.was:
+            state.orphans.rename(part.was, part.name)
+    now = (feed.writes for leg in plan.legs for feed in leg.feeds)
+    state.set_places(place for place in now if place is not None)
+    for one in state.orphans.all():
+        place = one.orphan.place
+        retired = state.retired(Location(holder=place.holder))
+        gone = [Location(holder=place.holder, names=names) for names in retired]
+        if is_owned(plan, place, gone):
+            state.orphans.drop(place)
+
+
 def _follow_in_pauses(plan: Plan, state: State) -> None:
     """Also of a leg that runs just now: its next start by schedule is under the new name."""
     for leg in plan.legs:
         if leg.leg.was:
             state.pauses.rename(leg.leg.was, leg.name)
     state.pauses.keep_only({leg.name for leg in plan.legs})
+
+
+def _follow_in_known_entries(plan: Plan, state: State) -> None:
+    for one in plan.sources:
+        if one.was:
+            state.known_entries.rename(one.was, one.name)
+    state.known_entries.keep_only({one.name for one in plan.sources})
 
 
 def _rename_reader(journal: Journal, leg: LegPlan, old: str) -> None:

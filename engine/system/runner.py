@@ -20,7 +20,8 @@ from engine.steps import explain_steps
 from engine.system.attempt import Attempt, Clock, Teller, ssh_of, steps_for
 from engine.system.journal import Journal, JournalUnusable, open_journal
 from engine.system.lock_probe import is_held
-from engine.system.observe import NothingToRead, observe
+from engine.system.observe import observe
+from engine.system.observe_target import NothingToRead
 from engine.system.places import Places
 from engine.system.records import new_run_id
 from engine.system.remote import closing_connection

@@ -13,7 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.plan import Feed, LegPlan, Location, Plan
-from engine.reports import RunStatus
+from engine.system.known_entries import KnownEntries
+from engine.system.measurements import Measurements
+from engine.system.orphans import Orphans
 from engine.system.pauses import Pauses
 from engine.system.records import (
     ItemRecord,
@@ -21,13 +23,12 @@ from engine.system.records import (
     RoomRecord,
     RunRecord,
     Stream,
-    item_record,
-    item_row,
     moment_of,
     moment_text,
     number_of,
-    run_record,
 )
+from engine.system.rooms import Rooms
+from engine.system.run_history import RunHistory
 from engine.system.state_schema import WAY_OUT, StateUnusable, connect
 
 
@@ -37,159 +38,44 @@ def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
     Its place is more than a name: with another disk, path or account under the same name, what
     lies there was never this leg's.
     """
-    holder = feed.writes.holder if feed.writes is not None else ""
-    destination = plan.destination(holder)
-    where = ""
-    if destination is not None:
-        account = destination.ssh.account if destination.ssh else ""
-        where = f" at {account}:{destination.path} on {state.destination_identity(holder)}"
-    return Stream(leg=leg.name, source=feed.reads, place=f"{feed.writes or ''}{where}")
+    place = place_text(plan, feed.writes, state) if feed.writes is not None else ""
+    return Stream(leg=leg.name, source=feed.reads, place=place)
 
 
-_SUCCEEDED = f"status IN ({', '.join(f'{one.value!r}' for one in RunStatus if one.succeeded)})"
+def place_text(plan: Plan, place: Location, state: State) -> str:
+    """A directory at a destination, with the disk, path and account that are meant by its name."""
+    destination = plan.destination(place.holder)
+    if destination is None:
+        return f"{place}"
+    account = destination.ssh.account if destination.ssh else ""
+    identity = state.destination_identity(place.holder)
+    return f"{place} at {account}:{destination.path} on {identity}"
+
+
 _THIS = "leg = ? AND source = ? AND place = ?"
 _STREAM_TABLES = ("owned", "last_seen", "mount")
 
 
-class State:
+class State(RunHistory):
     """An open state database."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self.pauses = Pauses(connection)
-
-    # ── Runs ─────────────────────────────────────────────────────────────────────────────────
-
-    def begin(self, record: RunRecord) -> None:
-        """Note that a run has begun, so that even a killed one leaves a trace."""
-        self._put(record)
-
-    def finish(self, record: RunRecord) -> None:
-        """Note how a run ended."""
-        self._put(record)
-
-    def end_killed(self, leg: str, now: datetime) -> tuple[str, ...]:
-        """Close runs of a leg that ended without telling; only its lock's holder may ask."""
-        with self._connection as db:
-            rows = db.execute(
-                "UPDATE run SET ended = ?, status = ?, reason = ? "
-                "WHERE leg = ? AND ended IS NULL RETURNING run_id",
-                (
-                    now.isoformat(),
-                    RunStatus.INTERRUPTED.value,
-                    "it ended without telling: killed, or a power cut",
-                    leg,
-                ),
-            ).fetchall()
-        return tuple(str(row[0]) for row in rows)
-
-    def last_run(self, leg: str) -> RunRecord | None:
-        """The newest run of a leg, refusals because of its own lock aside."""
-        return self._one("leg = ? AND status != ?", leg, RunStatus.LOCKED.value)
-
-    def last_begun(self, leg: str) -> RunRecord | None:
-        """The newest run of a leg that did begin: neither locked, nor only waiting for a disk."""
-        never = (RunStatus.LOCKED.value, RunStatus.WAITED_TOO_LONG.value)
-        return self._one("leg = ? AND status NOT IN (?, ?)", leg, *never)
-
-    def last_success(self, leg: str) -> RunRecord | None:
-        """The newest run of a leg that succeeded."""
-        return self._one(f"leg = ? AND {_SUCCEEDED}", leg)
-
-    def succeeded_before(self, leg: str, moment: datetime) -> bool:
-        """Whether a run of a leg that began by then has succeeded."""
-        where = f"leg = ? AND {_SUCCEEDED} AND started <= ?"
-        return self._one(where, leg, moment.isoformat()) is not None
-
-    def last_refusal(self, leg: str) -> RunRecord | None:
-        """The newest run of a leg that was refused because of its own lock."""
-        return self._one("leg = ? AND status = ?", leg, RunStatus.LOCKED.value)
-
-    def history(self, leg: str, *, most: int = 50) -> tuple[RunRecord, ...]:
-        """The newest runs of a leg, newest first, lock refusals included."""
-        return tuple(self._runs("leg = ?", leg, most=most))
-
-    def unlocked(self, leg: str, *, most: int = 50) -> tuple[RunRecord, ...]:
-        """The same without lock refusals: while a seed goes on there may be hundreds of them."""
-        return tuple(self._runs("leg = ? AND status != ?", leg, RunStatus.LOCKED.value, most=most))
-
-    def _put(self, record: RunRecord) -> None:
-        with self._connection as db:
-            db.execute(
-                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    record.run_id,
-                    record.leg,
-                    record.mode,
-                    record.started.isoformat(),
-                    record.ended.isoformat() if record.ended else None,
-                    record.due.isoformat() if record.due else None,
-                    record.status.value if record.status else "running",
-                    record.reason,
-                    record.bytes_sent,
-                    record.files,
-                    record.deletions,
-                    record.entries,
-                    moment_text(record.data_as_of),
-                    record.told,
-                ),
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [item_row(record.run_id, one) for one in record.items],
-            )
-
-    def note_told(self, run_id: str, why_not: str) -> None:
-        """Note why the figures of a run could not be told; empty where they were."""
-        with self._connection as db:
-            db.execute("UPDATE run SET told = ? WHERE run_id = ?", (why_not, run_id))
-
-    def items(self, run_id: str) -> tuple[ItemRecord, ...]:
-        """What became of each feed in a run."""
-        rows = self._connection.execute(
-            "SELECT name, status, reason, mode, bytes_sent, files, deletions, entries, pending, "
-            "data_as_of FROM item WHERE run_id = ? ORDER BY name",
-            (run_id,),
-        )
-        return tuple(item_record(row) for row in rows)
-
-    def last_item_success(self, leg: str, item: str) -> RunRecord | None:
-        """The newest run in which one feed of a leg succeeded, whatever became of the others."""
-        good = [status.value for status in RunStatus if status.succeeded]
-        marks = ", ".join("?" * len(good))
-        inside = f"SELECT run_id FROM item WHERE name = ? AND status IN ({marks})"  # noqa: S608 - only constants are put in
-        return self._one(f"leg = ? AND run_id IN ({inside})", leg, item, *good)
-
-    def _one(self, where: str, *values: str) -> RunRecord | None:
-        return next(self._runs(where, *values, most=1), None)
-
-    def _runs(self, where: str, *values: str, most: int) -> Iterator[RunRecord]:
-        # `where` is one of this module's own texts, never a value. The order is that of telling: by
-        # `started` a run that was made while the clock was wrong would stay the newest for ever.
-        sql = f"SELECT * FROM run WHERE {where} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - only constants are put in
-        for row in self._connection.execute(sql, (*values, most)):
-            yield run_record(row)
+        self.orphans = Orphans(connection)
+        self.measurements = Measurements(connection)
+        self.known_entries = KnownEntries(connection)
+        self.rooms = Rooms(connection)
 
     # ── Room at destinations ─────────────────────────────────────────────────────────────────
 
     def record_room(self, destination: str, room: RoomRecord) -> None:
         """Note how much room was seen at a destination."""
-        with self._connection as db:
-            db.execute(
-                "INSERT OR REPLACE INTO room VALUES (?, ?, ?, ?)",
-                (destination, room.free, room.total, room.measured.isoformat()),
-            )
+        self.rooms.record(destination, room)
 
     def room(self, destination: str) -> RoomRecord | None:
         """The room that was last seen at a destination."""
-        row = self._connection.execute(
-            "SELECT free, total, measured FROM room WHERE destination = ?", (destination,)
-        ).fetchone()
-        if row is None:
-            return None
-        return RoomRecord(
-            free=number_of(row[0]), total=number_of(row[1]), measured=moment_of(row[2])
-        )
+        return self.rooms.of(destination)
 
     # ── What a leg owns, and what it saw ─────────────────────────────────────────────────────
 
@@ -208,6 +94,11 @@ class State:
                 "INSERT OR IGNORE INTO owned VALUES (?, ?, ?, ?, ?, 0)",
                 [(*stream, name, run_id) for name in names],
             )
+
+    def disown(self, stream: Stream, name: bytes) -> None:
+        """Forget an entry: it was removed."""
+        with self._connection as db:
+            db.execute(f"DELETE FROM owned WHERE {_THIS} AND name = ?", (*stream, name))  # noqa: S608 - only constants are put in
 
     def record_pass(
         self, stream: Stream, run_id: str, names: Iterable[bytes], seen: LastSeen
@@ -299,12 +190,22 @@ class State:
                 )
 
     def keep_only(self, streams: Iterable[Stream]) -> None:
-        """Forget what legs owned at places that they no longer write."""
+        """Forget what legs owned at places that they no longer write.
+
+        What they had written stays known where it is an orphan: only that may be removed.
+        """
         kept = set(streams)
+        left = self.orphans.writers()
         with self._connection as db:
             for table in _STREAM_TABLES:
                 rows = db.execute(f"SELECT DISTINCT leg, source, place FROM {table}")  # noqa: S608 - only constants are put in
-                gone = [row for row in rows if Stream(*row) not in kept]
+                spared = left if table == "owned" else set()
+                gone = [
+                    row
+                    for row in rows
+                    if Stream(*row) not in kept
+                    and (*row[:2], row[2].partition(":")[0]) not in spared
+                ]
                 db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608 - only constants are put in
 
     # ── Renames ──────────────────────────────────────────────────────────────────────────────
@@ -315,13 +216,15 @@ class State:
 
     def rename_source(self, old: str, new: str) -> bool:
         """Give what was seen of a source its new name; whether there was anything."""
-        return self._rename("source", old, new, _STREAM_TABLES)
+        measured = self.measurements.rename(old, new)
+        return self._rename("source", old, new, _STREAM_TABLES) or measured
 
     def rename_destination(self, old: str, new: str) -> bool:
         """Give a destination's identity, and what its legs own there, its new name."""
         moved = self._rename("name", old, new, ("destination",))
         moved |= self._rename("source", old, new, _STREAM_TABLES)
         self._rename("holder", old, new, ("place",))
+        self._rename("destination", old, new, ("room", "room_day"))
         with self._connection as db:
             for table in _STREAM_TABLES:
                 db.execute(

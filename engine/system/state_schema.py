@@ -130,6 +130,8 @@ CREATE TABLE orphan (
     reads TEXT NOT NULL,
     live BLOB NOT NULL,
     why TEXT NOT NULL,
+    files INTEGER,
+    bytes INTEGER,
     PRIMARY KEY (holder, path)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tombstone (

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from engine.forecast import full_on
 from engine.metrics import (
     Sample,
     destination_samples,
@@ -30,6 +31,7 @@ from engine.system.places import Places
 from engine.system.reading import read_journal
 from engine.system.state import State
 from engine.system.tellers import POLICY, Group, NotTold, Target, targets_of, teller_for
+from policy.destinations import Destination
 
 _PATIENCE = 30.0
 """Seconds to wait for another process that tells the same."""
@@ -71,9 +73,9 @@ def tell_leg(
     told: list[tuple[Group, _Samples]] = [
         (Group("leg", leg.name), partial(_leg, plan, leg, state, places)),
         *(
-            (Group("destination", name), partial(_room, name, state))
+            (Group("destination", name), partial(_room, found, state))
             for name in sorted(holders)
-            if plan.destination(name) is not None
+            if (found := plan.destination(name)) is not None
         ),
         (Group("tracker"), partial(_tracker, plan, places)),
         (POLICY, partial(_policy, places)),  # last: an edited manifest has to be compiled
@@ -132,9 +134,12 @@ def _policy(places: Places) -> tuple[Sample, ...]:
     return policy_samples(drift) if drift is not None else ()
 
 
-def _room(destination: str, state: State) -> tuple[Sample, ...]:
-    room = room_facts(destination, state)
-    return destination_samples(room) if room is not None else ()
+def _room(destination: Destination, state: State) -> tuple[Sample, ...]:
+    room = room_facts(destination.name, state)
+    if room is None:
+        return ()
+    most = destination.max_used.fraction
+    return destination_samples(room, full_on(room.days, most, today=room.measured.date()))
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ from policyctl.commands.apply import apply
 from policyctl.commands.check import check
 from policyctl.commands.completions import completions
 from policyctl.commands.explain import explain
+from policyctl.commands.gc import gc
+from policyctl.commands.measure import measure
 from policyctl.commands.pause import pause
 from policyctl.commands.plan import plan
 from policyctl.commands.resume import resume
@@ -25,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Give the program its commands, in the order in which a new user needs them."""
     commands = (
         check,
+        measure,
         plan,
         apply,
         seed,
@@ -35,6 +38,7 @@ def register(app: typer.Typer) -> None:
         pause,
         resume,
         adopt,
+        gc,
         show,
         schema,
         completions,

@@ -28,6 +28,14 @@ def apply(
             "--accept-removals", help="Go on although many legs, sources or lines vanish at once."
         ),
     ] = False,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            metavar="DESTINATION",
+            help="Fill this destination beyond its `max_used` all the same. Repeatable.",
+        ),
+    ] = None,
     rollback: Annotated[
         bool,
         typer.Option(
@@ -50,6 +58,8 @@ def apply(
     from engine.system.places import Places
     from engine.system.renames import follow_renames
     from policyctl.activating import activate, install
+    from policyctl.cleaning import note_orphans
+    from policyctl.covering import note_entries
     from policyctl.host import refuse_elsewhere
     from policyctl.planning import check_disks, prepare, tell_warnings
     from policyctl.telling import note_manifest, note_what_leaves, tell_what_moved
@@ -63,6 +73,7 @@ def apply(
         rollback=rollback,
         overwrite=tuple(overwrite or ()),
         accept_removals=accept_removals,
+        accept=tuple(accept or ()),
     )
     refuse_elsewhere(prepared.plan, root, "apply")
     check_disks(prepared.plan, new_disk or ())
@@ -71,10 +82,12 @@ def apply(
         show_plan(prepared)
     now, places = datetime.now(UTC), Places(root=root)
     note_what_leaves(prepared.applied, prepared.plan, prepared.changes, places)
+    note_orphans(prepared.applied, prepared.plan, prepared.changes, places)
     steps = Steps(rollback=rollback)
     report = install(prepared, root, now, steps.tell)
     note_manifest(prepared.report, report.plan_digest, places)
     renamed = follow_renames(prepared.plan, places)
+    note_entries(prepared.plan, prepared.coverage, places)
     recorded = record_destinations(
         prepared.plan, places, now=now, replace=frozenset(new_disk or ())
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def explain(
@@ -16,21 +19,66 @@ def explain(
     policy: PolicyOption = None,
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,
+    look: Annotated[
+        bool, typer.Option("--look", help="Ask other machines as well whether the copy is there.")
+    ] = False,
+    tree: Annotated[
+        bool,
+        typer.Option("--tree", help="Walk each PATH and say how much of it goes where, like du."),
+    ] = False,
+    depth: Annotated[
+        int,
+        typer.Option(
+            "--depth", metavar="N", min=0, help="With --tree: a line for each of N levels."
+        ),
+    ] = 1,
 ) -> None:
-    """Say which leg carries a path and why. It need not exist (yet)."""
-    from policyctl.loading import ask, load_for_question, not_applied_yet
+    """Say which leg carries a path and why, how its copies stand now, and how to get it back.
+
+    It need not exist (yet).
+    """
+    if tree:
+        _summarise(paths, policy, root, json=json, depth=depth)
+        return
+    from policyctl.explaining import reading_records, stand
+    from policyctl.loading import applied_plan, ask, load_for_question, not_applied_yet
     from policyctl.views.console import result, result_json, tell
     from policyctl.views.explain import answer_json, answer_lines
 
     model, compilation = load_for_question(policy, root)
-    answers = [ask(model, compilation, text, root) for text in paths]
+    plan, applied = compilation.plan, applied_plan(root)
+    with reading_records(applied, root, far=look) as records:
+        answers = [
+            (one, stand(model, plan, one.explanation, records))
+            for one in (ask(model, compilation, text, root) for text in paths)
+        ]
     if json:
-        shown = [answer_json(compilation.plan, one) for one in answers]
+        shown = [answer_json(plan, one, standings) for one, standings in answers]
         result_json(shown[0] if len(shown) == 1 else shown)
-    for index, one in enumerate(() if json else answers):
+    for index, (one, standings) in enumerate(() if json else answers):
         if index:
             result()
-        for line in answer_lines(compilation.plan, one):
+        for line in answer_lines(plan, one, standings):
             result(line)
-    if not_applied_yet(compilation.plan, root):
+    if not_applied_yet(applied, plan):
         tell("not applied yet: what runs is the applied plan")
+
+
+def _summarise(
+    paths: list[str], policy: Path | None, root: Path, *, json: bool, depth: int
+) -> None:
+    from policyctl.loading import load_for_question
+    from policyctl.summarising import summarise
+    from policyctl.views.console import result, result_json
+    from policyctl.views.tree import tree_json, tree_lines
+
+    model, compilation = load_for_question(policy, root)
+    summaries = [summarise(model, compilation.plan, text, root, depth) for text in paths]
+    if json:
+        shown = [tree_json(one) for one in summaries]
+        result_json(shown[0] if len(shown) == 1 else shown)
+    for index, one in enumerate(() if json else summaries):
+        if index:
+            result()
+        for line in tree_lines(one):
+            result(line)

@@ -37,7 +37,7 @@ _ROOT = ""
 _COMMAND = re.compile(r"`policyctl ([a-z-]+)([^`\n]*)`")
 
 
-def _typeable(text: str) -> str:
+def typeable(text: str) -> str:
     """The text with the root in each command that it quotes: typed without, it means another."""
     if not _ROOT:
         return text
@@ -51,7 +51,7 @@ def _with_root(command: re.Match[str]) -> str:
 
 def result(text: str = "") -> None:
     """Print a line of the result. Raises `OutputFailed` where it cannot be written."""
-    _print(_typeable(text))
+    _print(typeable(text))
 
 
 def _print(text: str) -> None:
@@ -92,7 +92,7 @@ def finish_output() -> None:
 def tell(text: str = "") -> None:
     """Print a line that is not part of the result; that nobody can read it changes nothing."""
     with suppress(OSError):
-        print(_typeable(text), file=sys.stderr)
+        print(typeable(text), file=sys.stderr)
 
 
 def result_json(value: Json) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from zoneinfo import ZoneInfo
 
 from engine.chains import Copy
+from engine.copy_standing import CopyStanding, There
 from engine.explain import Explanation
 from engine.objectives import hours
 from engine.plan import Plan
+from engine.steps import show_command
 from policyctl.loading import Answer
 from policyctl.views.console import Json
 from policyctl.views.paths import location_path, path_json, show_path
@@ -15,9 +19,11 @@ from policyctl.views.paths import location_path, path_json, show_path
 _MOST_BELOW = 20
 
 
-def answer_json(plan: Plan, answer: Answer) -> dict[str, Json]:
+def answer_json(
+    plan: Plan, answer: Answer, standings: Sequence[CopyStanding] = ()
+) -> dict[str, Json]:
     """The explanation, and what there is to say beside it."""
-    found = explanation_json(plan, answer.explanation)
+    found = explanation_json(plan, answer.explanation, standings)
     if answer.as_directory is not None:
         found["as_directory"] = explanation_json(plan, answer.as_directory)
     if answer.below:
@@ -28,9 +34,11 @@ def answer_json(plan: Plan, answer: Answer) -> dict[str, Json]:
     return found
 
 
-def answer_lines(plan: Plan, answer: Answer) -> Iterator[str]:
+def answer_lines(
+    plan: Plan, answer: Answer, standings: Sequence[CopyStanding] = ()
+) -> Iterator[str]:
     """The same for people."""
-    yield from explanation_lines(plan, answer.explanation)
+    yield from explanation_lines(plan, answer.explanation, standings)
     for one in answer.below[:_MOST_BELOW]:
         reason = f" ({one.reason})" if one.reason else ""
         yield f"  below       {one.text} → {one.leg or 'none'}{reason}"
@@ -41,7 +49,9 @@ def answer_lines(plan: Plan, answer: Answer) -> Iterator[str]:
         yield from explanation_lines(plan, answer.as_directory)
 
 
-def explanation_json(plan: Plan, one: Explanation) -> dict[str, Json]:
+def explanation_json(
+    plan: Plan, one: Explanation, standings: Sequence[CopyStanding] = ()
+) -> dict[str, Json]:
     """The fixed shape: path, leg, reason, decided_by, copies."""
     decided: Json = None
     if one.decided_by is not None:
@@ -59,7 +69,10 @@ def explanation_json(plan: Plan, one: Explanation) -> dict[str, Json]:
         if one.runner_up
         else None,
         "source": one.source,
-        "copies": [_copy_json(plan, copy) for copy in one.copies],
+        "copies": [
+            {**_copy_json(plan, copy), **(_standing_json(now) if now is not None else {})}
+            for copy, now in zip_longest(one.copies, standings)
+        ],
     }
 
 
@@ -78,7 +91,27 @@ def _copy_json(plan: Plan, copy: Copy) -> dict[str, Json]:
     }
 
 
-def explanation_lines(plan: Plan, one: Explanation) -> Iterator[str]:
+def _standing_json(now: CopyStanding) -> dict[str, Json]:
+    known = {There.YES: True, There.NO: False, There.AWAY: False}
+    return {
+        "owner": now.copy.leg,
+        "data_as_of": now.data_as_of.isoformat() if now.data_as_of is not None else None,
+        "age_seconds": int(now.age.total_seconds()) if now.age is not None else None,
+        "allowed_seconds": int(now.allowed.total_seconds()) if now.allowed is not None else None,
+        "stale": now.stale,
+        "why_no_age": now.why_no_age or None,
+        "there": known.get(now.look.there),
+        "look": now.look.there.value,
+        "look_why": now.look.why or None,
+        "kept": now.kept or None,
+        "not_kept": [one.value for one in now.lost],
+        "restore": show_command(now.restore) if now.restore else None,
+    }
+
+
+def explanation_lines(
+    plan: Plan, one: Explanation, standings: Sequence[CopyStanding] = ()
+) -> Iterator[str]:
     """The same for people."""
     yield f"{show_path(one.path)}"
     yield f"  leg         {one.leg or 'none: no copy is made'}"
@@ -88,8 +121,37 @@ def explanation_lines(plan: Plan, one: Explanation) -> Iterator[str]:
     if one.runner_up is not None:
         to = one.runner_up.leg or f"none ({one.runner_up.reason})"
         yield f"  else        line {one.runner_up.origin.line}  {one.runner_up.text} → {to}"
-    for copy in one.copies:
+    for copy, now in zip_longest(one.copies, standings):
         yield f"  {'snapshot' if copy.snapshot else 'copy    '}    {_copy_line(plan, copy)}"
+        if now is not None:
+            yield from _standing_lines(plan, now)
+
+
+def _standing_lines(plan: Plan, now: CopyStanding) -> Iterator[str]:
+    yield f"    now       {_age(plan, now)}; {_look(plan, now)}"
+    if now.kept:
+        yield f"    kept      {now.kept}"
+    if now.lost:
+        yield f"    not kept  {', '.join(one.value for one in now.lost)}"
+    if now.restore:
+        yield f"    get back  {show_command(now.restore)}"
+
+
+def _age(plan: Plan, now: CopyStanding) -> str:
+    if now.age is None or now.data_as_of is None:
+        return f"age not known: {now.why_no_age}"
+    seconds = int(now.age.total_seconds())
+    length = hours(seconds) if seconds >= 3600 else f"{seconds // 60} m"
+    too_old = ", older than its schedules allow" if now.stale else ""
+    at = now.data_as_of.astimezone(ZoneInfo(plan.timezone)).strftime("%a %d %b %H:%M")
+    return f"{length} old, as of {at}{too_old}"
+
+
+def _look(plan: Plan, now: CopyStanding) -> str:
+    there, destination = now.look.there, plan.destination(now.copy.place)
+    if there is There.NOT_LOOKED and destination is not None and destination.ssh is not None:
+        return f"{there.value} (`--look` asks {destination.ssh.account})"
+    return f"{there.value}: {now.look.why}" if now.look.why else there.value
 
 
 def _copy_line(plan: Plan, copy: Copy) -> str:

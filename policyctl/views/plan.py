@@ -6,14 +6,23 @@ import difflib
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from engine.activation import Activation, ActivationStep, Where
 from engine.changes import ChangeSet, FileChange, Reason
 from engine.layout import STATE
 from engine.plan_changes import Action, PartChange, RouteChange
-from engine.volumes import SourceVolumes
+from policyctl.plan_data import PlanData
 from policyctl.planning import Prepared
 from policyctl.views.console import Json, paint, result
+from policyctl.views.coverage import coverage_json, coverage_lines
+from policyctl.views.plan_data import (
+    acceptance_lines,
+    destination_lines,
+    leg_lines,
+    route_words,
+)
+from policyctl.views.plan_data_json import data_json, route_data_json
 
 Left = Mapping[str, Sequence[str]]
 """Where copies stay behind, by the route's text or the name of the leg that is gone."""
@@ -31,6 +40,7 @@ def plan_lines(prepared: Prepared) -> Iterator[str]:
     """Lines of it."""
     changes, orphans = prepared.changes, prepared.orphans
     yield from prepared.notes
+    yield from coverage_lines(prepared.coverage)
     if prepared.empty:
         yield "nothing to change: what is applied is what the manifest says"
         return
@@ -40,9 +50,7 @@ def plan_lines(prepared: Prepared) -> Iterator[str]:
         yield "no file changes, but not everything that is applied has taken effect"
     elif not _visible(changes):
         yield "nothing but the stored plan changes: no route, no leg, no file"
-    yield from _section(
-        "routes", [_route(one, prepared.volumes, orphans) for one in changes.routes]
-    )
+    yield from _data(prepared)
     yield from _section("legs", [_part(one) + _left(orphans, one) for one in changes.legs])
     yield from _section("other", [_part(one, with_section=True) for one in changes.others])
     yield from _section("alerts", [_part(one) for one in prepared.alerts])
@@ -55,6 +63,16 @@ def plan_lines(prepared: Prepared) -> Iterator[str]:
     )
     if changes.refused:
         yield "apply would refuse this"
+
+
+def _data(prepared: Prepared) -> Iterator[str]:
+    """What it means for the data."""
+    data, routes, now = prepared.data, prepared.changes.routes, datetime.now(UTC)
+    yield from _section("routes", [_route(one, data, prepared.orphans) for one in routes])
+    yield from _section("data by leg", leg_lines(data))
+    yield from _section("destinations", destination_lines(data, now))
+    yield from _section("patterns", [one.sentence for one in data.patterns])
+    yield from _section("accepted shortfalls", acceptance_lines(data, now))
 
 
 def _activation(activation: Activation) -> Iterator[str]:
@@ -92,17 +110,18 @@ def _sign(action: Action) -> str:
     return paint(action.sign, style, sys.stdout) if style else action.sign
 
 
-def _route(one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Left) -> str:
+def _route(one: RouteChange, data: PlanData, orphans: Left) -> str:
     way = (
         one.after or "no line" if one.before is None else f"{one.before} → {one.after or 'no line'}"
     )
-    known = volumes.get(one.source)
+    known = data.volumes.get(one.source)
     volume = known.by_line.get(one.text) if known else None
     parts = [f"{_sign(one.action)} {one.text}  {way}"]
-    if volume is not None:
-        parts.append(f"  ({volume})")
-    parts.extend(f"\n      {word}" for word in one.words)
-    parts.extend(f"\n      left behind, protected: {place}" for place in orphans.get(one.text, ()))
+    if known is not None and volume is not None:
+        age = known.age_words(datetime.now(UTC))
+        parts.append(f"  ({volume}; {age})" if age else f"  ({volume})")
+    said = route_words(data, one, orphans.get(one.text, ()))
+    parts.extend(f"\n      {word}" for word in (*one.words, *said))
     return "".join(parts)
 
 
@@ -151,11 +170,12 @@ def plan_json(prepared: Prepared) -> dict[str, Json]:
     return {
         "empty": prepared.empty,
         "completes_interrupted": changes.completes,
-        "routes": [_route_json(one, prepared.volumes, orphans) for one in changes.routes],
+        "routes": [_route_json(one, prepared.data, orphans) for one in changes.routes],
         "legs": [
             {**_part_json(one), "orphans": list(orphans.get(one.name, ()))} for one in changes.legs
         ],
         "other": [_part_json(one) for one in changes.others],
+        "data": data_json(prepared.data),
         "alerts": [_part_json(one) for one in prepared.alerts],
         "files": [
             {
@@ -167,6 +187,7 @@ def plan_json(prepared: Prepared) -> dict[str, Json]:
             for one in changes.files
         ],
         "series_taken_back": list(prepared.leaving),
+        **coverage_json(prepared.coverage),
         "activation": _activation_json(prepared.activation),
         "refused": [
             {"code": one.code, "message": one.message, "hint": one.hint} for one in changes.refused
@@ -189,10 +210,8 @@ def _activation_json(activation: Activation) -> dict[str, Json]:
     }
 
 
-def _route_json(
-    one: RouteChange, volumes: Mapping[str, SourceVolumes], orphans: Left
-) -> dict[str, Json]:
-    known = volumes.get(one.source)
+def _route_json(one: RouteChange, data: PlanData, orphans: Left) -> dict[str, Json]:
+    known = data.volumes.get(one.source)
     volume = known.by_line.get(one.text) if known else None
     return {
         "source": one.source,
@@ -203,8 +222,10 @@ def _route_json(
         "words": list(one.words),
         "bytes": volume.bytes if volume else None,
         "files": volume.files if volume else None,
+        "measured": known.measured.isoformat() if known and known.measured else None,
         "orphan": next(iter(orphans.get(one.text, ())), None),
         "orphans": list(orphans.get(one.text, ())),
+        **route_data_json(data, one),
     }
 
 

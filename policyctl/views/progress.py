@@ -29,6 +29,19 @@ def progress_of(
         line.clear()
 
 
+@contextmanager
+def told_of(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Who is told how many files and bytes were counted so far; nobody where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    line = _Line()
+    try:
+        yield lambda files, size: line.show(f"{name}: {files:,} files, {human_bytes(size)}")
+    finally:
+        line.clear()
+
+
 class _Line:
     """One line that is written over again and again."""
 
@@ -44,7 +57,10 @@ class _Line:
 
     def advance(self, feed: str, progress: Progress) -> None:
         """A pass has come so far."""
-        text = progress_line(feed, progress, entries=self._entries, size=self._size)
+        self.show(progress_line(feed, progress, entries=self._entries, size=self._size))
+
+    def show(self, text: str) -> None:
+        """Write over what stands there."""
         width = _width()
         _write("\r" + text[:width].ljust(width))
         self._shown = True

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.drift import PolicyDrift
@@ -17,13 +16,15 @@ from engine.status import Health, ItemStatus, LegStatus
 from engine.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
 from engine.volumes import human_bytes
 from policyctl.standing import Standing
-from policyctl.views.console import paint, table
+from policyctl.views.console import paint
+from policyctl.views.coverage import coverage_lines
+from policyctl.views.fitted import fitted
+from policyctl.views.orphans import total_lines
 from policyctl.views.paths import counted, show_path
 from policyctl.views.pause import moment
+from policyctl.views.safety import safety_lines
 
 _MOST_FILES = 20
-_WIDTH = 100
-"""Where no terminal says how wide it is."""
 _SHORT = {
     Health.WAITING: "waiting",
     Health.NOT_BUILT: "not built",
@@ -87,7 +88,9 @@ def status_lines(standing: Standing) -> Iterator[str]:
     """Lines for people."""
     zone = ZoneInfo(standing.timezone)
     yield paint(summary(standing), "green" if standing.healthy else "red", sys.stdout)
-    lines = _fitted([_row(one, zone) for one in standing.legs])
+    yield from safety_lines(standing.sources, zone, standing.now)
+    rows = [_row(one, zone) for one in standing.legs]
+    lines = fitted(_HEADER, rows, least_needed=_LEAST_NEEDED, may_be_empty=_MAY_BE_EMPTY)
     yield paint(lines[0], "bold", sys.stdout)
     for one, line in zip(standing.legs, lines[1:], strict=True):
         yield line if one.sound else paint(line, "red", sys.stdout)
@@ -106,24 +109,8 @@ def status_lines(standing: Standing) -> Iterator[str]:
         yield "no leg has run yet: `policyctl run LEG`, or wait for the timers"
     yield f"times are those of {standing.timezone}"
     yield from standing.notes
-
-
-def _fitted(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The table without the columns that say nothing, and those for which there is no room."""
-    width = shutil.get_terminal_size((_WIDTH, 24)).columns
-    columns = [
-        name
-        for at, name in enumerate(_HEADER)
-        if name not in _MAY_BE_EMPTY or any(row[at] != "-" for row in rows)
-    ]
-    lines: list[str] = []
-    for without in (None, *_LEAST_NEEDED):
-        columns = [name for name in columns if name != without]
-        picked = [_HEADER.index(name) for name in columns]
-        lines = table([[row[at] for at in picked] for row in rows], header=columns)
-        if max(map(len, lines)) <= width:
-            break
-    return lines
+    yield from coverage_lines(standing.coverage)
+    yield from total_lines(standing.orphans)
 
 
 def _row(one: LegStatus, zone: ZoneInfo) -> tuple[str, ...]:
@@ -209,7 +196,12 @@ def _room(one: DestinationStatus) -> str:
         RoomHealth.OVER: ": above its limit" + (" (that of this trial's disk)" * one.staged),
         RoomHealth.OLD: f": {one.health.value}",
     }.get(one.health, "")
-    return f"{name}: {room}, {limit}{said}; {age}"
+    full = "" if one.full_on is None or one.health is RoomHealth.OVER else _full(one.full_on)
+    return f"{name}: {room}, {limit}{said}; {age}{full}"
+
+
+def _full(day: date) -> str:
+    return f"; full on about {day} at this rate"
 
 
 def _tracker(one: TrackerStatus, zone: ZoneInfo) -> str:

@@ -10,7 +10,10 @@ from engine.status import ItemStatus, LegStatus
 from engine.surroundings import DestinationStatus, TrackerStatus
 from policyctl.standing import Standing
 from policyctl.views.console import Json
+from policyctl.views.coverage import coverage_json
+from policyctl.views.orphans import total_json
 from policyctl.views.paths import path_json
+from policyctl.views.safety import safety_json
 from policyctl.views.status import how_it_ended, summary
 
 
@@ -19,11 +22,14 @@ def status_json(standing: Standing) -> dict[str, Json]:
     return {
         "healthy": standing.healthy,
         "summary": summary(standing),
+        "sources": [safety_json(one) for one in standing.sources],
         "legs": [_leg(one) for one in standing.legs],
         "destinations": [_destination(one) for one in standing.destinations],
         "tracker": _tracker(standing.tracker) if standing.tracker is not None else None,
         "policy": _policy(standing.drift) if standing.drift is not None else None,
         "notes": list(standing.notes),
+        **coverage_json(standing.coverage),
+        "orphans": total_json(standing.orphans),
     }
 
 
@@ -90,6 +96,7 @@ def _destination(one: DestinationStatus) -> dict[str, Json]:
         "max_used": one.max_used,
         "measured": _moment(one.measured),
         "age_seconds": _seconds(one.age),
+        "full_on": one.full_on.isoformat() if one.full_on is not None else None,
     }
 
 

@@ -295,7 +295,7 @@ def test_plan_tells_by_its_code_whether_there_is_something_to_apply(machine: Mac
     before = machine.state()
     first = machine("plan", "--exit-code")
     assert first.code == 4
-    assert first.out.index("routes") < first.out.index("legs") < first.out.index("files")
+    assert first.out.index("routes") < first.out.index("\nlegs\n") < first.out.index("\nfiles\n")
     assert "(3 B, 1 file)" in first.out
     assert machine.state() == before
     assert machine("plan").code == 0

@@ -12,6 +12,7 @@ from engine.preflight import Waiver
 from engine.reports import RunStatus
 from engine.system.descent import remove_tree
 from engine.system.journal import open_journal
+from engine.system.state import open_state, stream_of
 from tests.integration.facts import differences, facts
 from tests.integration.lab import HOSTILE, at, only, tree, wrap_rsync, write
 from tests.integration.tracking import TrackedLab, Trackers, tracked
@@ -236,6 +237,25 @@ def test_only_what_changed_is_sent(lab: TrackedLab) -> None:
         report = lab.incremental()
     assert (report.files, report.bytes_sent, report.why) == (1, 5, "1 change in the journal")
     assert (lab.disk / "a/inner/deep").read_bytes() == b"spoilt by hand"
+
+
+def test_the_size_of_a_copy_is_that_of_its_last_full_pass(lab: TrackedLab) -> None:
+    def known() -> int | None:
+        with open_state(lab.places.state_file) as state:
+            (leg,) = lab.plan.legs
+            seen = state.last_seen(stream_of(lab.plan, leg, leg.feeds[0], state))
+        return seen.size if seen is not None else None
+
+    write(lab.source / "a", b"1" * 100)
+    write(lab.source / "b", b"2" * 50)
+    with lab.tracking():
+        assert lab.full().size == 150
+        assert known() == 150
+        write(lab.source / "b", b"3" * 1000)
+        assert lab.incremental().size is None
+        assert known() == 150, "it looked at what changed only"
+        assert lab.full().size == 1100
+        assert known() == 1100
 
 
 def test_law_34_names_are_bytes(lab: TrackedLab) -> None:

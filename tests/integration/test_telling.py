@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -119,6 +119,26 @@ def test_a_success_is_told_to_the_gateway_and_to_the_folder(lab: Lab, pushed: Ga
     written = files(lab)
     assert sorted(written) == ["policyctl-nightly.prom", "policyctl.destination.disk.prom"]
     assert series("".join(written.values())) == shown
+
+
+def test_law_25_when_a_disk_will_be_full_is_told_beside_its_room(lab: Lab) -> None:
+    report = lab.run()
+    with open_state(lab.places.state_file) as state:
+        for day in range(20, -1, -1):
+            seen = lab.now - timedelta(days=day)
+            state.record_room("disk", RoomRecord(free=500 + 10 * day, total=1000, measured=seen))
+    told(lab, report)
+    written = files(lab)["policyctl.destination.disk.prom"]
+    found = series(written)[
+        'policyctl_destination_full_expected_timestamp_seconds{destination="disk"}'
+    ]
+    # 500 of 1,000 are used, 10 more a day, and 900 are allowed.
+    full = lab.now.astimezone(UTC).date() + timedelta(days=40)
+    assert found == datetime.combine(full, datetime.min.time(), UTC).timestamp()
+    with open_state(lab.places.state_file) as state:
+        state.record_room("disk", RoomRecord(free=900, total=1000, measured=lab.now))
+    told(lab, report)
+    assert "full_expected" not in files(lab)["policyctl.destination.disk.prom"]
 
 
 @needs_gateway

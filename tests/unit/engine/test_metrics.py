@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -130,6 +130,14 @@ def test_law_25_room_has_an_age_of_its_own() -> None:
     }
 
 
+def test_law_25_when_a_destination_will_be_full_is_told_while_it_is_foreseen() -> None:
+    room = RoomFacts(destination="sda", free=1, total=2, measured=NOW)
+    name = "policyctl_destination_full_expected_timestamp_seconds"
+    found = {one.metric.name: one.value for one in destination_samples(room, date(2027, 3, 12))}
+    assert found[name] == datetime(2027, 3, 12, tzinfo=UTC).timestamp()
+    assert name not in {one.metric.name for one in destination_samples(room)}
+
+
 def test_law_37_the_tracker_has_a_heartbeat_for_each_source() -> None:
     tree = TreeFacts(source="nfs", standing=False, detail="", since=NOW, heartbeat=NOW, watches=9)
     found = {one.metric.name: one.value for one in tracker_samples([tree])}
@@ -185,7 +193,7 @@ def test_each_sample_is_of_a_known_series_and_fits_its_labels() -> None:
     tree = TreeFacts(source="nfs", standing=True, detail="", since=NOW, heartbeat=NOW, watches=9)
     samples = (
         *leg_samples(LEG, facts),
-        *destination_samples(room),
+        *destination_samples(room, NOW.date()),
         *tracker_samples([tree]),
         *policy_samples(DRIFT),
     )

@@ -28,7 +28,7 @@ END = b"rsync error: the --max-delete limit stopped deletions (code 25) at main.
 
 def test_figures_are_read() -> None:
     assert parse_figures(STATS) == Figures(
-        entries=1204, files=7, bytes_sent=1500, deleted=2, created=3
+        entries=1204, files=7, bytes_sent=1500, deleted=2, created=3, size=300_000
     )
 
 

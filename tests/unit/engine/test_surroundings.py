@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.facts import RoomFacts, TrackerFacts, TreeFacts
+from engine.forecast import RoomDay
 from engine.surroundings import (
     OLD,
     RoomHealth,
@@ -48,6 +50,18 @@ def test_law_25_room_is_judged_with_its_age(
 def test_a_trials_disk_is_no_fault_of_the_destination() -> None:
     found = destination_status(SDA, room(1, 100), now=NOW, staged=True)
     assert (found.health, found.sound, found.used) == (RoomHealth.OVER, True, 0.99)
+
+
+def test_law_25_it_is_foreseen_when_a_destination_passes_its_limit() -> None:
+    days = tuple(
+        RoomDay(day=NOW.date() - timedelta(days=20 - at), free=600 - 10 * at, total=1000)
+        for at in range(21)
+    )
+    seen = replace(room(400, 1000), days=days)
+    # 600 of 1,000 are used, 10 more a day, and 850 are allowed.
+    found = destination_status(SDA, seen, now=NOW, staged=False)
+    assert found.full_on == NOW.date() + timedelta(days=25)
+    assert destination_status(SDA, room(400, 1000), now=NOW, staged=False).full_on is None
 
 
 def tree(source: str, standing: bool = True, detail: str = "") -> TreeFacts:

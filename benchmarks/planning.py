@@ -1,0 +1,109 @@
+"""What a change of one route costs a person who waits, where very many files are measured."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.measuring import Fact, at_most
+from benchmarks.trees import CHECKOUT
+from engine.dropped import ignores_digest
+from engine.system.applied import load_plan
+from engine.system.places import Places
+from engine.system.state import open_state
+from engine.volumes import DirectoryVolume, Measurement, Volume
+from policy.sources import TreeSource
+
+FILES = 1_000_000
+IN_ONE = 50
+RUNS = 5
+_MANIFEST = """\
+version: 1
+host: anywhere
+timezone: UTC
+destinations:
+  disk: {path: /mnt/disk, media: hdd, site: home}
+  other: {path: /mnt/other, media: hdd, site: away}
+sources:
+  data: {kind: tree, path: /srv/data}
+legs:
+  nightly: {kind: mirror, to: "disk:/", schedule: "02:00", timeout: 2h}
+  direct: {kind: mirror, to: "other:/", schedule: "05:00", timeout: 2h}
+routes:
+  /srv/data: nightly
+"""
+_ROUTES = 200
+"""Lines beside the one that changes: each names a directory, one in ten with a wildcard."""
+
+
+def measure_planning(folder: Path) -> list[Fact]:
+    """Time `policyctl plan` of one changed route over a million measured files."""
+    root, policy = folder / "planning", folder / "planning.yaml"
+    for name in ("srv/data", "mnt/disk", "mnt/other"):
+        (root / name).mkdir(parents=True)
+    policy.write_text(_manifest("direct"))
+    _policyctl(root, "apply", "--policy", str(policy))
+    _put_measurement(root)
+    policy.write_text(_manifest("nightly"))
+    told = [_policyctl(root, "plan", "--policy", str(policy), "--json") for _ in range(RUNS)]
+    seconds = statistics.median(one[0] for one in told)
+    what = f"`policyctl plan`, one changed route, {FILES:,} measured files"
+    return [
+        at_most(what, seconds, 2.0, " s"),
+        at_most(f"{what}: peak memory", max(one[1] for one in told), 200, " MB"),
+    ]
+
+
+def _manifest(leg: str) -> str:
+    return _MANIFEST + "".join(_lines(leg))
+
+
+def _lines(leg: str) -> Iterator[str]:
+    for number in range(_ROUTES):
+        name = f"/srv/data/{number:03d}" + ("/*/1" if number % 10 == 0 else "")
+        target = leg if number == 1 else "direct" if number % 2 else "nightly"
+        yield f"  {name}: {target}\n"
+
+
+def _put_measurement(root: Path) -> None:
+    """As `policyctl measure` would, without a million files."""
+    places, plan = Places(root=root), load_plan(root)
+    source = plan.source("data") if plan is not None else None
+    assert plan is not None
+    assert isinstance(source, TreeSource)
+    found = Measurement(
+        at=datetime.now(UTC),
+        seconds=1.0,
+        ignores=ignores_digest(plan, source),
+        rows=tuple(
+            DirectoryVolume(f"{at // 50:03d}/{at % 50}".encode(), IN_ONE, IN_ONE * 4096)
+            for at in range(FILES // IN_ONE)
+        ),
+        ignored=Volume(),
+        unreadable=0,
+    )
+    with open_state(places.state_file) as state:
+        state.measurements.put(source.name, found)
+
+
+def _policyctl(root: Path, *arguments: str) -> tuple[float, float]:
+    """Wall time of one command in seconds, its start included, and its peak memory in MB."""
+    command: Sequence[str] = [sys.executable, "-m", "policyctl.main", *arguments]
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        [*command, "--root", str(root)],
+        cwd=CHECKOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return time.perf_counter() - begun, used.ru_maxrss / 1024

@@ -1,0 +1,138 @@
+"""How one copy stands now: how old, whether it is there, what is kept of it, how to get it back."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.allowed_age import SLACK, data_allowed_age
+from engine.chains import Copy
+from engine.facts import Ran
+from engine.plan import Feed, LegPlan, Plan
+from policy.legs import MirrorLeg
+from policy.parts import Attribute, Keep
+
+
+class There(enum.Enum):
+    """What a look at a copy has shown."""
+
+    YES = "there"
+    NO = "not there"
+    AWAY = "its destination is not there"
+    NOT_LOOKED = "not looked at"
+    UNKNOWN = "could not be looked at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyLook:
+    """What was seen where a copy should lie."""
+
+    there: There
+    why: str = ""
+    """Why it could not be looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStanding:
+    """One copy of one path, now."""
+
+    copy: Copy
+    data_as_of: datetime | None
+    """The live data as they were then are in it; None: not known, and `why_no_age` says why."""
+    age: timedelta | None
+    allowed: timedelta | None
+    """How old it may get by the schedules; None where a leg on the way has none."""
+    why_no_age: str
+    look: CopyLook
+    kept: str
+    """What stays there beside the newest state, and how long; empty: nothing."""
+    lost: tuple[Attribute, ...]
+    """What it cannot have kept of the file."""
+    restore: tuple[bytes, ...]
+    """The command that brings it back into a new folder; empty where none does it alone."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is older than it may be."""
+        return self.age is not None and self.allowed is not None and self.age > self.allowed + SLACK
+
+
+def feeds_along(plan: Plan, copy: Copy, source: str) -> tuple[Feed | None, ...]:
+    """The feed of each hop from the live data of a source to a copy, in order."""
+    found: list[Feed | None] = []
+    reads = {source}
+    for name in copy.via:
+        leg = plan.leg(name)
+        feeds = leg.feeds if leg is not None else ()
+        feed = next((one for one in feeds if one.reads in reads), None)
+        found.append(feed)
+        reads = {name} | ({feed.writes.holder} if feed is not None and feed.writes else set())
+    return tuple(found)
+
+
+def as_of_along(successes: Sequence[Ran | None]) -> datetime | None:
+    """How the live data were that a copy holds, by the last success of each hop to it, in order.
+
+    A hop that reads what several legs wrote notes the oldest of all; where one of them has never
+    succeeded it notes nothing, and the hop before it on this way says it, if it was through by
+    then. None: not known, or there is no copy.
+    """
+    as_of: datetime | None = None
+    before: Ran | None = None
+    for at, success in enumerate(successes):
+        if success is None:
+            return None
+        if at == 0:
+            as_of = success.data_as_of or success.started
+        else:
+            through = before is not None and before.ended and before.ended <= success.started
+            as_of = success.data_as_of or (as_of if through else None)
+        before = success
+    return as_of
+
+
+def is_applied(
+    applied: Plan, plan: Plan, copy: Copy, source: str, names: tuple[bytes, ...]
+) -> bool:
+    """Whether what runs makes this copy of a path: an edit that waits has made none yet."""
+    table, was = plan.table(source), applied.table(source)
+    if (table is None) != (was is None):
+        return False
+    if table is not None and was is not None:
+        line, before = table.line_for(names), was.line_for(names)
+        if (line.leg if line else None) != (before.leg if before else None):
+            return False
+    return all(_ways(plan, name) == _ways(applied, name) for name in copy.via)
+
+
+def _ways(plan: Plan, name: str) -> frozenset[tuple[str, object]]:
+    leg = plan.leg(name)
+    return frozenset((feed.reads, feed.writes) for feed in leg.feeds) if leg else frozenset()
+
+
+def allowed_of(applied: Plan, copy: Copy) -> timedelta | None:
+    """How old a copy may get by the schedules that run."""
+    leg = applied.leg(copy.leg)
+    seconds = data_allowed_age(applied, leg) if leg is not None else None
+    return timedelta(seconds=seconds) if seconds is not None else None
+
+
+def kept_by(leg: LegPlan | None) -> str:
+    """What a leg keeps beside the newest state, in words."""
+    if leg is None:
+        return ""
+    if isinstance(leg.leg, MirrorLeg):
+        kept = leg.leg.deleted_keep
+        return f"what a run deletes or overwrites stays {kept}" if kept is not None else ""
+    return f"generations: {_keep_text(leg.leg.keep)}"
+
+
+def _keep_text(keep: Keep) -> str:
+    parts = [f"within {keep.within}"] if keep.within is not None else []
+    for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly"):
+        number = getattr(keep, name)
+        if number is not None:
+            parts.append(f"{name} {number}")
+    return ", ".join(parts) or "all"

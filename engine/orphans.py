@@ -1,0 +1,294 @@
+"""Orphans: copies at a destination that no leg carries any more.
+
+A route left its leg, a leg or a source is gone, `none`, an anchored `ignore` or `stop` was added.
+No run deletes them: rsync protects what it does not send, so they stay until `gc` removes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from engine.changes import ChangeSet
+from engine.plan import Feed, LegPlan, Location, Plan, RouteLine
+from engine.plan_changes import Action
+from engine.renames import plan_renamed, renames_between
+from engine.selection import Selection, Verdict, ignore_hits
+from engine.spots import Spot, covers, literal_head, spot_below
+from policy.patterns import PathPattern, literal_component
+
+_ROOT = PathPattern()
+
+
+class NotCarried(Exception):
+    """No copy of a live path is made now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A copy that nobody carries, as `apply` notes it."""
+
+    place: Spot
+    """Where it lies. A wildcard is kept: what it matches there is found when it is looked at."""
+    leg: str
+    """The leg that wrote it."""
+    reads: str
+    """What that leg's feed read: a source, a destination or a leg."""
+    live: Spot
+    """The live paths that it was a copy of."""
+    why: str
+
+    @property
+    def base(self) -> Location:
+        """Where the root of the live data lies in the copy."""
+        depth = len(self.place.pattern.components) - len(self.live.pattern.components)
+        return Location(
+            holder=self.place.holder, names=literal_head(self.place.pattern)[: max(0, depth)]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One copy of a pattern: where it lies, and the feed that writes it."""
+
+    place: Spot
+    leg: str
+    feed: Feed
+    root: Location
+    """Where the root of the live data lies in this copy."""
+
+
+def orphans_between(applied: Plan, plan: Plan) -> tuple[Orphan, ...]:
+    """What the next plan leaves behind, hop by hop; what is only renamed leaves nothing."""
+    before = plan_renamed(applied, renames_between(applied, plan))
+    retired = _places(before) - _places(plan)
+    found: dict[Spot, Orphan] = {}
+    for source, pattern, leg in _carried(before, plan):
+        for hop in hops_of(before, source, pattern, leg):
+            known = before.destination(hop.place.holder) is not None
+            if not known or is_owned(plan, hop.place, retired):
+                continue
+            found[hop.place] = Orphan(
+                place=hop.place,
+                leg=hop.leg,
+                reads=hop.feed.reads,
+                live=Spot(holder=source, pattern=pattern),
+                why=_why(plan, source, pattern, hop),
+            )
+    return tuple(found[one] for one in sorted(found, key=lambda place: place.name))
+
+
+def _places(plan: Plan) -> set[Location]:
+    return {feed.writes for leg in plan.legs for feed in leg.feeds if feed.writes is not None}
+
+
+def _carried(before: Plan, plan: Plan) -> Iterator[tuple[str, PathPattern, str]]:
+    """Each pattern that the applied plan, or a line of the next one, singles out: who carried it.
+
+    A source that is taken as a whole is one pattern, its root.
+    """
+    for table in before.tables:
+        after = plan.table(table.source)
+        patterns = {line.pattern: line for line in table.lines}
+        new = [line.pattern for line in after.lines] if after else []
+        new += [
+            one.pattern
+            for one in plan.ignores
+            if one.anchored and (not one.only or table.source in one.only)
+        ]
+        for pattern in dict.fromkeys((*patterns, *new)):
+            line = patterns.get(pattern) or _covering(table.lines, pattern)
+            if line is not None and line.leg is not None:
+                yield table.source, pattern, line.leg
+    for leg in before.legs:
+        for feed in leg.feeds:
+            if before.source(feed.reads) is not None and before.table(feed.reads) is None:
+                yield feed.reads, _ROOT, leg.name
+
+
+def _covering(lines: tuple[RouteLine, ...], pattern: PathPattern) -> RouteLine | None:
+    return next((line for line in lines if covers(line.pattern, pattern)), None)
+
+
+def _why(plan: Plan, source: str, pattern: PathPattern, hop: Hop) -> str:
+    """Why nobody carries the copy any more, in a few words."""
+    leg = plan.leg(hop.leg)
+    if plan.source(source) is None:
+        return f"the source {source} is gone"
+    if leg is None:
+        return f"the leg {hop.leg} is gone"
+    if all(feed.writes is None or not feed.writes.contains(hop.root) for feed in leg.feeds):
+        return f"{hop.leg} writes somewhere else, or reads something else"
+    table = plan.table(source)
+    line = _covering(table.lines, pattern) if table is not None else None
+    if line is not None and line.leg is None:
+        return f"routed to none: {line.reason}" if line.reason else "routed to none"
+    if line is not None and line.stop is not None and line.leg != hop.leg:
+        return f"it stops after {line.stop.after}: {line.stop.reason}"
+    if line is not None and line.leg != hop.leg and hop.feed.reads == source:
+        return f"routed to {line.leg} now"
+    return f"{hop.leg} does not carry it any more"
+
+
+# ── Who owns a place ─────────────────────────────────────────────────────────────────────────
+
+
+def is_owned(plan: Plan, place: Spot, retired: Collection[Location] = ()) -> bool:
+    """Whether a leg of this plan carries all that lies there.
+
+    `retired`: directories whose legs have left. What lies in one is nobody's, though the rules of
+    an outer leg would take it.
+    """
+    here = Location(holder=place.holder, names=literal_head(place.pattern))
+    found = owner_of(plan, here.holder, here.names)
+    if found is None or found.writes is None:
+        return False
+    if any(
+        one.contains(here) and found.writes.contains(one) and found.writes != one for one in retired
+    ):
+        return False
+    inner = PathPattern(place.pattern.components[len(found.writes.names) :])
+    return found.selection is None or _takes_all(found.selection, inner)
+
+
+def owner_of(plan: Plan, holder: str, names: tuple[bytes, ...]) -> Feed | None:
+    """The feed whose directory is nearest above a path, or the path itself: owners nest."""
+    here = Location(holder=holder, names=names)
+    feeds = (feed for leg in plan.legs for feed in leg.feeds)
+    above = [feed for feed in feeds if feed.writes is not None and feed.writes.contains(here)]
+    return max(above, key=lambda feed: len(feed.writes.names if feed.writes else ()), default=None)
+
+
+def _takes_all(selection: Selection, pattern: PathPattern) -> bool:
+    if not pattern.components:
+        # The directory itself: whoever writes there says what is in it.
+        return any(line.taken for line in selection.lines if not line.pattern.components)
+    names = _example(pattern)
+    if any(
+        ignore_hits(ignore, names, directory=kind)
+        for ignore in selection.ignores
+        if ignore.anchored
+        for kind in (True, False)
+    ):
+        return False
+    line = next((line for line in selection.lines if covers(line.pattern, pattern)), None)
+    return line is not None and line.taken
+
+
+def carried_now(plan: Plan, source: str, names: tuple[bytes, ...]) -> tuple[Hop, ...]:
+    """The copies that the plan makes of one live path. Raises `NotCarried`."""
+    if plan.source(source) is None:
+        raise NotCarried(f"the source {source} is gone")
+    table = plan.table(source)
+    line = table.line_for(names) if table is not None else None
+    if table is not None and (line is None or line.leg is None):
+        raise NotCarried("no leg carries it now")
+    legs = [line.leg] if line is not None else [leg.name for leg in plan.legs]
+    pattern = PathPattern(tuple(literal_component(name) for name in names))
+    hops = tuple(hop for leg in legs if leg for hop in hops_of(plan, source, pattern, leg))
+    if not all(_is_taken(hop, names) for hop in hops if hop.feed.reads == source):
+        raise NotCarried("no leg carries it now: it is ignored, or its place is another leg's")
+    return tuple(hop for hop in hops if _is_taken(hop, names))
+
+
+def _is_taken(hop: Hop, names: tuple[bytes, ...]) -> bool:
+    """Whether a feed takes a path, whatever it is."""
+    selection, writes = hop.feed.selection, hop.feed.writes
+    inner = (*hop.root.names[len(writes.names) if writes is not None else 0 :], *names)
+    if selection is None or not inner:
+        return True
+    return all(selection.decide(inner, directory=kind) is Verdict.TAKEN for kind in (True, False))
+
+
+def carried_inside(feed: Feed, names: tuple[bytes, ...]) -> tuple[PathPattern, ...]:
+    """What a feed carries below a path that it does not carry itself; relative to its directory."""
+    lines = feed.selection.lines if feed.selection is not None else ()
+    return tuple(
+        PathPattern(
+            tuple(literal_component(name) for name in names) + line.pattern.components[len(names) :]
+        )
+        for line in lines
+        if line.taken
+        and len(line.pattern.components) > len(names)
+        and all(
+            one.matches(name) for one, name in zip(line.pattern.components, names, strict=False)
+        )
+    )
+
+
+# ── From hop to hop ──────────────────────────────────────────────────────────────────────────
+
+
+def orphans_of(applied: Plan | None, plan: Plan, changes: ChangeSet) -> dict[str, list[str]]:
+    """Where copies stay, by the text of a route that left its leg, and by a leg that is gone."""
+    if applied is None:
+        return {}
+    before = plan_renamed(applied, renames_between(applied, plan))
+    found: dict[str, list[str]] = {}
+    for one in changes.routes:
+        leg = before.leg(one.before) if one.moved else None
+        places = [
+            _shown(hop.root, one.pattern)
+            for hop in (hops_of(before, one.source, one.pattern, leg.name) if leg else ())
+        ]
+        if places:
+            found[one.text] = list(dict.fromkeys(places))
+    for part in changes.legs:
+        gone = before.leg(part.name) if part.action is Action.DELETE else None
+        if gone is not None:
+            found[part.name] = [str(feed.writes) for feed in gone.feeds if feed.writes]
+    return found
+
+
+def _shown(root: Location, pattern: PathPattern) -> str:
+    tail = "/" if pattern.literal == () else f"/{pattern}".replace("//", "/")
+    return str(root).rstrip("/") + tail
+
+
+def hops_of(plan: Plan, source: str, pattern: PathPattern, leg: str) -> Iterator[Hop]:
+    """The copies of a pattern that a leg takes from a source, and those of all hops behind it."""
+    first = plan.leg(leg)
+    for feed in first.feeds if first is not None else ():
+        if first is not None and feed.reads == source and feed.writes is not None:
+            yield from _follow(plan, first, feed, feed.writes, pattern, frozenset({leg}))
+
+
+def _follow(
+    plan: Plan,
+    leg: LegPlan,
+    feed: Feed,
+    root: Location,
+    pattern: PathPattern,
+    seen: frozenset[str],
+) -> Iterator[Hop]:
+    """The copy of this hop, and those of the hops that read it; `root` is the tree's there."""
+    yield Hop(place=spot_below(root, pattern), leg=leg.name, feed=feed, root=root)
+    for reader in plan.legs:
+        for one in reader.feeds:
+            base = _base(leg, one, root)
+            if reader.name in seen or base is None or one.writes is None:
+                continue
+            inner = root.names[len(base.names) :]
+            if _takes(one, inner + _example(pattern)):
+                onward = Location(holder=one.writes.holder, names=one.writes.names + inner)
+                yield from _follow(plan, reader, one, onward, pattern, seen | {reader.name})
+
+
+def _base(leg: LegPlan, feed: Feed, root: Location) -> Location | None:
+    """Where a reader's paths count from; None where it does not read this copy."""
+    if feed.reads == root.holder:
+        return Location(holder=root.holder)
+    places = [one.writes for one in leg.feeds if one.writes is not None]
+    if feed.reads == leg.name and len(places) == 1 and places[0].contains(root):
+        return places[0]
+    return None
+
+
+def _example(pattern: PathPattern) -> tuple[bytes, ...]:
+    return tuple(component.example() for component in pattern.components)
+
+
+def _takes(feed: Feed, names: tuple[bytes, ...]) -> bool:
+    if feed.selection is None or not names:
+        return True
+    return feed.selection.decide(names, directory=True) in {Verdict.TAKEN, Verdict.ENTERED}

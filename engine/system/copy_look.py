@@ -1,0 +1,105 @@
+"""Looking for one copy at its place, and when the records say that it was made."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.chains import Copy
+from engine.copy_standing import CopyLook, There, as_of_along, feeds_along
+from engine.facts import Ran
+from engine.plan import Feed, Plan
+from engine.ssh_command import ssh_command
+from engine.system.destinations import find_identity
+from engine.system.places import Places
+from engine.system.process import Command, CommandNotStarted, run
+from engine.system.state import State
+from policy.destinations import Destination
+from policy.parts import SshTarget
+
+_PATIENCE = 60.0
+_NO_SHARED_CONNECTION = b"none"
+_LIST = b'LC_ALL=C exec ls -d -- "$1"'
+_MISSING = (b"No such file", b"Not a directory")
+
+
+def look_for(destination: Destination, copy: Copy, places: Places, *, far: bool) -> CopyLook:
+    """Look where a copy should lie; on another machine only where `far` is set."""
+    root = places.destination_root(destination)
+    path = b"/".join((root.rstrip(b"/"), *copy.location.names)) or b"/"
+    if destination.ssh is not None and places.reaches_over_ssh(destination):
+        if not far:
+            return CopyLook(there=There.NOT_LOOKED)
+        return _look_far(destination.ssh, path)
+    return _look_here(root, path)
+
+
+def is_another_disk(destination: Destination, places: Places, state: State | None) -> bool:
+    """Whether what lies at the destination is not what was recorded: its disk is elsewhere."""
+    recorded = state.destination_identity(destination.name) if state is not None else None
+    if recorded is None or places.reaches_over_ssh(destination):
+        return False
+    return find_identity(destination, places) != recorded
+
+
+def _look_here(root: bytes, path: bytes) -> CopyLook:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        missing = There.NO if os.path.lexists(root) else There.AWAY
+        return CopyLook(there=missing)
+    except OSError as error:
+        return CopyLook(there=There.UNKNOWN, why=error.strerror or str(error))
+    return CopyLook(there=There.YES)
+
+
+def _look_far(ssh: SshTarget, path: bytes) -> CopyLook:
+    words = (b"sh", b"-c", _LIST, b"sh", path)
+    try:
+        told = run(Command(argv=ssh_command(ssh, _NO_SHARED_CONNECTION, *words), timeout=_PATIENCE))
+    except CommandNotStarted as error:
+        return CopyLook(there=There.UNKNOWN, why=str(error))
+    if told.timed_out:
+        return CopyLook(there=There.UNKNOWN, why="no answer in time")
+    if told.code == 0:
+        return CopyLook(there=There.YES)
+    if any(one in told.stderr for one in _MISSING) and told.code not in {127, 255}:
+        return CopyLook(there=There.NO)
+    return CopyLook(there=There.UNKNOWN, why=told.last_words or f"it ended with {told.code}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The newest state that the records know of at one place."""
+
+    as_of: datetime | None
+    why_not: str = ""
+
+
+def made_as_of(applied: Plan, copy: Copy, source: str, state: State | None) -> Made:
+    """When the live data were as they are in a copy, by the last success of each leg on the way."""
+    if state is None:
+        return Made(as_of=None, why_not="nothing is known of its runs")
+    feeds = feeds_along(applied, copy, source)
+    ran = [_success(leg, feed, state) for leg, feed in zip(copy.via, feeds, strict=True)]
+    for leg, success in zip(copy.via, ran, strict=True):
+        if success is None:
+            return Made(as_of=None, why_not=f"{leg} has not succeeded yet")
+    as_of = as_of_along(ran)
+    why = "" if as_of is not None else f"{copy.leg} last ran before what it reads was there"
+    return Made(as_of=as_of, why_not=why)
+
+
+def _success(leg: str, feed: Feed | None, state: State) -> Ran | None:
+    """The last run in which one feed succeeded, as that feed."""
+    run = state.last_item_success(leg, feed.reads) if feed is not None else None
+    if run is None or feed is None:
+        return None
+    known = [one.data_as_of for one in state.items(run.run_id) if one.name == feed.reads]
+    return Ran(
+        started=run.started,
+        ended=run.ended,
+        status=run.status,
+        data_as_of=known[0] if known else None,
+    )

@@ -1,0 +1,166 @@
+"""What of a destination an orphan is today: names that its leg had written and nobody carries.
+
+A wildcard is resolved here, against what the leg is known to have written (law 1) and what lies
+there. What belongs to a leg of today, to another one that has left, or to nobody is not in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from engine.clean_up import Names, Scope
+from engine.orphans import Orphan, carried_inside, owner_of
+from engine.plan import Feed, Location, Plan, tree_root
+from engine.readers import read_place
+from engine.selection import Selection, Verdict
+from engine.spots import literal_head
+from engine.system.places import Places
+from engine.system.reach import Reached
+from engine.system.state import State, Stream, place_text
+from policy.patterns import Component, PathPattern, literal_component
+
+_OWNED = frozenset({Verdict.TAKEN, Verdict.BLOCKED, Verdict.RESERVED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeFinder:
+    """Finds the scope of orphans at one destination."""
+
+    plan: Plan
+    state: State
+    places: Places
+    reached: Reached
+
+    def find(self, orphan: Orphan) -> Scope:
+        """The orphan's own paths, relative to its base. Raises `Unreached`."""
+        depth = len(orphan.base.names)
+        paths = {names for names in self._written(orphan) if self._is_free(names)}
+        # A path inside another one is removed with it.
+        tops = [
+            names
+            for names in sorted(paths)
+            if len(names) > depth and not any(names[:end] in paths for end in range(1, len(names)))
+        ]
+        kept = {
+            PathPattern(one.components[depth:])
+            for names in tops
+            for one in self._kept_inside(names, orphan)
+        }
+        return Scope(
+            paths=tuple(names[depth:] for names in tops), kept=tuple(sorted(kept, key=str))
+        )
+
+    # ── What the leg had written ─────────────────────────────────────────────────────────────
+
+    def _written(self, orphan: Orphan) -> set[Names]:
+        """Paths that match, below entries at the top of which the leg is known to have written."""
+        components = orphan.place.pattern.components
+        head = literal_head(orphan.place.pattern)
+        found: set[Names] = set()
+        for depth in range(len(head) + 1):
+            place = Location(holder=orphan.place.holder, names=head[:depth])
+            text = place_text(self.plan, place, self.state)
+            owned = self.state.owned(Stream(leg=orphan.leg, source=orphan.reads, place=text))
+            if depth == len(components):
+                found.update((*place.names, name) for name in owned)
+            else:
+                tops = [(*place.names, one) for one in owned if components[depth].matches(one)]
+                found.update(self._matching(tops, components[depth + 1 :]))
+        return found
+
+    def _matching(
+        self, paths: Iterable[Names], components: tuple[Component, ...]
+    ) -> Iterator[Names]:
+        for names in paths:
+            if not components:
+                yield names
+                continue
+            literal = components[0].literal
+            inside = (
+                [literal]
+                if literal is not None
+                else components[0].matching(self.reached.entries(names))
+            )
+            yield from self._matching(((*names, one) for one in inside), components[1:])
+
+    def forget(self, orphan: Orphan, scope: Scope) -> None:
+        """What was removed is no longer known as written: what comes there next is not ours."""
+        for inner in () if scope.kept else scope.paths:
+            names = (*orphan.base.names, *inner)
+            above = Location(holder=orphan.place.holder, names=names[:-1])
+            text = place_text(self.plan, above, self.state)
+            stream = Stream(leg=orphan.leg, source=orphan.reads, place=text)
+            self.state.disown(stream, names[-1])
+
+    # ── Whose it is now ──────────────────────────────────────────────────────────────────────
+
+    def _is_free(self, names: Names) -> bool:
+        """Whether no leg of today carries a path."""
+        feed = owner_of(self.plan, self.reached.holder, names)
+        if feed is None or feed.writes is None:
+            return True
+        inner = names[len(feed.writes.names) :]
+        if feed.selection is None or not inner:
+            return False
+        verdict = self._verdict(feed.selection, inner, names)
+        if verdict not in _OWNED:
+            return True
+        # Where a leg has left from inside another one, that one's rules take what it had written.
+        return (
+            verdict is Verdict.TAKEN
+            and self._has_lapsed(feed.writes, inner)
+            and not self._is_there(feed, inner)
+        )
+
+    def _verdict(self, selection: Selection, inner: Names, names: Names) -> Verdict:
+        """What becomes of a path; only where it matters, its kind is looked at."""
+        one, other = (selection.decide(inner, directory=kind) for kind in (True, False))
+        if (one in _OWNED) == (other in _OWNED):
+            return one
+        return one if self.reached.is_directory(names) else other
+
+    def _has_lapsed(self, writes: Location, inner: Names) -> bool:
+        return any(inner[: len(one)] == one for one in self.state.retired(writes))
+
+    def _is_there(self, feed: Feed, inner: Names) -> bool:
+        """Whether a feed reads such a path now; yes where that cannot be seen."""
+        root = self._root_read(feed)
+        return root is None or os.path.lexists(b"/".join((root.rstrip(b"/"), *inner)))
+
+    def _root_read(self, feed: Feed) -> bytes | None:
+        source = self.plan.source(feed.reads)
+        if source is not None:
+            tree = tree_root(source)
+            return self.places.below_root(tree) if tree is not None else None
+        place = read_place(self.plan, feed.reads)
+        destination = self.plan.destination(place.holder) if place is not None else None
+        if place is None or destination is None or self.places.reaches_over_ssh(destination):
+            return None
+        return b"/".join((self.places.destination_root(destination).rstrip(b"/"), *place.names))
+
+    def _kept_inside(self, names: Names, orphan: Orphan) -> Iterator[PathPattern]:
+        """What below a path is somebody's: of legs of today, and of others that have left."""
+        here = Location(holder=self.reached.holder, names=names)
+        feed = owner_of(self.plan, here.holder, names)
+        if feed is not None and feed.writes is not None:
+            above = feed.writes.names
+            for one in carried_inside(feed, names[len(above) :]):
+                yield PathPattern(_literal(above) + one.components)
+        inner = (one.writes for leg in self.plan.legs for one in leg.feeds)
+        for place in inner:
+            if place is not None and here.contains(place):
+                yield PathPattern(_literal(place.names))
+        for lapsed in self.state.retired(here):
+            if not self._wrote(orphan, (*names, *lapsed)):
+                yield PathPattern(_literal((*names, *lapsed)))
+
+    def _wrote(self, orphan: Orphan, names: Names) -> bool:
+        """Whether a directory below is the orphan's own leg's."""
+        text = place_text(self.plan, Location(holder=orphan.place.holder, names=names), self.state)
+        return bool(self.state.owned(Stream(leg=orphan.leg, source=orphan.reads, place=text)))
+
+
+def _literal(names: Names) -> tuple[Component, ...]:
+    return tuple(literal_component(name) for name in names)

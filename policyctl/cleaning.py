@@ -1,0 +1,176 @@
+"""What `gc` does: list orphans, compare them, remove those that are named or proven."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.changes import ChangeSet
+from engine.orphans import NotCarried, carried_now, orphans_between
+from engine.plan import Location, Plan
+from engine.system.clean_up import Cleaner, Looked, NotCleaned, cleaning
+from engine.system.lock import Locked
+from engine.system.lock_probe import is_held
+from engine.system.orphans import OrphanRecord, Tombstone
+from engine.system.places import Places
+from engine.system.reading import read_state
+from engine.system.state import open_state
+from policyctl.boundary import Refused
+from policyctl.running import Running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Who carries the paths of an orphan now."""
+
+    place: Location
+    """Where the root of the live data lies in that copy."""
+    leg: str
+    success: datetime | None
+    """When the last run of it that succeeded began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An orphan, and the copies of today of the same live paths."""
+
+    looked: Looked
+    carriers: tuple[Carrier, ...]
+    uncarried: str = ""
+    """Why nobody carries them; empty where somebody does."""
+
+    @property
+    def renewed(self) -> bool:
+        """Whether each leg that carries them now has succeeded since they were left behind."""
+        since = self.looked.record.since
+        return bool(self.carriers) and all(
+            one.success is not None and one.success >= since for one in self.carriers
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned:
+    """What became of one orphan."""
+
+    record: OrphanRecord
+    stone: Tombstone | None = None
+    """None: it stays."""
+    reason: str = ""
+    """Why it stays, or where equal copies were found."""
+    busy: bool = False
+    """Whether it stays because a run writes there now."""
+
+
+def note_orphans(applied: Plan | None, plan: Plan, changes: ChangeSet, places: Places) -> None:
+    """Note before the plan is replaced what it leaves behind: an interrupted apply forgets none."""
+    if applied is None or changes.refused:
+        return
+    found = orphans_between(applied, plan)
+    if found:
+        with open_state(places.state_file) as state:
+            state.orphans.note(found, datetime.now(UTC))
+
+
+def history(root: Path) -> tuple[Tombstone, ...]:
+    """What was removed, the newest first."""
+    with read_state(Places(root=root).state_file) as state:
+        return state.orphans.tombstones() if state is not None else ()
+
+
+def list_orphans(root: Path, names: Sequence[str]) -> tuple[Standing, ...]:
+    """Look at all orphans, or at those named. Raises `Refused` and `Locked`.
+
+    What is not there, and never was or is no more, is forgotten.
+    """
+    running = Running.of_applied(root)
+    with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
+        known = _named(cleaner.state.orphans.all(), names)
+        looked = [cleaner.look(one) for one in known]
+        for one in looked:
+            # A run that began before the apply may still write there.
+            orphan = one.record.orphan
+            if one.gone and not is_held(running.places.leg_lock(orphan.leg)):
+                cleaner.state.orphans.drop(orphan.place)
+        return tuple(_standing(cleaner, one) for one in looked if not one.gone)
+
+
+def remove_named(
+    root: Path, names: Sequence[str], say: Callable[[str], None]
+) -> tuple[Cleaned, ...]:
+    """Remove orphans by their names. Raises `Refused` and `Locked`."""
+    running = Running.of_applied(root)
+    with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
+        known = _named(cleaner.state.orphans.all(), names)
+        return tuple(_clean(cleaner, one, say, verified=False) for one in known)
+
+
+def remove_verified(
+    root: Path, names: Sequence[str], say: Callable[[str], None]
+) -> tuple[Cleaned, ...]:
+    """Remove all orphans, or those named, whose content the copies of today hold."""
+    running = Running.of_applied(root)
+    with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
+        known = _named(cleaner.state.orphans.all(), names)
+        return tuple(_clean(cleaner, one, say, verified=True) for one in known)
+
+
+def _clean(
+    cleaner: Cleaner, record: OrphanRecord, say: Callable[[str], None], *, verified: bool
+) -> Cleaned:
+    holders = {record.orphan.place.holder}
+    try:
+        if verified:
+            holders = cleaner.holders(record)
+        with cleaner.holding(*holders):
+            # Looked at again, now that no leg writes there.
+            looked = cleaner.look(record)
+            where = cleaner.verify(looked) if verified and not looked.gone else ()
+            stone = cleaner.remove(looked, say)
+    except NotCleaned as why:
+        return Cleaned(record=record, reason=str(why))
+    except Locked as locked:
+        return Cleaned(record=record, reason=f"a run writes there now: {locked}", busy=True)
+    reason = f"equal copies at {', '.join(dict.fromkeys(where))}" if where else ""
+    return Cleaned(
+        record=record, stone=stone, reason="nothing of it was there" if looked.gone else reason
+    )
+
+
+def _named(known: Sequence[OrphanRecord], names: Sequence[str]) -> tuple[OrphanRecord, ...]:
+    """The orphans of those names, each once; all where none is named. Raises `Refused`."""
+    if not names:
+        return tuple(known)
+    return tuple(dict.fromkeys(_one(known, name) for name in names))
+
+
+def _one(known: Sequence[OrphanRecord], name: str) -> OrphanRecord:
+    raw = os.fsencode(name)
+    exact = [one for one in known if one.orphan.place.name == raw]
+    found = exact or [one for one in known if str(one.orphan.place) == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused(f"{name} is the name of several orphans: give it as raw bytes")
+    there = ", ".join(str(one.orphan.place) for one in known) or "none"
+    raise Refused(f"there is no orphan {name!r}; there are: {there}; nothing was removed")
+
+
+def _standing(cleaner: Cleaner, looked: Looked) -> Standing:
+    """Who carries the paths now; nothing is compared."""
+    carriers: dict[Location, Carrier] = {}
+    live = looked.record.orphan.live
+    paths = looked.scope.paths or ((live.pattern.literal,) if live.pattern.literal else ())
+    for names in paths:
+        try:
+            hops = carried_now(cleaner.plan, live.holder, names)
+        except NotCarried as why:
+            return Standing(looked=looked, carriers=(), uncarried=str(why))
+        for hop in hops:
+            success = cleaner.state.last_success(hop.leg)
+            carriers[hop.root] = Carrier(
+                place=hop.root, leg=hop.leg, success=success.started if success else None
+            )
+    return Standing(looked=looked, carriers=tuple(carriers.values()))

@@ -1,0 +1,117 @@
+"""What `explain` says of copies beside the manifest: the records, and a look at each place."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.bring_back import bring_back, is_plain, lost_on_the_way
+from engine.chains import Copy
+from engine.copy_standing import (
+    CopyLook,
+    CopyStanding,
+    There,
+    allowed_of,
+    is_applied,
+    kept_by,
+)
+from engine.explain import Explanation, find_subject
+from engine.plan import Plan
+from engine.system.copy_look import Made, is_another_disk, look_for, made_as_of
+from engine.system.places import Places
+from engine.system.reading import read_state
+from engine.system.state import State, StateUnusable
+from policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What is applied, and the state beside it; neither has to be there to explain a path."""
+
+    applied: Plan | None
+    state: State | None
+    why_not: str
+    """Why the ages are not known."""
+    places: Places
+    now: datetime
+    far: bool
+    """Whether other machines are asked."""
+
+
+@contextmanager
+def reading_records(applied: Plan | None, root: Path, *, far: bool) -> Iterator[Records]:
+    """Open what is known; that it cannot be read is said of each copy, and is no failure."""
+    places, state, why = Places(root=root), None, ""
+    with ExitStack() as open_until:
+        try:
+            state = open_until.enter_context(read_state(places.state_file))
+        except (OSError, sqlite3.Error, StateUnusable) as error:
+            why = f"the records cannot be read: {error}"
+        if applied is None and not why:
+            why = "nothing is applied yet"
+        yield Records(
+            applied=applied,
+            state=state,
+            why_not=why,
+            places=places,
+            now=datetime.now(UTC),
+            far=far,
+        )
+
+
+def stand(
+    policy: Policy, plan: Plan, one: Explanation, records: Records
+) -> tuple[CopyStanding, ...]:
+    """How each copy of a path stands now."""
+    subject = find_subject(policy, one.path)
+    names = subject.names if subject is not None else ()
+    return tuple(_standing(plan, copy, one.source or "", names, records) for copy in one.copies)
+
+
+def _standing(
+    plan: Plan, copy: Copy, source: str, names: tuple[bytes, ...], records: Records
+) -> CopyStanding:
+    made = _made(plan, copy, source, names, records)
+    destination = plan.destination(copy.place)
+    staged = records.places.staged
+    restore: tuple[bytes, ...] = ()
+    if destination is not None:
+        root = records.places.destination_root(destination)
+        restore = bring_back(plan, copy, root, None if staged else destination.ssh)
+    applied = records.applied
+    return CopyStanding(
+        copy=copy,
+        data_as_of=made.as_of,
+        age=records.now - made.as_of if made.as_of is not None else None,
+        allowed=allowed_of(applied, copy) if applied is not None else None,
+        why_no_age=made.why_not,
+        look=_look(plan, copy, records),
+        kept=kept_by(plan.leg(copy.leg)),
+        lost=lost_on_the_way(plan, copy),
+        restore=restore,
+    )
+
+
+def _made(plan: Plan, copy: Copy, source: str, names: tuple[bytes, ...], records: Records) -> Made:
+    if records.applied is None or records.why_not:
+        return Made(as_of=None, why_not=records.why_not)
+    if not is_applied(records.applied, plan, copy, source, names):
+        return Made(as_of=None, why_not="not applied yet: `policyctl apply`")
+    try:
+        return made_as_of(records.applied, copy, source, records.state)
+    except sqlite3.Error as error:
+        return Made(as_of=None, why_not=f"the records cannot be read: {error}")
+
+
+def _look(plan: Plan, copy: Copy, records: Records) -> CopyLook:
+    destination = plan.destination(copy.place)
+    if destination is None or not is_plain(plan, copy):
+        return CopyLook(there=There.NOT_LOOKED)
+    with suppress(sqlite3.Error):  # then the ages say that the records cannot be read
+        if is_another_disk(destination, records.places, records.state):
+            return CopyLook(there=There.AWAY)
+    return look_for(destination, copy, records.places, far=records.far)

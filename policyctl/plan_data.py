@@ -1,0 +1,202 @@
+"""What `plan` and `apply` know of the data: looked at, and judged against the change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from engine.acceptances import Acceptance, acceptances
+from engine.changes import ChangeSet
+from engine.data_changes import DataChanges, Known, data_changes, sources_to_measure
+from engine.destination_data import Rate, Room, Sent, full_refusals, rate_of
+from engine.held import Cut, cut, joint_plan
+from engine.pattern_hits import (
+    IgnoreHits,
+    PatternNote,
+    block_notes,
+    ignore_notes,
+    new_ignores,
+    route_notes,
+)
+from engine.plan import LegPlan, Plan
+from engine.renames import renames_between
+from engine.system.ignored import ignore_hits_in
+from engine.system.measure import known_volumes
+from engine.system.places import Places
+from engine.system.reading import read_state
+from engine.system.state import State
+from engine.volumes import SourceVolumes
+from policy.destinations import Destination
+from policy.sources import TreeSource
+from policyctl.boundary import Refused
+
+_RUNS = 200
+"""How far back in each leg's history a rate is looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanData:
+    """What a change set means for the data."""
+
+    changes: DataChanges = field(default_factory=DataChanges)
+    volumes: Mapping[str, SourceVolumes]
+    """By source; each line of the applied plan and of the next one has what it decides."""
+    patterns: tuple[PatternNote, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
+    measured: bool = True
+    """Whether anybody was to look at the sources."""
+
+
+def read_data(
+    applied: Plan | None,
+    plan: Plan,
+    changes: ChangeSet,
+    places: Places,
+    *,
+    applied_at: datetime | None,
+    measure: bool,
+    accept: Sequence[str] = (),
+) -> PlanData:
+    """Look at the data that a change moves. Raises `Refused` for what need not be accepted."""
+    _check_destinations(plan, accept)
+    if not changes.plan_changed:
+        _check_needed(DataChanges(), accept)
+        return PlanData(volumes={}, measured=measure)
+    both = cut(applied, plan)
+    with read_state(places.state_file) as state:
+        volumes = _volumes(both, changes, places, state) if measure else {}
+        known = Known(
+            volumes=volumes,
+            rooms=dict(_rooms(applied, plan, state)),
+            rates=dict(_rates(applied, plan, state)),
+            accepted=frozenset(accept),
+        )
+    data = data_changes(both, changes.routes, known)
+    _check_needed(data, accept)
+    hits = _ignore_hits(both, places) if measure else ()
+    return PlanData(
+        changes=data,
+        volumes=volumes,
+        patterns=(
+            *route_notes(data, volumes),
+            *ignore_notes(hits),
+            *block_notes(both, volumes),
+        ),
+        acceptances=acceptances(both, applied_at),
+        measured=measure,
+    )
+
+
+def refused_for_room(changes: ChangeSet, data: PlanData) -> ChangeSet:
+    """The change set with what is refused since a destination would be too full."""
+    more = tuple(full_refusals(data.changes.destinations))
+    return replace(changes, refused=(*changes.refused, *more)) if more else changes
+
+
+# ── Looking ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _volumes(
+    both: Cut, changes: ChangeSet, places: Places, state: State | None
+) -> dict[str, SourceVolumes]:
+    """The data of every source that the change touches, where it is known, or on this machine."""
+    found = {}
+    joint = joint_plan(both.applied, both.plan)
+    for name in sources_to_measure(both, changes.routes):
+        source = joint.source(name)
+        if isinstance(source, TreeSource):
+            volumes = known_volumes(joint, source, places, state)
+            if volumes is not None:
+                found[name] = volumes
+    return found
+
+
+def _ignore_hits(both: Cut, places: Places) -> tuple[IgnoreHits, ...]:
+    ignores = new_ignores(both.applied, both.plan)
+    trees = [one for one in both.plan.sources if isinstance(one, TreeSource)]
+    return tuple(hit for one in trees for hit in ignore_hits_in(one, ignores, places))
+
+
+def _old_names(applied: Plan | None, plan: Plan) -> dict[str, str]:
+    """Under which name the state knows what is renamed by this change."""
+    names = renames_between(applied, plan) if applied else {}
+    return {after: before for before, after in names.items()}
+
+
+def _rooms(applied: Plan | None, plan: Plan, state: State | None) -> Iterator[tuple[str, Room]]:
+    """The room at each destination; nothing of one whose name now means another place."""
+    was = _old_names(applied, plan)
+    for name in _destinations(applied, plan) if state else ():
+        before = applied.destination(was.get(name, name)) if applied else None
+        if _elsewhere(plan.destination(name), before):
+            continue
+        room = state.room(was.get(name, name)) if state else None
+        if room is not None:
+            yield name, Room(free=room.free, total=room.total, measured=room.measured)
+
+
+def _elsewhere(now: Destination | None, before: Destination | None) -> bool:
+    """Whether a name means another place than before: what was seen says nothing of that."""
+    if now is None or before is None:
+        return False
+    accounts = [one.ssh.account if one.ssh else "" for one in (now, before)]
+    return now.path != before.path or accounts[0] != accounts[1]
+
+
+def _rates(applied: Plan | None, plan: Plan, state: State | None) -> Iterator[tuple[str, Rate]]:
+    """How fast the legs that write each destination last sent."""
+    was = _old_names(applied, plan)
+    for name in _destinations(applied, plan) if state else ():
+        legs = [
+            leg.name
+            for one in (applied, plan)
+            if one is not None
+            for leg in one.legs
+            if _writes(leg, {name, was.get(name, name)})
+        ]
+        rate = rate_of(_sent(legs, state)) if state else None
+        if rate is not None:
+            yield name, rate
+
+
+def _destinations(applied: Plan | None, plan: Plan) -> tuple[str, ...]:
+    every = (*plan.destinations, *(applied.destinations if applied else ()))
+    return tuple(dict.fromkeys(one.name for one in every))
+
+
+def _writes(leg: LegPlan, names: set[str]) -> bool:
+    return any(feed.writes is not None and feed.writes.holder in names for feed in leg.feeds)
+
+
+def _sent(legs: Iterable[str], state: State) -> list[Sent]:
+    """What runs of these legs have sent, the newest first."""
+    runs = [run for leg in dict.fromkeys(legs) for run in state.unlocked(leg, most=_RUNS)]
+    ended = [(run.ended, run) for run in runs if run.ended is not None]
+    return [
+        Sent(bytes=run.bytes_sent, seconds=(at - run.started).total_seconds())
+        for at, run in sorted(ended, key=lambda pair: pair[0], reverse=True)
+    ]
+
+
+# ── Accepting ────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_destinations(plan: Plan, accept: Sequence[str]) -> None:
+    known = [one.name for one in plan.destinations]
+    for name in accept:
+        if name not in known:
+            raise Refused(
+                f"--accept: there is no destination {name!r}; there are: {', '.join(known)}"
+            )
+
+
+def _check_needed(data: DataChanges, accept: Sequence[str]) -> None:
+    """Refuse a name that nothing fills: a slip would go unseen until the next refusal."""
+    over = [one.destination for one in data.destinations if one.over]
+    for name in accept:
+        if name not in over:
+            raise Refused(
+                f"--accept: this change does not fill {name} beyond its limit; "
+                f"it does so with: {', '.join(over) or 'none'}"
+            )

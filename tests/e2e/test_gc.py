@@ -1,0 +1,120 @@
+"""`policyctl gc` as a user meets it."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.system.lock import hold
+from engine.system.places import Places
+from tests.e2e.test_cli import CHECKOUT, Done, Machine, policyctl
+
+pytestmark = pytest.mark.tool("rsync")
+
+
+class Cleaning(Machine):
+    """A machine; `gc` reads no manifest."""
+
+    def gc(self, *words: str) -> Done:
+        return policyctl("gc", *words, "--root", str(self.root), cwd=self.folder)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Cleaning:
+    machine = Cleaning(tmp_path)
+    machine.write("srv/data/b/file", "two")
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    assert machine("run", "direct").code == 0
+    assert "no orphans" in machine.gc().out
+    machine.edit("  /srv/data: nightly\n", "  /srv/data: nightly\n  /srv/data/a: direct\n")
+    assert machine("apply").code == 0
+    return machine
+
+
+def test_it_lists_verifies_removes_and_remembers(machine: Cleaning) -> None:
+    listed = machine.gc()
+    assert (listed.code, listed.err) == (0, "")
+    assert "disk:/a  3 B, 1 file, since " in listed.out
+    assert "  routed to direct now; written by nightly\n" in listed.out
+    assert "to be carried to nas:/data/a by direct, which has not succeeded since" in listed.out
+    early = machine.gc("--verified")
+    assert early.code == 5
+    assert "disk:/a stays: nas:/data lacks or differs in: a" in early.out
+    assert machine("status").out.splitlines()[-1].startswith("1 orphan, 3 B: `policyctl gc")
+    assert machine("run", "direct").code == 0
+    (one,) = machine.gc("--json").json["orphans"]
+    assert (one["orphan"], one["path"], one["source_path"]) == ("disk:/a", "/a", "/a")
+    assert (one["files"], one["bytes"], one["renewed"], one["error"]) == (1, 3, True, None)
+    assert [(copy["destination"], copy["path"]) for copy in one["carried"]] == [("nas", "/data")]
+    done = machine.gc("--verified", "--json")
+    assert (done.code, done.err) == (0, "disk:/a: 2 entries go\n")
+    assert [stone["orphan"] for stone in done.json["removed"]] == ["disk:/a"]
+    assert done.json["removed"][0]["reason"] == "equal copies at nas:/data"
+    assert not (machine.root / "mnt/disk/a").exists()
+    assert (machine.root / "mnt/disk/b/file").read_text() == "two"
+    assert "disk:/a  3 B, 1 file; an orphan since" in machine.gc("--history").out
+    assert machine.gc("--json").json == {"orphans": []}
+    assert machine("status", "--json").json["orphans"]["count"] == 0
+
+
+def test_a_typed_name_is_enough_and_a_wrong_one_removes_nothing(machine: Cleaning) -> None:
+    for words in (("--remove",), ("--remove", "disk:/b"), ("--remove", "disk:/a", "disk:/no")):
+        refused = machine.gc(*words)
+        assert refused.code == 5
+        assert "nothing was removed" in refused.err
+    assert machine.gc("--remove", "--verified", "disk:/a").code == 2
+    assert (machine.root / "mnt/disk/a/file").exists()
+    assert machine.gc("disk:/a").out.splitlines()[-1] == "1 orphan, 3 B"
+    done = machine.gc("--remove", "disk:/a")
+    assert (done.code, done.out) == (0, "disk:/a is removed: 3 B, 1 file\n")
+    assert not (machine.root / "mnt/disk/a").exists()
+
+
+def test_a_run_that_writes_there_is_left_alone(machine: Cleaning) -> None:
+    with hold(Places(root=machine.root).holder_lock("disk")):
+        busy = machine.gc("--remove", "disk:/a")
+    assert busy.code == 75
+    assert "a run writes there now" in busy.out
+    with hold(Places(root=machine.root).lock_dir / "gc.lock"):
+        busy = machine.gc("--remove", "disk:/a")
+    assert (busy.code, busy.out) == (75, "")
+    assert (machine.root / "mnt/disk/a/file").exists()
+
+
+def test_a_rollback_takes_the_orphan_back(machine: Cleaning) -> None:
+    assert machine("apply", "--rollback").code == 0
+    assert "no orphans" in machine.gc().out
+
+
+def test_an_apply_that_died_after_the_plan_was_replaced_has_noted_it(tmp_path: Path) -> None:
+    machine = Cleaning(tmp_path)
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    machine.edit("  /srv/data: nightly\n", "  /srv/data: nightly\n  /srv/data/a: direct\n")
+    state = machine.root / "var/lib/policyctl/state.db"
+    assert machine("apply").code == 0
+    # A second apply of the same plan compares it with itself.
+    assert state.exists()
+    assert machine("apply").code == 0
+    assert "disk:/a" in machine.gc().out
+
+
+def test_on_a_terminal_it_asks_for_the_name(machine: Cleaning) -> None:
+    mine, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "policyctl.main", "gc", "--remove", "--root", str(machine.root)],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    os.write(mine, b"disk:/a\n")
+    out, err = child.communicate(timeout=60)
+    os.close(mine)
+    os.close(theirs)
+    assert (child.returncode, out) == (0, b"disk:/a is removed: 3 B, 1 file\n"), err
+    assert b"the name of the orphan to remove" in err

@@ -1,0 +1,83 @@
+"""The age of a copy along its chain, and whether what runs makes it at all."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.chains import Copy
+from engine.copy_standing import as_of_along, feeds_along, is_applied, kept_by
+from engine.facts import Ran
+from engine.plan_chains import chains_of
+from engine.reports import RunStatus
+from policy.values import Duration
+from tests.plans import leg_plan, mirror, plan, route
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def ran(hours: int, as_of: int | None = None, lasted: int = 0) -> Ran:
+    started = NOW - timedelta(hours=hours)
+    return Ran(
+        started=started,
+        ended=started + timedelta(hours=lasted),
+        status=RunStatus.OK,
+        data_as_of=NOW - timedelta(hours=as_of) if as_of is not None else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("successes", "hours"),
+    [
+        ([ran(3)], 3),
+        ([ran(3, 4)], 4),
+        ([None], None),
+        ([ran(9), ran(3, 20)], 20),
+        # The second hop does not know: what it reads was through by then, or was not.
+        ([ran(9), ran(3)], 9),
+        ([ran(9, lasted=7), ran(3)], None),
+        ([ran(2), ran(3)], None),
+        ([ran(9), None], None),
+        ([None, ran(3, 5)], None),
+    ],
+)
+def test_law_32_a_copy_is_as_old_as_the_way_to_it(
+    successes: list[Ran | None], hours: int | None
+) -> None:
+    expected = NOW - timedelta(hours=hours) if hours is not None else None
+    assert as_of_along(successes) == expected
+
+
+def chained(routes=()):
+    lines = routes or (route("", "sda-mirror"),)
+    legs = (mirror(), mirror("offsite", "synology:/copies", ("06:00",), takes="sda"))
+    return plan(routes=lines, legs=legs)
+
+
+def copies(of, path: bytes = b"a") -> tuple[Copy, ...]:
+    return chains_of(of).of_path("nfs", (path,))
+
+
+def test_each_hop_has_its_feed() -> None:
+    made = chained()
+    near, far = copies(made)
+    assert [one and one.reads for one in feeds_along(made, near, "nfs")] == ["nfs"]
+    assert [one and one.reads for one in feeds_along(made, far, "nfs")] == ["nfs", "sda"]
+    assert feeds_along(made, near, "other") == (None,)
+
+
+def test_law_10_a_copy_of_an_edit_that_waits_is_none() -> None:
+    made = chained()
+    near, far = copies(made)
+    assert is_applied(made, made, far, "nfs", (b"a",))
+    moved = chained((route("a", "synology-direct"), route("", "sda-mirror")))
+    assert not is_applied(moved, made, near, "nfs", (b"a",))
+    assert is_applied(moved, made, near, "nfs", (b"b",)), "another path's edit"
+    elsewhere = plan(routes=(route("", "sda-mirror"),), legs=(mirror(to="sda:/new"),))
+    assert not is_applied(elsewhere, made, near, "nfs", (b"a",))
+
+
+def test_what_is_kept_beside_the_newest_state_is_said() -> None:
+    assert kept_by(leg_plan(mirror())) == ""
+    kept = leg_plan(mirror(deleted_keep=Duration(30 * 86400)))
+    assert kept_by(kept) == "what a run deletes or overwrites stays 30d"
+    assert kept_by(None) == ""
