@@ -47,7 +47,9 @@ class Journal(Sequenced):
     def __init__(self, connection: sqlite3.Connection, *, most: int = MOST) -> None:
         super().__init__(connection)
         self._most = most
-        self._recorded: dict[int, int] = {}
+        self._limit = most + most // 20
+        self._at_most: dict[int, int] = {}
+        """By reader: rows that may wait at most, since the same path is often noted again."""
 
     # ── Readers ──────────────────────────────────────────────────────────────────────────────
 
@@ -218,23 +220,24 @@ class Journal(Sequenced):
         while batch := list(islice(rest, _WRITTEN_AT_ONCE)):
             for number in {number for number, _ in batch}:
                 # What was there before this process is counted at its first row.
-                before = self._recorded.get(number, self._most)
-                self._recorded[number] = before + len(batch)
+                before = self._at_most.get(number, self._limit)
+                self._at_most[number] = before + len(batch)
             values = [(number, path, sequence, deep) for number, (path, deep) in batch]
             db.executemany(_UPSERT, values)
 
     def _bound(self, db: sqlite3.Connection) -> None:
-        """Fold what has grown too long; counting is dear, so it is not done each time."""
-        for number, recorded in self._recorded.items():
-            if recorded < self._most // 20:
+        """Fold what has grown too long; counting is dear, so it waits until that may be so."""
+        for number, at_most in self._at_most.items():
+            if at_most <= self._limit:
                 continue
-            self._recorded[number] = 0
             count, held = db.execute(
                 "SELECT count(*), count(*) FILTER (WHERE sequence = ?) FROM pending "
                 "WHERE consumer = ?",
                 (HELD, number),
             ).fetchone()
+            self._at_most[number] = int(count)
             if count > self._most:
+                self._at_most[number] = 0
                 db.execute("DELETE FROM pending WHERE consumer = ?", (number,))
                 reason = f"more than {self._most:,} changes were waiting"
                 self._put_gap(number, reason, datetime.now(UTC), held=held > 0)

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli_server import run_cli
+
 CHECKOUT = Path(__file__).parents[2]
 REFERENCE = CHECKOUT / "examples/homelab/backup-policy.yaml"
 
@@ -117,6 +119,20 @@ def line_of(text: str) -> int:
 
 
 def policyctl(*arguments: str | bytes, cwd: Path | None = None, **variables: str) -> Done:
+    """Run a command; with variables of its own it is started anew, as a person would start it."""
+    found = (
+        _started(*arguments, cwd=cwd, **variables) if variables else _forked(*arguments, cwd=cwd)
+    )
+    assert "Traceback" not in found.err, found.err
+    return found
+
+
+def _forked(*arguments: str | bytes, cwd: Path | None) -> Done:
+    done = run_cli(*arguments, cwd=cwd)
+    return Done(done.code, done.out.decode(), done.err.decode())
+
+
+def _started(*arguments: str | bytes, cwd: Path | None, **variables: str) -> Done:
     done = subprocess.run(
         [sys.executable, "-m", "policyctl.main", *arguments],
         cwd=cwd,
@@ -126,9 +142,7 @@ def policyctl(*arguments: str | bytes, cwd: Path | None = None, **variables: str
         timeout=60,
         check=False,
     )
-    found = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-    assert "Traceback" not in found.err, found.err
-    return found
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture

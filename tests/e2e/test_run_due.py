@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli_server import run_cli
 from tests.integration.lab import wrap_rsync
 
 pytestmark = pytest.mark.tool("rsync")
@@ -76,17 +77,11 @@ class Machine:
         return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **variables}
 
     def __call__(self, *words: str, code: int = 0, **variables: str) -> str:
-        done = subprocess.run(
-            self.command(*words),
-            env=self.environment(**variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.stdout
+        command = self.command(*words)[3:]
+        done = run_cli(*command, environment=self.environment(**variables))
+        assert done.code == code, done.out + done.err
+        assert b"Traceback" not in done.err, done.err
+        return done.out.decode()
 
     def started(self, *words: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

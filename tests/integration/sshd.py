@@ -25,7 +25,9 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 PermitRootLogin prohibit-password
+SetEnv SHLVL=2
 """
+"""By SHLVL a bash takes itself for an inner one, and reads no .bashrc of whoever runs the tests."""
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from engine.system.apply import load_applied
 from engine.system.places import Places
 from engine.system.runner import run_leg
+from tests.cli_server import run_cli
 from tests.strategies import ROOT, manifest
 
 pytestmark = pytest.mark.tool("rsync")
@@ -30,16 +30,10 @@ class Lab:
             (self.root / "srv/data" / name).write_text(name)
 
     def __call__(self, *words: str, code: int = 0) -> str:
-        ended = subprocess.run(
-            [sys.executable, "-m", "policyctl.main", *words, "--root", str(self.root)],
-            cwd=ROOT,
-            env={**os.environ, "POLICYCTL_POLICY": str(self.file)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == code, ended.stdout + ended.stderr
-        return ended.stdout
+        environment = {**os.environ, "POLICYCTL_POLICY": str(self.file)}
+        ended = run_cli(*words, "--root", str(self.root), cwd=ROOT, environment=environment)
+        assert ended.code == code, ended.out + ended.err
+        return ended.out.decode()
 
     def write(self, **sections) -> None:
         self.file.write_text(json.dumps(manifest(**sections)))

@@ -525,7 +525,7 @@ def test_more_than_the_most_folds_into_a_gap(tmp_path: Path) -> None:
         note(journal, NIGHTLY, *(b"%d" % number for number in range(100)))
         assert reasons(journal, NIGHTLY) == []
         assert journal.waiting("nightly", "data") == 100
-        note(journal, NIGHTLY, *(b"more-%d" % number for number in range(5)))
+        note(journal, NIGHTLY, *(b"more-%d" % number for number in range(6)))
         assert journal.waiting("nightly", "data") == 0
         assert reasons(journal, NIGHTLY) == ["more than 100 changes were waiting"]
         note(journal, NIGHTLY, b"a")
