@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 from engine.journal import (
@@ -34,6 +35,7 @@ MOST = 2_000_000
 """Rows that one reader may have waiting; more fold into one gap."""
 _NEVER_FULL = "it has had no full pass since the journal began"
 _READ_AT_ONCE = _WRITTEN_AT_ONCE = 10_000
+_NUMBER = itemgetter(0)
 # What is held stays so until its leg has ended: `HELD` is the greatest of all sequences.
 _UPSERT = (
     "INSERT INTO pending VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -47,8 +49,7 @@ class Journal(Sequenced):
     def __init__(self, connection: sqlite3.Connection, *, most: int = MOST) -> None:
         super().__init__(connection)
         self._most = most
-        self._limit = most + most // 20
-        self._at_most: dict[int, int] = {}
+        self._limit, self._at_most = most + most // 20, dict[int, int]()
         """By reader: rows that may wait at most, since the same path is often noted again."""
 
     # ── Readers ──────────────────────────────────────────────────────────────────────────────
@@ -127,12 +128,12 @@ class Journal(Sequenced):
     def record(self, rows: Iterable[tuple[int, Change]]) -> frozenset[int]:
         """Note changes, each for the reader of that number and relative to its root.
 
-        What comes back are the numbers that no reader has any more: their rows are dropped.
+        Gives the numbers that no reader has any more: their rows are dropped.
         """
         rows = list(rows)
         with self._transaction() as db:
             known = {int(row[0]) for row in db.execute("SELECT id FROM consumer")}
-            gone = {number for number, _ in rows} - known
+            gone = set(map(_NUMBER, rows)) - known
             kept = [row for row in rows if row[0] in known] if gone else rows
             self._put(db, kept, self._next(db))
             self._bound(db)
@@ -218,7 +219,7 @@ class Journal(Sequenced):
     ) -> None:
         rest = iter(rows)
         while batch := list(islice(rest, _WRITTEN_AT_ONCE)):
-            for number in {number for number, _ in batch}:
+            for number in set(map(_NUMBER, batch)):
                 # What was there before this process is counted at its first row.
                 before = self._at_most.get(number, self._limit)
                 self._at_most[number] = before + len(batch)
