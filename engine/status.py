@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.alerts import may_be_away
 from engine.allowed_age import SLACK, data_allowed_age, inputs_of
 from engine.calendars import next_run
 from engine.facts import ItemFacts, LegFacts, Ran
@@ -16,7 +15,6 @@ from engine.kinds import RUNNABLE_KINDS
 from engine.modes import full_due
 from engine.pauses import Pause
 from engine.plan import LegPlan, Plan
-from engine.reports import RunStatus
 from policy.legs import MirrorLeg
 
 _MOMENT = timedelta(microseconds=1)
@@ -34,8 +32,6 @@ class Health(enum.Enum):
     """Its first full pass ended before it was through; it goes on where it stopped."""
     FAILING = "failing"
     """Its last run did not succeed, but what it has is not too old yet."""
-    AWAY = "its disk is away"
-    """Its last run found a disk away that may be (`presence: sometimes`): only its age counts."""
     STALE = "stale"
     NEVER_RAN = "never ran"
     """Its first run is overdue."""
@@ -57,7 +53,6 @@ class Health(enum.Enum):
             Health.WAITING,
             Health.SEEDING,
             Health.PAUSED,
-            Health.AWAY,
             Health.ELSEWHERE,
             Health.NOT_BUILT,
         }
@@ -143,7 +138,7 @@ def leg_status(
     return LegStatus(
         leg=leg.name,
         kind=leg.kind,
-        health=_away(plan, leg, facts, _health(leg, facts, limits)),
+        health=_health(leg, facts, limits),
         last=last,
         last_success=success.started if success is not None else None,
         data_as_of=as_of,
@@ -186,14 +181,6 @@ def _health(leg: LegPlan, facts: LegFacts, limits: _Limits) -> Health:
     if facts.pause is not None:
         return Health.PAUSED
     return _health_here(facts, limits)
-
-
-def _away(plan: Plan, leg: LegPlan, facts: LegFacts, health: Health) -> Health:
-    """A refusal is no failure where a disk comes and goes, as its alerts have it too."""
-    refused = facts.last is not None and facts.last.status is RunStatus.REFUSED
-    if health is Health.FAILING and refused and may_be_away(plan, leg):
-        return Health.AWAY
-    return health
 
 
 def _health_here(facts: LegFacts, limits: _Limits) -> Health:

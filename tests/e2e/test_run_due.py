@@ -180,18 +180,6 @@ def test_a_disk_that_is_away_sometimes_is_waited_for(machine: Machine) -> None:
     assert machine.due() == []
 
 
-def test_a_disk_that_is_away_sometimes_is_no_failure_while_its_copies_are_fresh(
-    machine: Machine,
-) -> None:
-    """Its alerts go by age alone, and so does what is said here."""
-    machine.ran("--all")
-    (machine.root / "mnt/usb").rename(machine.root / "away")
-    machine("run", "drawer", code=5)
-    shown = machine("status")
-    assert shown.startswith("OK: ")
-    assert "its disk is away" in shown
-
-
 def test_a_disk_that_was_never_there_yet_is_waited_for_too(machine: Machine) -> None:
     """It was away at `apply` as well, so nothing is known of it."""
     shutil.rmtree(machine.root / "mnt/usb")
