@@ -44,6 +44,8 @@ class ItemFacts:
     """Changes in the journal that wait for it; None where no journal serves it."""
     full_began: datetime | None = None
     """When its last successful full pass began."""
+    in_step: bool = True
+    """Whether its last pass took what the applied plan says, and to there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,8 @@ from engine.status import Health, LegStatus
 from policy.routes import Objective
 
 _ELSEWHERE = frozenset({Health.ELSEWHERE, Health.NOT_BUILT})
+BEHIND = "no run of "
+"""Begins what is said of a copy that nobody knows to be whole before its next run."""
 _HOLDS_NOTHING = frozenset({Health.UNFED, Health.AHEAD})
 
 
@@ -70,6 +72,8 @@ class _Held:
 
     copy: Copy
     made: bool
+    behind: str
+    """A leg on the way that has not run since what it takes, or where it writes, has changed."""
     as_of: datetime | None
     allowed: timedelta | None
 
@@ -123,9 +127,22 @@ def _held(plan: Plan, region: Region, by_leg: Mapping[str, LegStatus]) -> Iterat
             continue
         feeds = feeds_along(plan, copy, region.source.name)
         ran = [_success(one, feed) for one, feed in zip(way, feeds, strict=True)]
-        yield _Held(
-            copy=copy, made=ran[-1] is not None, as_of=as_of_along(ran), allowed=way[-1].allowed
+        behind = next(
+            (one.leg for one, feed in zip(way, feeds, strict=True) if _is_behind(one, feed)), ""
         )
+        yield _Held(
+            copy=copy,
+            made=ran[-1] is not None,
+            behind=behind,
+            as_of=None if behind else as_of_along(ran),
+            allowed=way[-1].allowed,
+        )
+
+
+def _is_behind(status: LegStatus, feed: Feed | None) -> bool:
+    """Nobody knows yet which of what it takes by the plan of now it has taken already."""
+    item = next((one for one in status.items if feed and one.name == feed.reads), None)
+    return item is not None and item.success is not None and not item.in_step
 
 
 def _success(status: LegStatus, feed: Feed | None) -> Ran | None:
@@ -155,6 +172,8 @@ def _ages(region: Region, held: tuple[_Held, ...]) -> Iterator[Limit]:
     for one in held:
         if one.as_of is None:
             what = f"age of {one.copy.leg}" if one.made else f"no copy by {one.copy.leg}"
+            if one.behind:
+                what = f"{BEHIND}{one.behind} since its rules or its place changed"
             yield Limit(at=None, what=what, part=region.label)
         elif one.too_old_at is not None:
             what = f"allowed age of {one.copy.leg}"

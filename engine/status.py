@@ -66,6 +66,8 @@ class ItemStatus:
     last: Ran | None
     success: Ran | None
     pending: int | None
+    in_step: bool
+    """Whether its last pass that succeeded took, and to there, what the applied plan says."""
     stale: bool
     """Whether its own last success is too old, or it never had one and should have."""
 
@@ -217,6 +219,7 @@ def _items(facts: LegFacts, limits: _Limits) -> Iterator[ItemStatus]:
             last=one.last,
             success=one.success,
             pending=one.pending,
+            in_step=one.in_step,
             stale=_item_stale(one, limits),
         )
 

@@ -42,10 +42,10 @@ from engine.system.observe_target import NothingToRead
 from engine.system.places import Places
 from engine.system.records import new_run_id
 from engine.system.remote import closing_connection
+from engine.system.room_notes import note_room_left, note_rooms
 from engine.system.run_directory import NotPrivate, run_directory
 from engine.system.signals import Interrupted
 from engine.system.state import (
-    RoomRecord,
     RunRecord,
     State,
     StateUnusable,
@@ -218,6 +218,9 @@ class Attempt:
             executor.carry_out(steps)
         finally:
             self._end_writing(feeds)
+            if any(one.status.succeeded or one.bytes_sent for one in feeds.reports.values()):
+                holder = self.plan.destination(holder_of(self.leg_plan))
+                note_room_left(holder, self.places, self.state, self.clock())
             executor.finish(hooks_after(self.leg_plan.leg))
 
     def _shorten(self, steps: tuple[Step, ...], transfers: Transfers) -> None:
@@ -234,7 +237,7 @@ class Attempt:
         if sum([self._drop_unfinished(one) for one in seen.feeds if self._lacks_room(one)]):
             seen = self._look(this_run)
         self._report_feeds(seen)
-        self._note_room(seen)
+        note_rooms(self.plan, seen, self.state, self.clock())
         steps = steps_for(self.leg_plan, seen, this_run, self.findings)
         if not steps:
             raise _Refused(refusal_sentence(self.findings))
@@ -267,16 +270,6 @@ class Attempt:
         if dropped:
             self.progress(f"{seen.feed}: what earlier runs did not finish is removed")
         return dropped
-
-    def _note_room(self, seen: Observation) -> None:
-        """Keep what was seen of the room, with its time: the figure has an age (law 25)."""
-        for one in seen.feeds:
-            known = self.plan.destination(one.target.target.holder)
-            if known is not None and not one.target.unreachable:
-                room = RoomRecord(
-                    free=one.target.free, total=one.target.total, measured=self.clock()
-                )
-                self.state.record_room(known.name, room)
 
     def _end_writing(self, feeds: FeedRuns) -> None:
         """Where each rsync came to its end, whatever its end was, all that changed is noted."""

@@ -90,7 +90,7 @@ def _record(
 
 
 def _replaced(name: str) -> str:
-    return f"if the disk was replaced on purpose: policyctl apply --new-disk {name}"
+    return f"if the disk was replaced on purpose: `policyctl apply --new-disk {name}`"
 
 
 def _told(name: str, sentence: str, *, recorded: bool) -> Recorded:

@@ -15,6 +15,7 @@ from engine.readers import readers_of, writers_of
 from engine.reports import RunStatus
 from engine.system.journal import Journal
 from engine.system.lock_probe import is_held
+from engine.system.observe import rules_digest
 from engine.system.places import Places
 from engine.system.records import RunRecord
 from engine.system.state import State, stream_of
@@ -72,6 +73,9 @@ def _item(
         success=success or _older_success(leg, feed, state),
         pending=_pending(plan, leg, feed, journal, places),
         full_began=seen.full_began if seen is not None else None,
+        in_step=seen is not None
+        and feed.selection is not None
+        and seen.rules == rules_digest(feed.selection, leg.leg),
     )
 
 

@@ -223,7 +223,7 @@ class Journal(Sequenced):
                 # What was there before this process is counted at its first row.
                 before = self._at_most.get(number, self._limit)
                 self._at_most[number] = before + len(batch)
-            values = [(number, path, sequence, deep) for number, (path, deep) in batch]
+            values = ((number, path, sequence, deep) for number, (path, deep) in batch)
             db.executemany(_UPSERT, values)
 
     def _bound(self, db: sqlite3.Connection) -> None:

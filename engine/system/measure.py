@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,10 +30,27 @@ def known_volumes(
     line: all of it.
     """
     known = _known(plan, source, state)
-    if known is not None:
+    if known is not None and not _lacks_some(plan, source, places, known):
         return shared_out(plan, source, places, known, measured=known.at)
     fresh = measure(plan, source, places)
     return None if fresh is None else shared_out(plan, source, places, fresh)
+
+
+def _lacks_some(plan: Plan, source: TreeSource, places: Places, known: Measurement) -> bool:
+    """Whether a line names a directory that holds files, and that nothing was measured in.
+
+    It came after the tree was measured: by the old figures it would be empty.
+    """
+    table = plan.table(source.name)
+    named = {b"/".join(line.pattern.literal or ()) for line in table.lines} if table else set()
+    root = places.below_root(source.path)
+    there = {one for one in named if one and os.path.isdir(b"/".join((root, one)))}  # noqa: PTH112 - bytes
+    lacking = there - {path for path, _, _ in known.rows}
+    return any(
+        not any(path.startswith(one + b"/") for path, _, _ in known.rows)
+        and any(files for _, _, files in os.walk(b"/".join((root, one))))
+        for one in lacking
+    )
 
 
 def measure(
@@ -42,6 +60,8 @@ def measure(
     begun, at = time.monotonic(), datetime.now(UTC)
     try:
         with opened_root(places.below_root(source.path)) as root:
+            if not os.listdir(root):  # noqa: PTH208 - a descriptor
+                return None  # as a run does: what is empty is taken for unmounted (law 11)
             found = walk(root, ignores_for(source.name, plan.ignores), told)
     except (FileNotFoundError, NotADirectoryError):
         return None

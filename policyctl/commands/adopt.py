@@ -43,4 +43,4 @@ def adopt(
     for line in adoption_lines(found, adopted=yes):
         result(line)
     if found.names and not yes:
-        result(f"to do it: policyctl adopt {place} --by {by} --yes")
+        result(f"to do it: `policyctl adopt {place} --by {by} --yes`")

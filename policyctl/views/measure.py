@@ -59,7 +59,8 @@ def measured_warnings(found: Sequence[Measured]) -> Iterator[str]:
     for one in found:
         name = one.source.name
         if one.volumes is None:
-            yield f"{name}: {show_path(one.source.path.text)} is not there: it was not measured"
+            path = show_path(one.source.path.text)
+            yield f"{name}: {path} is not there, or empty: it was not measured; is it mounted?"
         elif one.volumes.unreadable:
             directories = counted(one.volumes.unreadable, "directory", "directories")
             yield (

@@ -38,7 +38,8 @@ def paused_lines(done: Paused) -> Iterator[str]:
     if done.carried_on_by:
         others = ", ".join(done.carried_on_by)
         yield f"  what comes after it runs all the same, with data that get older: {others}"
-    yield f"  by hand it runs as ever: policyctl run {leg}; this ends it: policyctl resume {leg}"
+    by_hand = f"by hand it runs as ever: `policyctl run {leg}`"
+    yield f"  {by_hand}; this ends it: `policyctl resume {leg}`"
 
 
 def paused_json(done: Paused) -> dict[str, Json]:

@@ -117,7 +117,7 @@ def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
     for name in feed.shared[:_MOST_FOREIGN]:
         yield (
             f"  {feed.feed}: {show_path(name)} lay at the destination before this leg: what else "
-            f"is in it stays; to see it: policyctl adopt {_argument(feed.place, name)} --by {leg}"
+            f"is in it stays; to see it: `policyctl adopt {_argument(feed.place, name)} --by {leg}`"
         )
     for name in feed.left_out[:_MOST_FOREIGN]:
         yield f"  {feed.feed}: {show_path(name)} belongs to none of its legs: not carried further"

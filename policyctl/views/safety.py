@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.objectives import hours
-from engine.safety import Safety, SourceSafety
+from engine.safety import BEHIND, Safety, SourceSafety
 from policyctl.views.console import Json, paint
 from policyctl.views.fitted import fitted
 from policyctl.views.paths import counted
@@ -74,7 +74,8 @@ def _risk(one: SourceSafety, zone: ZoneInfo, now: datetime) -> str:
     if one.first is None:
         return "-"
     if one.first.at is None:
-        return "until its first copy"
+        behind = one.first.what.startswith(BEHIND)
+        return "until its next run" if behind else "until its first copy"
     word = "since" if one.first.at < now else "from"
     return f"{word} {_moment(one.first.at, zone, now)}"
 

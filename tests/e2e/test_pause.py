@@ -72,7 +72,8 @@ def test_a_pause_says_until_when_what_it_means_and_how_it_ends(machine: Machine)
         "  until then no timer starts it, its alerts are silent, and its copies get no newer",
         f"  its first run by schedule is then that of {day + timedelta(days=1)} 02:00; until that "
         "its age counts again",
-        "  by hand it runs as ever: policyctl run nightly; this ends it: policyctl resume nightly",
+        f"  by hand it runs as ever: `policyctl run nightly --root {machine.root}`; "
+        f"this ends it: `policyctl resume nightly --root {machine.root}`",
     ]
     assert done.err == ""
     again = ask(machine, "pause", "nightly", "--until", "3d", "--json").json

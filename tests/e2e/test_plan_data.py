@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.reports import RunStatus
+from engine.system.reading import read_state
 from engine.system.state import RoomRecord, RunRecord, open_state
 from tests.e2e.test_cli import MANIFEST, Machine
 
@@ -164,3 +165,26 @@ def test_a_rollback_is_judged_as_well(machine: Machine) -> None:
     assert "disk +60.0 GiB (would be 110 % used, of 90 % allowed: refused)" in shown.out
     assert machine("apply", "--rollback").code == 5
     assert machine("apply", "--rollback", "--accept", "disk").code == 0
+
+
+def test_law_25_what_came_after_the_measurement_counts_and_a_run_tells_what_it_used(
+    tmp_path: Path,
+) -> None:
+    """Figures of before would say that a new directory is empty, and a full disk as it was."""
+    machine = Machine(tmp_path)
+    assert machine("measure").code == 0
+    assert machine("apply").code == 0
+    machine.write("srv/data/huge/f", "x" * 5000)
+    machine.edit("  /srv/data/big: direct", "  /srv/data/big: direct\n  /srv/data/huge: direct")
+    shown = machine("plan").out
+    assert "/srv/data/huge" in shown
+    assert "(4.9 KiB, 1 file)" in shown
+    assert "hits nothing" not in shown
+    assert machine("run", "nightly").code == 0
+    with read_state(machine.root / "var/lib/policyctl/state.db") as state:
+        assert state is not None
+        room = state.room("disk")
+        ended = state.last_success("nightly")
+    assert room is not None
+    assert ended is not None
+    assert room.measured > ended.started

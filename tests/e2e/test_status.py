@@ -271,3 +271,17 @@ def test_promtool_has_nothing_to_say_of_a_whole_folder(machine: Machine) -> None
     command = ["promtool", "check", "metrics"]
     done = subprocess.run(command, input=text, capture_output=True, check=False, env=os.environ)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.tool("rsync")
+def test_nothing_is_safe_that_no_run_has_taken_since_its_route_came(tmp_path: Path) -> None:
+    applied = Machine(tmp_path)
+    assert applied("apply").code == 0
+    assert applied("run", "nightly", "direct").code == 0
+    assert "until its next run" not in applied("status").out
+    applied.write("srv/data/huge/f", "x")
+    applied.edit("  /srv/data/big: direct", "  /srv/data/big: direct\n  /srv/data/huge: direct")
+    assert applied("apply").code == 0
+    assert "until its next run" in applied("status").out
+    assert applied("run", "nightly", "direct").code == 0
+    assert "until its next run" not in applied("status").out

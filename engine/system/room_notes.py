@@ -1,0 +1,36 @@
+"""Keeping what a run sees of the room at destinations: the figure has an age (law 25)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from engine.plan import Plan
+from engine.preflight import Observation
+from engine.system.file_systems import room_of
+from engine.system.places import Places
+from engine.system.state import RoomRecord, State
+from policy.destinations import Destination
+
+
+def note_rooms(plan: Plan, seen: Observation, state: State, now: datetime) -> None:
+    """What was seen before anything was copied.
+
+    A disk that is away says nothing: its figure of before stays, and grows old.
+    """
+    for one in seen.feeds:
+        known = plan.destination(one.target.target.holder)
+        silent = one.target.free is None and known is not None and known.ssh is None
+        if known is None or one.target.unreachable or silent:
+            continue
+        room = RoomRecord(free=one.target.free, total=one.target.total, measured=now)
+        state.record_room(known.name, room)
+
+
+def note_room_left(holder: Destination | None, places: Places, state: State, now: datetime) -> None:
+    """What is left once a run has copied, where asking costs no connection."""
+    if holder is None or places.reaches_over_ssh(holder):
+        return
+    with suppress(OSError):
+        free, total = room_of(places.destination_root(holder))
+        state.record_room(holder.name, RoomRecord(free=free, total=total, measured=now))
