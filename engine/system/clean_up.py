@@ -31,7 +31,7 @@ from engine.clean_up import (
 from engine.filters import FilterError
 from engine.journal import Change
 from engine.legs.kind import Run
-from engine.orphans import Hop, NotCarried, Orphan, carried_now
+from engine.orphans import Hop, NotCarried, carried_now
 from engine.plan import Location, Plan
 from engine.rsync_command import merge_rules
 from engine.rsync_output import deletions_wanted
@@ -135,13 +135,16 @@ class Cleaner:
         if looked.why_not:
             raise NotCleaned(looked.why_not)
         try:
-            groups = self._copies(looked.record.orphan, looked.scope)
+            groups = self._copies(looked.record, looked.scope)
             return tuple(self._equal(looked, paths, hops) for hops, paths in groups.items())
         except (Unreached, NotCarried, FilterError) as error:
             raise NotCleaned(str(error)) from None
 
-    def _copies(self, orphan: Orphan, scope: Scope) -> dict[tuple[Location, ...], list[Names]]:
+    def _copies(
+        self, record: OrphanRecord, scope: Scope
+    ) -> dict[tuple[Location, ...], list[Names]]:
         """Paths of the scope by the places that carry them today. Raises `NotCarried`."""
+        orphan = record.orphan
         groups: dict[tuple[Location, ...], list[Names]] = {}
         for names in scope.paths:
             hops = carried_now(self.plan, orphan.live.holder, names)
@@ -179,6 +182,8 @@ class Cleaner:
         if not theirs.present(root.names):
             raise NotCleaned(f"{root} is not there yet")
         one, other = mine.target(base.names), theirs.target(root.names)
+        if one.ssh is None and other.ssh is None and _is_one(one, other, scope):
+            raise NotCleaned(f"{root} is the orphan itself, by another way")
         told = self._run(self._comparison(scope, one, other, mine, theirs))
         if told.code != 0:
             raise NotCleaned(f"it cannot be compared with {root}: {sentence(told)}")
@@ -283,7 +288,7 @@ class Cleaner:
         copies: set[str] = set()
         with suppress(NotCarried, Unreached):
             scope = self._finder(self._reach(holder)).find(record.orphan)
-            copies = {root.holder for roots in self._copies(record.orphan, scope) for root in roots}
+            copies = {root.holder for roots in self._copies(record, scope) for root in roots}
         return {holder, *copies}
 
     def _finder(self, reached: Reached) -> ScopeFinder:
@@ -332,6 +337,17 @@ def _overlap(hop: Hop, here: Location, names: Names) -> bool:
     """Whether a copy of today and an orphan are one, or one lies in the other."""
     copy = Location(holder=hop.root.holder, names=(*hop.root.names, *names))
     return copy.contains(here) or here.contains(copy)
+
+
+def _is_one(one: Target, other: Target, scope: Scope) -> bool:
+    """Whether a path of the one is the very directory or file that it is in the other."""
+    for names in scope.paths:
+        paths = [b"/".join((each.path.rstrip(b"/"), *names)) for each in (one, other)]
+        with suppress(OSError):
+            mine, theirs = (os.stat(path, follow_symlinks=False) for path in paths)  # noqa: PTH116 - bytes
+            if (mine.st_dev, mine.st_ino) == (theirs.st_dev, theirs.st_ino):
+                return True
+    return False
 
 
 def _wanted(counted: Completed, scope: Scope) -> int:

@@ -164,7 +164,11 @@ class IncrementalPasses:
         if not self.feeds.allowed.get(step.feed, 0):
             return
         check_still_there(step.still)
-        for number, count in enumerate(self._increments[step.feed].deletions):
+        increment, late = self._increments[step.feed], self._looked[step.feed]
+        # What was gone, and has come back and been sent meanwhile, is still on the list.
+        if late is not increment and not increment.keep(late.sent, step):
+            raise self._nothing_deleted("too much has come meanwhile to be told from what is gone")
+        for number, count in enumerate(increment.deletions):
             if count:
                 argv = gone_command(step, self.directory, number, count)
                 self.feeds.judge_deleted(step.feed, self.feeds.rsync(step.feed, argv, step.target))

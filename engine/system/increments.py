@@ -8,7 +8,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
-from engine.filters import FilterError, exclude_rule, let_go_rules, protect_entries_rule
+from engine.filters import (
+    FilterError,
+    exclude_rule,
+    let_go_rules,
+    protect_entries_rule,
+    protect_rule,
+)
 from engine.journal import Change
 from engine.selection import Verdict
 from engine.sieve import Sieve
@@ -21,6 +27,8 @@ from engine.system.pinned import Lot, SendTree, make_names, pins_at_once
 
 GONE_AT_ONCE = 2_000
 """Names in one set of rules: rsync asks them one after another for each entry."""
+KEPT_MOST = 5_000
+"""Names that may have come back while a pass ran; with more of them nothing is deleted."""
 _CARRIED = frozenset({Verdict.TAKEN, Verdict.ENTERED})
 Names = tuple[bytes, ...]
 
@@ -140,6 +148,25 @@ class Increment:
         unknown = make_names(self._root, tree, sorted(kept), whole, gone)
         text = [*map(_leave_alone, unknown), *lines, *(kept[names] for names in sorted(kept))]
         write_private(path, b"".join(line + b"\n" for line in text))
+
+    @property
+    def sent(self) -> Iterator[bytes]:
+        """Paths that it found to send."""
+        return iter(self._lists.send)
+
+    def keep(self, paths: Iterable[bytes], step: DeleteGone) -> bool:
+        """Keep what has come back since it was listed as gone; False where no rules can say so."""
+        came = tuple(islice(paths, KEPT_MOST + 1))
+        try:
+            rules = b"".join(protect_rule(_names(path)) + b"\n" for path in came)
+        except FilterError:
+            return False
+        for number in range(len(self._lots)):
+            _, path = step.lot(self.directory, number)
+            with open(path, "rb") as file:  # noqa: PTH123 - bytes
+                text = file.read()
+            write_private(path, rules + text)
+        return len(came) <= KEPT_MOST
 
     def counted(self, number: int, deletions: int) -> None:
         """Note how many deletions one lot wants."""

@@ -127,7 +127,12 @@ class ScopeFinder:
     def _is_there(self, feed: Feed, inner: Names) -> bool:
         """Whether a feed reads such a path now; yes where that cannot be seen."""
         root = self._root_read(feed)
-        return root is None or os.path.lexists(b"/".join((root.rstrip(b"/"), *inner)))
+        try:
+            # What is away or empty is taken for unmounted (law 11): nobody sees what it holds.
+            unseen = root is None or not os.listdir(root)  # noqa: PTH208 - bytes
+        except OSError:
+            return True
+        return unseen or os.path.lexists(b"/".join(((root or b"").rstrip(b"/"), *inner)))
 
     def _root_read(self, feed: Feed) -> bytes | None:
         source = self.plan.source(feed.reads)

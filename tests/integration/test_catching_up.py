@@ -144,6 +144,28 @@ def test_law_03_what_lies_where_a_directory_was_is_copied_by_a_full_pass(lab: Tr
     assert lab.copies() == tree(lab.source)
 
 
+@pytest.mark.parametrize("new", ["b/there", "d/deep/inside", "gone/below"])
+def test_law_03_what_comes_back_under_a_name_that_was_gone_is_not_deleted_again(
+    lab: TrackedLab, before: Callable[[type[Step], Act], None], new: str
+) -> None:
+    """It was listed as gone before it came: `rm c; mv x c`, as a rotation does."""
+    write(lab.source / "gone/below")
+    lab.full()
+    shutil.rmtree(lab.source / new.split("/")[0])
+    write(lab.source / "a/keep", b"changed")
+
+    def back() -> None:
+        (lab.source / new).parent.mkdir(parents=True)
+        (lab.root / "aside").rename(lab.source / new)
+
+    before(SelectChanges, lambda: (lab.source / "a/keep").rename(lab.root / "aside"))
+    before(CatchUp, back)
+    lab.incremental()
+    assert b"changed" in kept(lab)
+    lab.incremental()
+    assert lab.copies() == tree(lab.source)
+
+
 def test_what_came_meanwhile_is_owned(
     lab: TrackedLab, before: Callable[[type[Step], Act], None]
 ) -> None:

@@ -331,3 +331,19 @@ def test_gone_already_is_forgotten_without_a_stone(house: House) -> None:
     assert (house.orphans(), house.tombstones()) == ({}, ())
     with open_state(house.places.state_file) as state:
         assert state.orphans.total().count == 0
+
+
+def test_law_01_an_orphan_is_no_copy_of_itself(house: House) -> None:
+    """One destination lies in the other, by a way that its path does not show."""
+    for name in ("disk", "big"):
+        (house.top / "mnt" / name).rmdir()
+    (house.top / "mnt/up/x").mkdir(parents=True)
+    (house.top / "mnt/disk").symlink_to("up/x")
+    (house.top / "mnt/big").symlink_to("up")
+    write(house.data / "photos/a", b"1")
+    write(house.data / "texts/b", b"1")
+    house.apply(house.text())
+    house.run("nightly")
+    house.apply(house.text("photos: direct"))
+    assert "is the orphan itself" in house.verify("disk:/photos")
+    assert (house.top / "mnt/up/x/photos/a").exists()
