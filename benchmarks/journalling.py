@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Fact, at_least, at_most, seconds_of
 from benchmarks.trees import CHECKOUT, file_name, make_files
-from engine.journal import Change, Consumer
+from engine.journal import Consumer
 from engine.selection import Line, Selection
 from engine.system.changed import Changed, select_changes
 from engine.system.journal import open_journal
@@ -78,7 +78,7 @@ def _record(path: Path, events: list[bytes]) -> float:
         ((number, _),) = journal.consumers("data")
         begun = time.perf_counter()
         for batch in _batches(events):
-            journal.record((number, Change(one)) for one in batch)
+            journal.record((number, one, False) for one in batch)
         return time.perf_counter() - begun
 
 

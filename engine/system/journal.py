@@ -36,9 +36,10 @@ MOST = 2_000_000
 _NEVER_FULL = "it has had no full pass since the journal began"
 _READ_AT_ONCE = _WRITTEN_AT_ONCE = 10_000
 _NUMBER = itemgetter(0)
+Row = tuple[int, bytes, bool]  # a reader's number, and a `Change`
 # What is held stays so until its leg has ended: `HELD` is the greatest of all sequences.
 _UPSERT = (
-    "INSERT INTO pending VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "INSERT INTO pending VALUES (?, ?, {:d}, ?) ON CONFLICT DO UPDATE SET "
     "sequence = max(sequence, excluded.sequence), deep = deep | excluded.deep"
 )
 
@@ -125,8 +126,8 @@ class Journal(Sequenced):
 
     # ── Producers ────────────────────────────────────────────────────────────────────────────
 
-    def record(self, rows: Iterable[tuple[int, Change]]) -> frozenset[int]:
-        """Note changes, each for the reader of that number and relative to its root.
+    def record(self, rows: Iterable[Row]) -> frozenset[int]:
+        """Note changes, relative to their readers' roots.
 
         Gives the numbers that no reader has any more: their rows are dropped.
         """
@@ -142,7 +143,7 @@ class Journal(Sequenced):
     def record_for(self, leg: str, reads: str, changes: Iterable[Change]) -> None:
         """Note changes for one reader, relative to its root."""
         number, _ = self._reader(leg, reads)
-        self.record((number, change) for change in changes)
+        self.record((number, *change) for change in changes)
 
     def record_tree(self, tree: str, changes: Iterable[Change], *, held: bool = False) -> None:
         """Note changes below a tree's root for all of its readers.
@@ -158,7 +159,8 @@ class Journal(Sequenced):
             held = held or mark is not None
             moved: set[int] = set()
             sequence = HELD if held else self._next(db)
-            self._put(db, for_readers(readers, changes, moved), sequence)
+            rows = ((number, *one) for number, one in for_readers(readers, changes, moved))
+            self._put(db, rows, sequence)
             for number in moved:
                 self._put_gap(number, "its root was replaced", datetime.now(UTC), held=held)
             self._bound(db)
@@ -214,17 +216,15 @@ class Journal(Sequenced):
         with self._transaction():
             self._put_gap(number, reason, now)
 
-    def _put(
-        self, db: sqlite3.Connection, rows: Iterable[tuple[int, Change]], sequence: int
-    ) -> None:
-        rest = iter(rows)
+    def _put(self, db: sqlite3.Connection, rows: Iterable[Row], sequence: int) -> None:
+        # With the sequence in the statement rows go in as they are: there may be millions.
+        upsert, rest = _UPSERT.format(sequence), iter(rows)
         while batch := list(islice(rest, _WRITTEN_AT_ONCE)):
             for number in set(map(_NUMBER, batch)):
                 # What was there before this process is counted at its first row.
                 before = self._at_most.get(number, self._limit)
                 self._at_most[number] = before + len(batch)
-            values = ((number, path, sequence, deep) for number, (path, deep) in batch)
-            db.executemany(_UPSERT, values)
+            db.executemany(upsert, batch)
 
     def _bound(self, db: sqlite3.Connection) -> None:
         """Fold what has grown too long; counting is dear, so it waits until that may be so."""

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from socket import socket
 
-from engine.journal import Change, Consumer
+from engine.journal import Consumer
 from engine.plan import Plan
 from engine.system import barrier
 from engine.system.followed import Followed
@@ -200,7 +200,7 @@ class Tracker:
         if self._rows:
             rows = self._rows
             gone = self._journal.record(
-                (number, Change(path, deep)) for (number, path), deep in rows.items()
+                (number, path, deep) for (number, path), deep in rows.items()
             )
             self._rows = {}
             for source in self._sources.values():

@@ -111,7 +111,7 @@ class JournalLaws(RuleBasedStateMachine):
     def the_tracker_notes(self, told: list[Change]) -> None:
         numbers = {known: number for number, known in self.writer.consumers("data")}
         for one in self.of_tree("data"):
-            self.writer.record((numbers[one.is_now], change) for change in told)
+            self.writer.record((numbers[one.is_now], *change) for change in told)
             for change in told:
                 one.note(change, held=False)
             self.fold(one)

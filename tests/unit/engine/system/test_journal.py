@@ -60,7 +60,7 @@ def number_of(journal: Journal, one: Consumer) -> int:
 
 def note(journal: Journal, one: Consumer, *paths: bytes, deep: bool = False) -> None:
     number = number_of(journal, one)
-    assert journal.record((number, Change(path, deep)) for path in paths) == frozenset()
+    assert journal.record((number, path, deep) for path in paths) == frozenset()
 
 
 # ── How it is opened ─────────────────────────────────────────────────────────────────────────
@@ -203,7 +203,7 @@ def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
         last = number_of(journal, WHOLE)
         journal.keep_only(ALL[:3])
         journal.register([replace(WHOLE, leg="another")])
-        assert journal.record([(last, Change(b"a"))]) == {last}
+        assert journal.record([(last, b"a", False)]) == {last}
         assert waiting(journal, replace(WHOLE, leg="another")) == {}
         rows = journal._connection.execute("SELECT count(*) FROM pending").fetchone()
         assert rows == (0,)
@@ -215,7 +215,7 @@ def test_rows_for_readers_that_stayed_are_kept_beside_those_of_one_that_left(
     with opened(tmp_path) as journal:
         gone, stays = number_of(journal, NIGHTLY), number_of(journal, OTHER)
         journal.keep_only([OTHER])
-        told = journal.record([(gone, Change(b"a")), (stays, Change(b"a"))])
+        told = journal.record([(gone, b"a", False), (stays, b"a", False)])
         assert told == {gone}
         assert waiting(journal, OTHER) == {b"a": False}
 
@@ -273,7 +273,7 @@ def test_law_34_each_reader_gets_names_as_bytes_from_its_own_root(tmp_path: Path
     with opened(tmp_path) as journal:
         number = number_of(journal, NIGHTLY)
         for name in HOSTILE:
-            assert journal.record([(number, Change(name)), (number, Change(b"d/" + name))]) == set()
+            assert journal.record([(number, name, False), (number, b"d/" + name, False)]) == set()
         journal.record_tree("disk", [Change(b"copies/data/" + name) for name in HOSTILE])
         rows = [one.path for one in journal.read("nightly", "data")]
         assert rows == sorted([*HOSTILE, *(b"d/" + name for name in HOSTILE)])
@@ -642,7 +642,7 @@ def _write_for_ever(path: Path, pipe: int) -> None:
     with open_journal(path) as journal:
         number = number_of(journal, NIGHTLY)
         for count in range(1_000_000):
-            journal.record([(number, Change(b"%d" % count)), (number, Change(b"x%d" % count))])
+            journal.record([(number, b"%d" % count, False), (number, b"x%d" % count, False)])
             os.write(pipe, b"%d\n" % count)
 
 
