@@ -180,6 +180,15 @@ def test_a_disk_that_is_away_sometimes_is_waited_for(machine: Machine) -> None:
     assert machine.due() == []
 
 
+def test_law_25_a_disk_that_is_away_keeps_its_last_figure(machine: Machine) -> None:
+    machine.ran("--all")
+    (machine.root / "mnt/usb").rename(machine.root / "away")
+    machine("run", "drawer", code=5)
+    shown = machine("status", code=5)
+    (line,) = [one for one in shown.splitlines() if one.startswith("destination usb: ")]
+    assert "free of" in line
+
+
 def test_a_disk_that_was_never_there_yet_is_waited_for_too(machine: Machine) -> None:
     """It was away at `apply` as well, so nothing is known of it."""
     shutil.rmtree(machine.root / "mnt/usb")

@@ -347,3 +347,22 @@ def test_law_01_an_orphan_is_no_copy_of_itself(house: House) -> None:
     house.apply(house.text("photos: direct"))
     assert "is the orphan itself" in house.verify("disk:/photos")
     assert (house.top / "mnt/up/x/photos/a").exists()
+
+
+def test_law_11_a_source_that_is_away_makes_no_copy_nobodys(house: House) -> None:
+    """What a leg carries today, where another one had written, is known by the live data alone."""
+    inner = '  inner: {kind: mirror, to: "disk:/sub", schedule: "05:00"}\n'
+    write(house.data / "films/a", b"1")
+    write(house.data / "texts/b", b"1")
+    house.apply(house.text("films: inner", legs=inner))
+    house.run("inner")
+    house.run("nightly")
+    house.apply(house.text())
+    (house.data / "sub").mkdir()
+    (house.data / "films").rename(house.data / "sub/films")
+    house.run("nightly")
+    house.run("nightly")
+    assert house.look("disk:/sub/films").gone, "nightly carries it"
+    house.data.rename(house.top / "away")
+    house.data.mkdir()
+    assert house.look("disk:/sub/films").gone, "that nobody sees its source changes nothing"
