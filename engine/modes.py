@@ -79,7 +79,7 @@ def _reason_for_full(
     if forced is not Forced.NOTHING:
         return "it was asked for" if forced is Forced.FULL else "it is the seed"
     if full_began is None:
-        return "it is the first one that succeeds here"
+        return "none has succeeded here yet"
     if not same_rules:
         return "what the leg takes has changed since the last full pass"
     if leg.full_every is None:

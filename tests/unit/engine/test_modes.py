@@ -135,7 +135,7 @@ def test_each_other_reason_for_a_full_one() -> None:
     )
     assert all(one.mode is Mode.FULL for one in reasons)
     assert [one.reason for one in reasons] == [
-        "it is the first one that succeeds here",
+        "none has succeeded here yet",
         "what the leg takes has changed since the last full pass",
         "the leg has no full_every",
         "the leg keeps extended attributes, which only a full pass reads",
