@@ -1,0 +1,168 @@
+"""When generations will go, and how many a schedule and a retention amount to. Pure.
+
+Nothing is decided here: these are the decisions of `engine.retention`, foretold for runs to come
+that all succeed and are verified. Each rule is followed through all runs once instead of judging
+every generation after each run, so that three years of a run each half hour take about a second.
+That gives the same because what one run has pruned no later run would have wanted; a property test
+compares both, run by run.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+from zoneinfo import ZoneInfo
+
+from engine.generations import Generation
+from engine.retention import counts_of, period_of
+from policy.parts import Keep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """When a generation will go."""
+
+    generation: Generation
+    goes: datetime | None
+    """The start of the run that will prune it. None: none of the runs looked at does, or it is
+    held, or it is incomplete or damaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a retention keeps of a schedule, said in time (law 16)."""
+
+    fewest: int
+    """Generations that are there after a run."""
+    most: int
+    reach: timedelta
+    """How old the oldest one is after a run, at least: so far back one can go at any time."""
+    oldest: timedelta
+    """How old any of them gets before it goes."""
+    settled: bool
+    """Whether all rules had what they want. If not, the figures are those after the last run, and
+    the retention would keep more of a longer time."""
+
+
+def calendar(
+    generations: Iterable[Generation],
+    keep: Keep,
+    *,
+    zone: ZoneInfo,
+    runs: Iterable[datetime],
+    held: Collection[datetime] = frozenset(),
+) -> tuple[Leaving, ...]:
+    """Foretell when each generation goes if all runs to come succeed, the newest first.
+
+    `runs` are the starts of those runs; the schedule of a leg gives them
+    (`engine.calendars.occurrences`). `held` ones are taken to be held for ever.
+    """
+    ordered = sorted(generations, key=lambda one: one.moment, reverse=True)
+    to_come = sorted(set(runs))
+    counted = {one.moment for one in ordered if one.counts}
+    arrivals = sorted(counted.union(to_come))
+    goes = {
+        one: to_come[run]
+        for one, end in zip(arrivals, _follow(arrivals, keep, zone).ends, strict=True)
+        if end < len(arrivals) and (run := bisect_left(to_come, arrivals[end])) < len(to_come)
+    }
+    return tuple(
+        Leaving(
+            generation=one,
+            goes=None if one.moment in held else goes.get(one.moment),
+        )
+        for one in ordered
+    )
+
+
+def simulate(keep: Keep, moments: Iterable[datetime], *, zone: ZoneInfo) -> Span:
+    """Tell what a retention comes to hold if runs start at these moments, from nothing on.
+
+    The figures are those of the time in which it is settled: each rule has as many periods as it
+    wants, and something is older than `within`.
+    """
+    starts = sorted(set(moments))
+    if not starts:
+        return Span(fewest=0, most=0, reach=timedelta(), oldest=timedelta(), settled=False)
+    course = _follow(starts, keep, zone)
+    window = range(min(course.settled, len(starts) - 1), len(starts))
+    oldest = [starts[at] for at in _oldest(course.ends)]
+    numbers = list(_numbers(course.ends))
+    reaches = [starts[at] - oldest[at] for at in window]
+    ages = [starts[at + 1] - oldest[at] for at in window[:-1]]
+    return Span(
+        fewest=min(numbers[at] for at in window),
+        most=max(numbers[at] for at in window),
+        reach=min(reaches),
+        oldest=max((*ages, reaches[-1])),
+        settled=course.settled < len(starts),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Course:
+    """What a rule, or all of them, come to as generations arrive; these are named by their place.
+
+    The number of arrivals stands for "none of them".
+    """
+
+    ends: Sequence[int]
+    """For each, the arrival from which it is not wanted any more."""
+    settled: int
+    """The arrival from which the rule has all that it wants."""
+
+
+def _follow(arrivals: Sequence[datetime], keep: Keep, zone: ZoneInfo) -> _Course:
+    courses = [
+        _follow_count([period_of(rule, one, zone) for one in arrivals], limit)
+        for rule, limit in counts_of(keep)
+    ]
+    if keep.within is not None:
+        courses.append(_follow_age(arrivals, timedelta(seconds=keep.within.seconds)))
+    if not courses:
+        return _Course(ends=[len(arrivals)] * len(arrivals), settled=len(arrivals))
+    return _Course(
+        ends=list(map(max, zip(*(one.ends for one in courses), strict=True))),
+        settled=max(one.settled for one in courses),
+    )
+
+
+def _follow_age(arrivals: Sequence[datetime], within: timedelta) -> _Course:
+    ends = [bisect_right(arrivals, one + within) for one in arrivals]
+    return _Course(ends=ends, settled=ends[0] if ends else 0)
+
+
+def _follow_count(periods: Sequence[str], limit: int) -> _Course:
+    ends = [len(periods)] * len(periods)
+    settled = len(periods)
+    chosen: dict[str, int] = {}  # the newest of each period; who came last stands last
+    for at, period in enumerate(periods):
+        given_up = chosen.pop(period, None)
+        if given_up is None and len(chosen) == limit:
+            given_up = chosen.pop(next(iter(chosen)))
+        if given_up is not None:
+            ends[given_up] = at
+        chosen[period] = at
+        if len(chosen) == limit:
+            settled = min(settled, at)
+    if ends:
+        ends[0] = max(ends[0], settled)  # until then the oldest is wanted in any case
+    return _Course(ends=ends, settled=settled)
+
+
+def _numbers(ends: Sequence[int]) -> Iterator[int]:
+    """How many are there after each arrival."""
+    leave = Counter(ends)
+    return accumulate(1 - leave[at] for at in range(len(ends)))
+
+
+def _oldest(ends: Sequence[int]) -> list[int]:
+    """The place of the oldest one that is there after each arrival."""
+    found: list[int] = []
+    for at, end in enumerate(ends):
+        found.extend([at] * (end - len(found)))
+    return found
