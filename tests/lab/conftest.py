@@ -1,4 +1,4 @@
-"""The lab's fixtures: `lab` is a machine just booted, `homelab` the reference lab on it."""
+"""The lab's fixtures: `lab` and `vm` are machines just booted, `homelab` the reference lab."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.container import DidNotBoot
+from tests.lab.computer import DidNotBoot
+from tests.lab.debian import CannotBuild, cache
 from tests.lab.homelab import Homelab
-from tests.lab.image import CannotBuild, cache, image
+from tests.lab.image import image
 from tests.lab.machine import Machine, booted
+from tests.lab.vm import restored
+from tests.lab.vm_image import vm_image
 
 DISKS = (64, 64)
 WHERE = cache()  # looked up before each test's environment is swept
@@ -18,21 +21,37 @@ WHERE = cache()  # looked up before each test's environment is swept
 
 @pytest.fixture(scope="session")
 def lab_image() -> Path:
-    """The root directory that machines boot from."""
+    """The root directory that containers boot from."""
     try:
         return image(WHERE)
     except CannotBuild as reason:
         pytest.skip(f"no lab: {reason}")
 
 
+@pytest.fixture(scope="session")
+def lab_vm_image() -> Path:
+    """What virtual machines are restored from."""
+    try:
+        return vm_image(WHERE)
+    except (CannotBuild, DidNotBoot) as reason:
+        pytest.skip(f"no virtual machine: {reason}")
+
+
 @pytest.fixture
 def lab(lab_image: Path, tmp_path: Path) -> Iterator[Machine]:
-    """A machine with two empty disks."""
+    """A machine in a container, with two empty disks."""
     try:
         with booted(lab_image, tmp_path, disks=DISKS) as machine:
             yield machine
     except DidNotBoot as reason:
         pytest.skip(f"no lab: a machine did not boot: {reason}")
+
+
+@pytest.fixture
+def vm(lab_vm_image: Path) -> Iterator[Machine]:
+    """A machine with a kernel of its own, with LVM's `tests.lab.volumes` and two empty disks."""
+    with restored(lab_vm_image) as machine:
+        yield machine
 
 
 @pytest.fixture

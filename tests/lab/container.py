@@ -17,18 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.mounts import MountNamespace, mount_namespace
-from tests.lab.image import PATH
+from tests.lab.computer import CHECKOUT, DidNotBoot
+from tests.lab.debian import PATH
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 HOST = "pve"
 """Its name: that of the reference manifest's host."""
 BOOT_SECONDS = 60.0
 CGROUPS = tuple(map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup")))
 SYSTEMD_RUNS_THE_HOST = Path("/run/systemd/system").is_dir()
-
-
-class DidNotBoot(Exception):
-    """A container did not start, and what it said last."""
+NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd")
 
 
 @dataclass
@@ -66,10 +63,16 @@ class Container:
         self.process.wait(30)
         self.process, self.leader = None, 0
 
+    def command(self, words: Sequence[str]) -> Sequence[str]:
+        """Run them as a service of its systemd, with the capabilities that it has."""
+        enter = ["nsenter", f"--target={self.leader}", *NAMESPACES, "--"]
+        run = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe", "--service-type=exec"]
+        return [*enter, *run, "--setenv=HOME=/root", "--working-directory=/", "--", *words]
+
     def _start(self, address: Path) -> subprocess.Popen[bytes]:
         with (self.folder / "console.log").open("ab") as log:
             return subprocess.Popen(
-                self._command(),
+                self._nspawn(),
                 env={
                     "PATH": PATH,
                     "NOTIFY_SOCKET": str(address),
@@ -82,7 +85,7 @@ class Container:
                 preexec_fn=self._join_cgroups,
             )
 
-    def _command(self) -> list[str]:
+    def _nspawn(self) -> list[str]:
         # Where systemd runs the host, it gives the container a scope of its own. Should the tests
         # be killed, the container shuts down.
         keep = [] if SYSTEMD_RUNS_THE_HOST else ["--keep-unit"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.image import PATH
+from tests.lab.debian import PATH
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from engine.compile import compile_policy
 from engine.plan import Plan
 from engine.tracking import tracked_sources
 from policy.parse import load
-from tests.lab.container import CHECKOUT
+from tests.lab.computer import CHECKOUT
 from tests.lab.machine import Machine
 
 REFERENCE = (CHECKOUT / "examples/homelab/backup-policy.yaml").read_text()

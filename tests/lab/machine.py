@@ -1,7 +1,8 @@
-"""A throw-away machine: systemd as process 1 in a container, and what a test may ask of it.
+"""A throw-away machine with systemd as process 1, and what a test may ask of it.
 
-Its clock and its kernel are the host's. It has the loopback network and nothing else. Commands run
-as services of its own systemd, with the capabilities that it has: none may set the host's clock.
+In a container its clock and its kernel are the host's, and commands run as services of its own
+systemd, with the capabilities that it has: none may set the host's clock. A virtual machine has
+its own (`tests.lab.vm`). Either has the loopback network and nothing else.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.container import Container, container
+from tests.lab.computer import Computer
+from tests.lab.container import container
 from tests.lab.disks import disk
 
 COMMAND_SECONDS = 120.0
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
-_NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd")
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Done:
 class Machine:
     """One that runs."""
 
-    container: Container
+    computer: Computer
 
     @property
     def disks(self) -> Sequence[Path]:
         """Its disks."""
-        return self.container.devices
+        return self.computer.devices
 
     def run(
         self,
@@ -57,9 +58,8 @@ class Machine:
     ) -> Done:
         """Run a command in it as root, and wait; `code` is how it has to end, None: anyhow."""
         words = tuple(map(str, argv))
-        run = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe", "--service-type=exec"]
         done = subprocess.run(
-            [*self._enter(), *run, "--setenv=HOME=/root", "--working-directory=/", "--", *words],
+            self.computer.command(words),
             env=_ENVIRONMENT,
             input=text,
             capture_output=True,
@@ -113,13 +113,18 @@ class Machine:
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
             time.sleep(0.1)
 
-    def _enter(self) -> Sequence[str]:
-        return ["nsenter", f"--target={self.container.leader}", *_NAMESPACES, "--"]
+    def powercut(self) -> None:
+        """Pull its plug."""
+        self.computer.pull_plug()
+
+    def boot(self) -> None:
+        """Start it again, on the disks that it had."""
+        self.computer.boot()
 
 
 @contextmanager
 def booted(image: Path, folder: Path, *, disks: Sequence[int] = ()) -> Iterator[Machine]:
-    """Boot a machine for the length of the block. Raises `DidNotBoot`.
+    """Boot a container for the length of the block. Raises `DidNotBoot`.
 
     `disks`: the sizes of its disks in MiB; they hold an ext4 file system each, mounted nowhere.
     """

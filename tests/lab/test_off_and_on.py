@@ -18,10 +18,10 @@ OTHERS = ("host-config", "offsite", "synology-direct")
 def test_what_was_missed_while_it_was_off_is_caught_up_once(homelab: Homelab) -> None:
     lab = homelab.machine
     due = homelab.apply_soon(LEG)
-    lab.container.pull_plug()
+    lab.powercut()
     assert time.monotonic() < due, "the time came before the machine was off"
     time.sleep(due - time.monotonic() + 2)
-    lab.container.boot()
+    lab.boot()
     homelab.wait_for_run(LEG)
     assert homelab.ended(LEG) == "success", lab.journal(f"policyctl-{LEG}.service")
     assert homelab.differences("/srv/nfs/odd", "/mnt/backup/odd") == {}
@@ -37,8 +37,8 @@ def test_what_was_missed_while_it_was_off_is_caught_up_once(homelab: Homelab) ->
 def test_a_run_that_the_plug_ended_is_told_by_the_next(homelab: Homelab) -> None:
     hang(homelab)
     lab = homelab.machine
-    lab.container.pull_plug()
-    lab.container.boot()
+    lab.powercut()
+    lab.boot()
     lab.run("rm", "/usr/local/bin/rsync")
     (leg,) = [
         one
