@@ -9,10 +9,11 @@ from typing import TypedDict
 
 from policy.destinations import parse_ssh
 from policy.diagnostics import Origin
+from policy.document import Scalar
 from policy.fields import Fields
 from policy.parts import NOWHERE, SshTarget
 from policy.patterns import PatternError, parse_component
-from policy.values import AbsolutePath
+from policy.values import AbsolutePath, parse_absolute_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,31 @@ class TreeSource(SourceCommon):
     track: bool = False
 
 
+VOLUME = "{volume}"
+"""Stands for a volume's name in the path of its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """Where the key of an encrypted volume lies: one path, or one for each volume."""
+
+    text: str
+    """An absolute path; it may hold `{volume}`."""
+
+    def of(self, volume: str) -> AbsolutePath:
+        """The key's path for a volume, by LVM's name for it."""
+        return parse_absolute_path(self.text.replace(VOLUME, volume))
+
+
+def parse_key_file(text: str) -> KeyFile:
+    """Read `/etc/policyctl/keys/{volume}.key`."""
+    parse_absolute_path(text.replace(VOLUME, "volume"))
+    rest = text.replace(VOLUME, "")
+    if "{" in rest or "}" in rest:
+        raise ValueError(f"{text!r}: the only variable is {VOLUME}")
+    return KeyFile(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LvmThinSource(SourceCommon):
     """Thin volumes of one pool, discovered at each run."""
@@ -46,6 +72,12 @@ class LvmThinSource(SourceCommon):
     pool: str
     volumes: str
     kubernetes_names: bool = False
+    kubeconfig: AbsolutePath | None = None
+    """How the cluster is reached; None: as kubectl does by itself."""
+    given_names: tuple[tuple[str, str], ...] = ()
+    """Addresses that the manifest gives to volumes, by the volumes' names."""
+    key_file: KeyFile | None = None
+    """The key of those that LUKS has encrypted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +173,39 @@ def _lvm_thin(fields: Fields, common: _Common) -> LvmThinSource:
         parse_component(volumes.encode())
     except PatternError as error:
         fields.findings.error("bad-pattern", f"{volumes!r}: {error}", fields.origin("volumes"))
+    kubernetes_names = fields.text("names") == "kubernetes"
+    if "kubeconfig" in fields and not kubernetes_names:
+        message = "a kubeconfig is for names: kubernetes"
+        fields.findings.error("bad-value", message, fields.origin("kubeconfig"))
+    luks = fields.child("luks")
     return LvmThinSource(
         **common,
         vg=fields.need("vg"),
         pool=fields.need("pool"),
         volumes=volumes,
-        kubernetes_names=fields.text("names") == "kubernetes",
+        kubernetes_names=kubernetes_names,
+        kubeconfig=fields.path("kubeconfig"),
+        given_names=_given_names(fields),
+        key_file=luks.parsed("key_file", parse_key_file) if luks is not None else None,
     )
+
+
+def _given_names(fields: Fields) -> tuple[tuple[str, str], ...]:
+    """Addresses become folders of copies: none may be another's, nor lie in another's."""
+    given: dict[str, str] = {}
+    for volume, _, value in fields.entries("names"):
+        address = value.text if isinstance(value, Scalar) else ""
+        names = address.split("/")
+        if {"", ".", ".."} & set(names):
+            message = f"{address!r} is no address: write names with a slash between them"
+            fields.findings.error("bad-value", message, value.origin)
+        for other, taken in given.items():
+            shorter, longer = sorted((names, taken.split("/")), key=len)
+            if longer[: len(shorter)] == shorter:
+                message = f"{address!r} meets {taken!r}, the address of {other}"
+                fields.findings.error("bad-value", message, value.origin)
+        given[volume] = address
+    return tuple(sorted(given.items()))
 
 
 def _files(fields: Fields, common: _Common) -> FilesSource:
