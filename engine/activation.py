@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from engine.changes import SETTLED, ChangeSet, Pending, RenderedFile
-from engine.layout import SYSCTL_FILE, TARGET_UNIT, TRACKER_UNIT, UNITS
+from engine.layout import SYSCTL_FILE, TARGET_UNIT, TRACKER_UNIT, UDEV_FILE, UNITS
 from engine.plan import Plan
 from engine.plan_changes import Action
 from policy.values import AbsolutePath
@@ -135,6 +135,7 @@ def activation(
         then=(
             *_units(started, pending, machine),
             *_limits(pending, machine),
+            *_devices(pending),
             *_prometheus(pending, machine),
         ),
         notes=tuple(_notes(plan, pending, machine)),
@@ -152,6 +153,7 @@ def _touched(applied: Plan | None, plan: Plan, changes: ChangeSet) -> Pending:
         units=tuple(sorted(_unit_changes(changes))),
         sysctl=SYSCTL_FILE in paths,
         rules=bool(rules & paths),
+        udev=UDEV_FILE in paths,
     )
 
 
@@ -270,6 +272,15 @@ def _limits(pending: Pending, machine: Machine) -> Iterator[ActivationStep]:
             argv=("sysctl", "--load", str(SYSCTL_FILE)),
             because="the tracker needs these limits",
             if_it_fails="the kernel's limits stay as they are until the next boot",
+        )
+
+
+def _devices(pending: Pending) -> Iterator[ActivationStep]:
+    if pending.udev:
+        yield ActivationStep(
+            argv=("udevadm", "control", "--reload"),
+            because="clones of snapshots must not get the names of live file systems",
+            if_it_fails="legs that read snapshots refuse to open them",
         )
 
 

@@ -5,14 +5,15 @@ It never writes where the live data are: what it brings lies apart, to be looked
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from engine.chains import Copy
 from engine.filters import FilterError, exclude_rule, only_rules
 from engine.plan import Location, Plan
 from engine.ssh_command import known_shell
-from engine.steps import Target
-from policy.legs import MirrorLeg
+from engine.targets import Target
+from policy.legs import CopyingLeg, MirrorLeg
 from policy.parts import Attribute, SshTarget
 
 NEW_FOLDER = b"./restored-from-"
@@ -33,9 +34,18 @@ _EXPECTED = (Attribute.TIMES, Attribute.PERMS, Attribute.OWNER)
 
 
 def is_plain(plan: Plan, copy: Copy) -> bool:
-    """Whether the copy is a file of the same name at its place: mirrors only on the way there."""
+    """Whether a file of the copy has the name of the live one, if within a generation."""
     legs = [plan.leg(name) for name in copy.via]
-    return all(one is not None and isinstance(one.leg, MirrorLeg) for one in legs)
+    return all(one is not None and isinstance(one.leg, CopyingLeg) for one in legs)
+
+
+def in_generation(copy: Copy, generations: Sequence[bytes]) -> Copy:
+    """The copy in the newest of these generations, the oldest of which comes first."""
+    if copy.dated is None or not generations:
+        return copy
+    names = copy.location.names
+    dated = (*names[: copy.dated], generations[-1], *names[copy.dated :])
+    return replace(copy, location=replace(copy.location, names=dated), dated=None)
 
 
 def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tuple[bytes, ...]:
@@ -44,7 +54,7 @@ def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tu
     `root`: where the destination's root lies on its machine; `ssh`: how that is reached, None for
     this one.
     """
-    if not is_plain(plan, copy):
+    if copy.dated is not None or not is_plain(plan, copy):
         return ()
     names = copy.location.names
     target = Target(holder=copy.place, root=root, names=names, ssh=ssh)
@@ -81,9 +91,10 @@ def lost_on_the_way(plan: Plan, copy: Copy) -> tuple[Attribute, ...]:
 
 def _carries(plan: Plan, name: str, attribute: Attribute) -> bool:
     one = plan.leg(name)
-    if one is None or not isinstance(one.leg, MirrorLeg):
+    if one is None or not isinstance(one.leg, CopyingLeg):
         return True
-    tightened = attribute is Attribute.PERMS and one.leg.chmod is not None
+    chmod = one.leg.chmod if isinstance(one.leg, MirrorLeg) else None
+    tightened = attribute is Attribute.PERMS and chmod is not None
     return attribute in one.leg.preserve and not tightened
 
 
@@ -91,7 +102,7 @@ def _options(plan: Plan, copy: Copy) -> Iterator[bytes]:
     """As much as the leg that wrote the copy has kept."""
     yield from (b"--archive", b"--numeric-ids")
     one = plan.leg(copy.leg)
-    kept = one.leg.preserve if one is not None and isinstance(one.leg, MirrorLeg) else ()
+    kept = one.leg.preserve if one is not None and isinstance(one.leg, CopyingLeg) else ()
     yield from (option for attribute, option in _MORE.items() if attribute in kept)
 
 

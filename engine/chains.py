@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from engine.feeds import Draft, product_location
 from engine.plan import Location, RouteLine, RoutingTable
+from engine.retention_calendar import Span, followed, sure_reach
 from engine.selection import Verdict
 from engine.timeline import Runs, Timeline
-from policy.legs import Leg, MirrorLeg, SnapshotLeg, SqliteLeg
+from policy.legs import MirrorLeg, SnapshotLeg, SqliteLeg
 from policy.model import Policy
-from policy.parts import Keep
 from policy.sources import TreeSource
 
 
@@ -54,6 +56,8 @@ class Copy:
     """Seconds that a restore can go back there beyond the newest state, at least."""
     guarded: bool = False
     """The place keeps snapshots that this host cannot delete."""
+    dated: int | None = None
+    """After how many names of the location the name of a generation stands; None: there is none."""
 
     @property
     def place(self) -> str:
@@ -67,6 +71,43 @@ class _States:
 
     state: tuple[int | None, ...]
     runs: Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """A path on its way: what it is called where the next hop reads it, and how it came there."""
+
+    names: tuple[bytes, ...]
+    via: tuple[str, ...] = ()
+    behind: int | None = None
+    """How many names, counted from the end, stand behind a generation's; None: there is none."""
+    heads: int = 0
+
+    @property
+    def dated(self) -> int | None:
+        """After how many names of the place that was written last a generation's stands."""
+        return None if self.behind is None else self.heads + len(self.names) - self.behind
+
+    def by(self, draft: Draft) -> _Way:
+        """The way with one hop more."""
+        writes = draft.feed.writes
+        behind = self.behind
+        if behind is None and writes is not None and not isinstance(draft.leg, MirrorLeg):
+            # Of a volume each item has generations of its own; of all else a leg has.
+            behind = 0 if self.via else len(self.names)
+        heads = len(writes.names) if writes is not None else 0
+        return replace(self, via=(*self.via, draft.leg.name), behind=behind, heads=heads)
+
+    def above(self, names: tuple[bytes, ...]) -> _Way:
+        """The same path as the next reader calls it."""
+        return replace(self, names=names)
+
+    def place(self, draft: Draft) -> Location:
+        """Where a hop puts it; of a snapshot the source, without names."""
+        writes = draft.feed.writes
+        if writes is None:
+            return Location(holder=draft.feed.reads)
+        return Location(holder=writes.holder, names=writes.names + self.names)
 
 
 class Chains:
@@ -85,6 +126,7 @@ class Chains:
         self.owned = [draft for draft in drafts if draft.feed.writes is not None]
         self.timeline = timeline
         self._known: dict[tuple[str, ...], _States | None] = {}
+        self._histories: dict[str, int] = {}
 
     def of_path(self, source: str, names: tuple[bytes, ...]) -> tuple[Copy, ...]:
         """All copies of a path of a routed source."""
@@ -95,7 +137,7 @@ class Chains:
     def of_line(self, source: str, names: tuple[bytes, ...], line: RouteLine) -> tuple[Copy, ...]:
         """All copies of a path that this line decides."""
         draft = self._draft(line.leg, source)
-        return tuple(self._follow(draft, names, (), line)) if draft else ()
+        return tuple(self._follow(draft, _Way(names=names), line)) if draft else ()
 
     def of_leg(self, leg: str) -> tuple[Copy, ...]:
         """All copies of what a leg takes as a whole."""
@@ -104,39 +146,36 @@ class Chains:
     def of_leg_path(self, leg: str, names: tuple[bytes, ...]) -> tuple[Copy, ...]:
         """All copies of one path in what a leg takes as a whole."""
         drafts = [draft for draft in self.drafts if draft.leg.name == leg]
-        return tuple(copy for draft in drafts for copy in self._follow(draft, names, (), None))
+        way = _Way(names=names)
+        return tuple(copy for draft in drafts for copy in self._follow(draft, way, None))
 
     def _draft(self, leg: str | None, reads: str) -> Draft | None:
         found = (d for d in self.drafts if d.leg.name == leg and d.feed.reads == reads)
         return next(found, None)
 
-    def _follow(
-        self, draft: Draft, names: tuple[bytes, ...], via: tuple[str, ...], line: RouteLine | None
-    ) -> Iterator[Copy]:
+    def _follow(self, draft: Draft, way: _Way, line: RouteLine | None) -> Iterator[Copy]:
         """Yield the copy that this hop makes, then those of every hop behind it."""
-        if draft.leg.name in via:
+        if draft.leg.name in way.via:
             return
-        via = (*via, draft.leg.name)
-        yield self._copy(draft, names, via)
+        way = way.by(draft)
+        yield self._copy(draft, way)
         if line is not None and line.stop is not None and line.stop.after == draft.leg.name:
             return
         if draft.feed.writes is None:
             for reader in self.drafts:
                 if reader.feed.reads == draft.leg.name:
-                    yield from self._follow(reader, names, via, line)
+                    yield from self._follow(reader, way, line)
             return
-        place = Location(holder=draft.feed.writes.holder, names=draft.feed.writes.names + names)
-        yield from self._ride_on(draft, place, via, line)
+        yield from self._ride_on(draft, way, line)
 
-    def _ride_on(
-        self, draft: Draft, place: Location, via: tuple[str, ...], line: RouteLine | None
-    ) -> Iterator[Copy]:
+    def _ride_on(self, draft: Draft, way: _Way, line: RouteLine | None) -> Iterator[Copy]:
+        place = way.place(draft)
         if isinstance(self.policy.source(place.holder), TreeSource):
             table = self.tables.get(place.holder)
             onward = table.line_for(place.names) if table else None
             following = self._draft(onward.leg, place.holder) if onward else None
             if following is not None:
-                yield from self._follow(following, place.names, via, onward)
+                yield from self._follow(following, way.above(place.names), onward)
             return
         for reader in self.drafts:
             if reader.feed.reads in {place.holder, draft.leg.name}:
@@ -145,30 +184,49 @@ class Chains:
                     continue
                 inner = place.names[len(base.names) :]
                 if _takes(reader, inner):
-                    yield from self._follow(reader, inner, via, line)
+                    yield from self._follow(reader, way.above(inner), line)
 
-    def _copy(self, draft: Draft, names: tuple[bytes, ...], via: tuple[str, ...]) -> Copy:
-        leg, writes = draft.leg, draft.feed.writes
-        location = (
-            Location(holder=draft.feed.reads)
-            if writes is None
-            else Location(holder=writes.holder, names=writes.names + names)
-        )
+    def _copy(self, draft: Draft, way: _Way) -> Copy:
+        leg, location = draft.leg, way.place(draft)
         destination = self.policy.destination(location.holder)
         source = self.policy.source(location.holder)
         holder = destination or source
         return Copy(
             location=location,
             leg=leg.name,
-            via=via,
+            via=way.via,
             media=holder.media if holder else None,
             site=holder.site if holder else None,
-            rpo=self.rpo(via),
-            partial=any(isinstance(self.policy.leg(name), SqliteLeg) for name in via),
+            rpo=self.rpo(way.via),
+            partial=any(isinstance(self.policy.leg(name), SqliteLeg) for name in way.via),
             snapshot=isinstance(leg, SnapshotLeg),
-            history=max(_history(self.policy.leg(name)) for name in via),
+            history=max(map(self.history, way.via)),
             guarded=destination is not None and destination.snapshots is not None,
+            dated=way.dated,
         )
+
+    def history(self, name: str) -> int:
+        """Seconds that a leg's own generations reach back beyond the newest one, at least."""
+        if name not in self._histories:
+            self._histories[name] = self._history(name)
+        return self._histories[name]
+
+    def _history(self, name: str) -> int:
+        leg = self.policy.leg(name)
+        if leg is None or isinstance(leg, MirrorLeg):
+            return leg.deleted_keep.seconds if leg and leg.deleted_keep else 0
+        return sure_reach(leg.keep, self._due(name), zone=ZoneInfo(self.policy.timezone))
+
+    def kept(self, name: str) -> Span | None:
+        """What a leg's retention comes to hold by its schedule; None of a leg that keeps none."""
+        leg = self.policy.leg(name)
+        if leg is None or isinstance(leg, MirrorLeg):
+            return None
+        return followed(leg.keep, self._due(name), zone=ZoneInfo(self.policy.timezone))
+
+    def _due(self, name: str) -> list[datetime]:
+        runs = self.timeline.of(name)
+        return [datetime.fromtimestamp(one, UTC) for one in (runs.due if runs else ())]
 
     def rpo(self, via: tuple[str, ...]) -> Rpo | None:
         """RPO of the place that the last of these hops writes; None where none can be promised.
@@ -230,34 +288,3 @@ def _worst(states: _States) -> Rpo | None:
             worst = Rpo(seconds=arrives - held, held=held, arrives=arrives)
         held = state
     return worst
-
-
-_PERIODS = {
-    "hourly": 3600,
-    "daily": 86400,
-    "weekly": 604800,
-    "monthly": 28 * 86400,
-    "yearly": 365 * 86400,
-}
-
-
-def _history(leg: Leg | None) -> int:
-    """Seconds that this leg's own generations reach back, at least."""
-    if leg is None:
-        return 0
-    if isinstance(leg, MirrorLeg):
-        return leg.deleted_keep.seconds if leg.deleted_keep else 0
-    return span_of(leg.keep)
-
-
-def span_of(keep: Keep) -> int:
-    """Seconds that a retention is sure to cover, whatever the schedule.
-
-    Of n periods the oldest may have begun just now, so n-1 whole ones are sure.
-    """
-    spans = [keep.within.seconds if keep.within else 0]
-    for name, seconds in _PERIODS.items():
-        count = getattr(keep, name)
-        if count is not None:
-            spans.append((count - 1) * seconds)
-    return max(spans)

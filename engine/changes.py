@@ -65,6 +65,8 @@ class Pending:
     """The kernel's limits."""
     rules: bool = False
     """The alert rules."""
+    udev: bool = False
+    """The rules by which devices get their names."""
 
     def and_also(self, other: Pending) -> Pending:
         """Both."""
@@ -72,6 +74,7 @@ class Pending:
             units=tuple(sorted({*self.units, *other.units})),
             sysctl=self.sysctl or other.sysctl,
             rules=self.rules or other.rules,
+            udev=self.udev or other.udev,
         )
 
 

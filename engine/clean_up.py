@@ -16,7 +16,7 @@ from engine.rsync_command import PARTIAL, SILENCE, WRITE_NOTHING
 from engine.rsync_output import unescaped
 from engine.selection import RESERVED
 from engine.ssh_command import ssh_command
-from engine.steps import Target
+from engine.targets import Target
 from policy.patterns import Component, PathPattern, literal_component
 
 Names = tuple[bytes, ...]

@@ -25,7 +25,7 @@ from engine.tables import routing_tables
 from engine.timeline import Timeline
 from engine.timing import check_density, check_schedules, check_timing, product_edges
 from policy.diagnostics import Findings, Origin, PolicyInvalid
-from policy.legs import Leg, MirrorLeg, SnapshotLeg
+from policy.legs import CopyingLeg, Leg, SnapshotLeg
 from policy.model import Policy
 from policy.pattern_relations import check_complexity
 from policy.patterns import (
@@ -217,7 +217,7 @@ def _check_stops(tables: tuple[RoutingTable, ...], chains: Chains, findings: Fin
 def _check_attributes(policy: Policy, findings: Findings) -> None:
     """Law 27: what a destination cannot keep is not promised."""
     for leg in policy.legs:
-        if not isinstance(leg, MirrorLeg):
+        if not isinstance(leg, CopyingLeg):
             continue
         destination = policy.destination(leg.to.name)
         lost = [one.value for one in leg.preserve if destination and one in destination.cannot_keep]

@@ -32,6 +32,8 @@ class CopyLook:
     there: There
     why: str = ""
     """Why it could not be looked at."""
+    generations: tuple[bytes, ...] = ()
+    """The generations that hold it, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +128,11 @@ def kept_by(leg: LegPlan | None) -> str:
     if isinstance(leg.leg, MirrorLeg):
         kept = leg.leg.deleted_keep
         return f"what a run deletes or overwrites stays {kept}" if kept is not None else ""
-    return f"generations: {_keep_text(leg.leg.keep)}"
+    return f"generations: {keep_text(leg.leg.keep)}"
 
 
-def _keep_text(keep: Keep) -> str:
+def keep_text(keep: Keep) -> str:
+    """A retention in the manifest's words."""
     parts = [f"within {keep.within}"] if keep.within is not None else []
     for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly"):
         number = getattr(keep, name)

@@ -10,28 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from operator import sub
 
-from engine.chains import Chains, span_of
+from engine.chains import Chains
 from engine.destination_data import DestinationData, Rate, Room
+from engine.flows import Flow, Offer, flows_of, offers
 from engine.held import Cut, Held, Piece, oldest
 from engine.plan_changes import RouteChange
 from engine.volumes import SourceVolumes, Volume
-from policy.legs import Leg, MirrorLeg
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """One copy of one piece that comes or goes."""
-
-    piece: Piece
-    destination: str
-    place: str
-    """Where it lies, as `explain` says it: `sda:/immich`."""
-    leg: str
-    """The leg that makes it, or made it."""
-    volume: Volume | None
-    """None where the data were not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +41,9 @@ class Promise:
     """Seconds that the oldest of them can be behind; None: nothing is promised."""
     history: int
     """Seconds that its own generations reach back, at least."""
+    generations: tuple[int, int] | None = None
+    """How many there come to be, at least and at most; None: it keeps none, or they are too many to
+    be counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +76,8 @@ class DataChanges:
     routes: tuple[RouteData, ...] = ()
     legs: tuple[LegData, ...] = ()
     destinations: tuple[DestinationData, ...] = ()
+    renames: tuple[Offer, ...] = ()
+    """What need not be sent, since it can be renamed at its destination."""
 
     def route(self, change: RouteChange) -> RouteData | None:
         """The data of one changed line."""
@@ -112,6 +102,8 @@ class Known:
     rates: Mapping[str, Rate]
     accepted: frozenset[str] = frozenset()
     """Destinations that may be filled beyond their limit."""
+    migrate: bool = False
+    """Whether what can be renamed at its destination is, and is not sent."""
 
 
 def sources_to_measure(cut: Cut, routes: Sequence[RouteChange]) -> tuple[str, ...]:
@@ -123,13 +115,17 @@ def sources_to_measure(cut: Cut, routes: Sequence[RouteChange]) -> tuple[str, ..
 
 def data_changes(cut: Cut, routes: Sequence[RouteChange], known: Known) -> DataChanges:
     """Say what the change does."""
-    gained = tuple(_flows(cut.pieces, known, arriving=True))
-    left = tuple(_flows(cut.pieces, known, arriving=False))
+    gained, left = (
+        tuple(flows_of(cut.pieces, lambda piece: _volume(piece, known), arriving=arriving))
+        for arriving in (True, False)
+    )
     flows = _Flows(gained=gained, left=left)
+    renames = offers(cut, gained, left)
     return DataChanges(
         routes=tuple(_routes(routes, cut, known, flows)),
         legs=tuple(_legs(cut, routes, flows)),
-        destinations=tuple(_destinations(cut, known, flows)),
+        destinations=tuple(_destinations(cut, known, flows, renames)),
+        renames=renames,
     )
 
 
@@ -153,19 +149,6 @@ class _Flows:
         return _Flows(
             gained=tuple(filter(chosen, self.gained)), left=tuple(filter(chosen, self.left))
         )
-
-
-def _flows(pieces: Iterable[Piece], known: Known, *, arriving: bool) -> Iterator[Flow]:
-    for piece in pieces:
-        volume = _volume(piece, known)
-        for copy in piece.gained if arriving else piece.left:
-            yield Flow(
-                piece=piece,
-                destination=copy.place,
-                place=piece.shown(copy.location),
-                leg=copy.leg,
-                volume=volume,
-            )
 
 
 def _volume(piece: Piece, known: Known) -> Volume | None:
@@ -237,47 +220,41 @@ def _shifts(leg: str, quiet: Iterable[Piece]) -> Iterator[Shift]:
 
 
 def _promise(chains: Chains | None, name: str, held: Iterable[Held | None]) -> Promise | None:
-    leg = chains.policy.leg(name) if chains else None
     copies = [copy for one in held if one for copy in one.every if copy.leg == name]
-    if chains is None or leg is None or not copies:
+    if chains is None or chains.policy.leg(name) is None or not copies:
         return None
-    return Promise(rpo=oldest(copies), history=_reach(leg, chains))
-
-
-def _reach(leg: Leg, chains: Chains) -> int:
-    """How far back a leg's own generations reach, at least.
-
-    A number of generations is as long as its schedule makes it (law 16): with a run more a day the
-    same number reaches back less far.
-    """
-    if isinstance(leg, MirrorLeg):
-        return leg.deleted_keep.seconds if leg.deleted_keep else 0
-    runs = chains.timeline.of(leg.name)
-    gaps = map(sub, runs.due[1:], runs.due) if runs else ()
-    last = leg.keep.last
-    counted = (last - 1) * min(gaps, default=0) if last is not None else 0
-    return max(span_of(leg.keep), counted)
+    span = chains.kept(name)
+    return Promise(
+        rpo=oldest(copies),
+        history=chains.history(name),
+        generations=(span.fewest, span.most) if span is not None else None,
+    )
 
 
 # ── Destinations ─────────────────────────────────────────────────────────────────────────────
 
 
-def _destinations(cut: Cut, known: Known, flows: _Flows) -> Iterator[DestinationData]:
+def _destinations(
+    cut: Cut, known: Known, flows: _Flows, renames: tuple[Offer, ...]
+) -> Iterator[DestinationData]:
     here = {one.name for one in cut.plan.destinations}
     going = cut.applied.destinations if cut.applied else ()
     for one in (*cut.plan.destinations, *(one for one in going if one.name not in here)):
         mine = flows.of_destination(one.name)
         if mine.gained or mine.left:
+            ready = [o.new for o in renames if o.new.destination == one.name and not o.after]
             texts = (flow.piece.text for flow in mine.gained if flow.volume is None)
             yield DestinationData(
                 destination=one.name,
                 room=known.rooms.get(one.name),
-                arriving=_bytes(mine.gained),
-                left_behind=_bytes(mine.left),
+                gained=_bytes(mine.gained),
+                left=_bytes(mine.left),
                 unmeasured=tuple(dict.fromkeys(texts)),
                 max_used=one.max_used.fraction,
                 rate=known.rates.get(one.name),
                 accepted=one.name in known.accepted,
+                renamable=_bytes(ready),
+                migrate=known.migrate,
             )
 
 

@@ -42,10 +42,10 @@ class DestinationData:
     destination: str
     room: Room | None
     """None where nobody has looked yet, or another place has taken its name."""
-    arriving: int
-    """Bytes."""
-    left_behind: int
-    """Bytes that stay until `gc` removes them."""
+    gained: int
+    """Bytes of copies that have yet to be there."""
+    left: int
+    """Bytes of copies that no leg will keep any more."""
     unmeasured: tuple[str, ...]
     """Lines whose data come here, and were not measured."""
     max_used: float
@@ -54,6 +54,20 @@ class DestinationData:
     """None where no run has sent enough to tell."""
     accepted: bool = False
     """Whether it may be filled beyond its limit, as somebody has said."""
+    renamable: int = 0
+    """Bytes of new copies that are old ones under another name."""
+    migrate: bool = False
+    """Whether those are renamed, and not sent."""
+
+    @property
+    def arriving(self) -> int:
+        """Bytes that are sent there."""
+        return self.gained - (self.renamable if self.migrate else 0)
+
+    @property
+    def left_behind(self) -> int:
+        """Bytes that stay until `gc` removes them."""
+        return self.left - (self.renamable if self.migrate else 0)
 
     @property
     def used_before(self) -> float | None:
@@ -136,11 +150,23 @@ def full_refusals(destinations: Iterable[DestinationData]) -> Iterator[Refusal]:
                 f"allowed: {human_bytes(one.arriving)} come, {human_bytes(int(too_much))} more "
                 "than fit"
             ),
-            hint=(
-                "leave something out, make room there, or raise its `max_used`; if it may be "
-                f"filled all the same, `policyctl apply --accept {one.destination}`"
-            ),
+            hint=_way_out(one, int(too_much)),
         )
+
+
+def _way_out(one: DestinationData, too_much: int) -> str:
+    accept = f"`policyctl apply --accept {one.destination}`"
+    if one.renamable and not one.migrate:
+        spared = human_bytes(one.renamable)
+        enough = "" if one.renamable >= too_much else ", which is not enough"
+        return (
+            f"{spared} of it lie there under another name: `policyctl apply --migrate` renames "
+            f"them{enough}; if it may be filled all the same, {accept}"
+        )
+    return (
+        "leave something out, make room there, or raise its `max_used`; if it may be "
+        f"filled all the same, {accept}"
+    )
 
 
 def percent(share: float) -> str:

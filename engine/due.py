@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.calendars import previous_run
-from engine.kinds import RUNNABLE_KINDS
+from engine.kinds import is_runnable
 from engine.plan import LegPlan, Plan
 from engine.readers import writers_of
 
@@ -32,7 +32,7 @@ class Due:
 
 def runs_here(leg: LegPlan) -> bool:
     """Whether this version runs such a leg on this host at all."""
-    return leg.leg.runner is None and leg.kind in RUNNABLE_KINDS
+    return leg.leg.runner is None and is_runnable(leg)
 
 
 def due_legs(

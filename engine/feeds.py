@@ -14,7 +14,7 @@ from engine.plan import Feed, Location, RouteLine, RoutingTable, tree_root
 from engine.routing import RouteTrie
 from engine.selection import Ignore, Line, Selection
 from policy.diagnostics import Findings
-from policy.legs import Leg, SnapshotLeg
+from policy.legs import Leg, MirrorLeg, SnapshotLeg
 from policy.model import Policy
 from policy.patterns import Component, PathPattern, literal_component
 from policy.routes import IgnoreRule
@@ -41,7 +41,7 @@ def build_feeds(
         for feed in _own_feeds(leg, policy, tables, findings)
     ]
     owned = [draft for draft in first if draft.feed.writes is not None]
-    later = [_read_product(draft, owned, tables, policy) for draft in first]
+    later = [_read_product(draft, owned, tables, policy, ()) for draft in first]
     return tuple(_blocked(draft, owned) for draft in later)
 
 
@@ -139,11 +139,18 @@ def ordered_lines(pairs: Iterable[tuple[PathPattern, bool]]) -> tuple[Line, ...]
 
 
 def _read_product(
-    draft: Draft, owned: list[Draft], tables: tuple[RoutingTable, ...], policy: Policy
+    draft: Draft,
+    owned: list[Draft],
+    tables: tuple[RoutingTable, ...],
+    policy: Policy,
+    readers: tuple[str, ...],
 ) -> Draft:
-    """Give a leg that reads a destination or another leg's product its selection."""
+    """Give a leg that reads a destination or another leg's product its selection.
+
+    `readers` are the legs on the way here, should the manifest run in a circle.
+    """
     reads = draft.feed.reads
-    if draft.leg.takes is None or policy.source(reads) is not None:
+    if draft.leg.takes is None or policy.source(reads) is not None or draft.leg.name in readers:
         return draft
     base = product_location(reads, owned, policy)
     if base is None:
@@ -155,6 +162,10 @@ def _read_product(
     pairs.extend(
         (_relative(base, one.feed.writes, ()), whole or one.leg.name == reads) for one in inside
     )
+    for one in inside:
+        if whole or one.leg.name == reads:
+            upstream = _read_product(one, owned, tables, policy, (*readers, draft.leg.name))
+            pairs.extend(_as_written(base, upstream, inside))
     pairs.extend(
         (_relative(base, location, pattern.components), rides)
         for location, pattern, rides in stops_and_rides(draft.leg, owned, tables)
@@ -164,6 +175,36 @@ def _read_product(
         pairs = [(ROOT, True)]
     selection = Selection(lines=ordered_lines(pairs))
     return Draft(draft.leg, replace(draft.feed, selection=selection))
+
+
+def _as_written(
+    base: Location, draft: Draft, inside: Iterable[Draft]
+) -> Iterator[tuple[PathPattern, bool]]:
+    """What a mirror upstream takes and leaves, where it lies in its copies.
+
+    What it leaves may lie there all the same, since it was carried once: no leg carries it now, so
+    it is not passed on, and what was passed on before is an orphan of its own. Of another leg's
+    place inside its own it says nothing; a wildcard that reaches into one loses to its name.
+    """
+    place, selection = draft.feed.writes, draft.feed.selection
+    if place is None or selection is None or not isinstance(draft.leg, MirrorLeg):
+        return
+    inner = {
+        one.feed.writes.names[len(base.names) :]
+        for one in inside
+        if one.feed.writes is not None
+        and one.feed.writes != place
+        and place.contains(one.feed.writes)
+    }
+    for line in selection.lines:
+        pattern = _relative(base, place, line.pattern.components)
+        if not any(_lies_in(pattern, names) for names in inner):
+            yield pattern, line.taken
+
+
+def _lies_in(pattern: PathPattern, names: tuple[bytes, ...]) -> bool:
+    """Whether all that a pattern matches is a path or lies below it."""
+    return tuple(one.literal for one in pattern.components[: len(names)]) == names
 
 
 def product_location(reads: str, owned: list[Draft], policy: Policy) -> Location | None:

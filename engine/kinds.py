@@ -4,6 +4,8 @@ Every kind of the language is parsed, checked and explained. A leg's kind that i
 no unit, since a timer that fails each night helps nobody, and running such a leg by hand says so.
 """
 
+from engine.plan import LegPlan
+from policy.legs import MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.sources import (
     DeviceSource,
     FilesSource,
@@ -13,8 +15,13 @@ from policy.sources import (
     TreeSource,
 )
 
-RUNNABLE_KINDS = frozenset({"mirror"})
-"""Kinds of leg, as the manifest calls them, that `run` and the timers execute."""
+_KINDS = (MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg)
+
+
+def is_runnable(leg: LegPlan) -> bool:
+    """Whether `run` and the timers of this version execute such a leg."""
+    return isinstance(leg.leg, _KINDS)
+
 
 SOURCE_KIND_NAMES: dict[type, str] = {
     TreeSource: "tree",

@@ -27,6 +27,8 @@ UNTOLD_UNIT = "policyctl-untold@.service"
 """Tells of a leg, its instance, what its service could not."""
 TARGET_UNIT = "policyctl.target"
 """Holds all timers and the tracker: to stop or start them at once."""
+UDEV_FILE = AbsolutePath((b"etc", b"udev", b"rules.d", b"09-policyctl.rules"))
+"""Before the rules of device-mapper, which are 10 to 13 or 55 to 60: they read what is set here."""
 SYSCTL_FILE = AbsolutePath((b"etc", b"sysctl.d", b"60-policyctl.conf"))
 """The kernel's limits that the tracker needs."""
 ALERT_TESTS_FILE = STATE.joined((b"alerts.test.yml",))

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from engine.changes import ChangeSet
 from engine.plan import Feed, LegPlan, Location, Plan, RouteLine
 from engine.plan_changes import Action
 from engine.renames import plan_renamed, renames_between
 from engine.selection import Selection, Verdict, ignore_hits
-from engine.spots import Spot, covers, literal_head, spot_below
+from engine.spots import Spot, covers, crossing, literal_head, spot_below
+from policy.legs import MirrorLeg
 from policy.patterns import PathPattern, literal_component
 
 _ROOT = PathPattern()
@@ -37,6 +39,8 @@ class Orphan:
     live: Spot
     """The live paths that it was a copy of."""
     why: str
+    form: str | None = None
+    """How its files lie there, as `Hop.form` says it; None: noted before that was kept."""
 
     @property
     def base(self) -> Location:
@@ -56,11 +60,24 @@ class Hop:
     feed: Feed
     root: Location
     """Where the root of the live data lies in this copy."""
+    via: tuple[str, ...]
+    """All legs from the live data to here, in order."""
+    form: str
+    """How its files lie there: the legs that make something else of them than a tree like the live
+    one. Empty: it is such a tree."""
 
 
 def orphans_between(applied: Plan, plan: Plan) -> tuple[Orphan, ...]:
     """What the next plan leaves behind, hop by hop; what is only renamed leaves nothing."""
-    before = plan_renamed(applied, renames_between(applied, plan))
+    return _left_behind(plan_renamed(applied, renames_between(applied, plan)), plan)
+
+
+def arrivals_between(applied: Plan, plan: Plan) -> tuple[Orphan, ...]:
+    """Copies that the next plan makes and the applied one does not: what going back would leave."""
+    return _left_behind(plan, plan_renamed(applied, renames_between(applied, plan)))
+
+
+def _left_behind(before: Plan, plan: Plan) -> tuple[Orphan, ...]:
     retired = _places(before) - _places(plan)
     found: dict[Spot, Orphan] = {}
     for source, pattern, leg in _carried(before, plan):
@@ -74,6 +91,7 @@ def orphans_between(applied: Plan, plan: Plan) -> tuple[Orphan, ...]:
                 reads=hop.feed.reads,
                 live=Spot(holder=source, pattern=pattern),
                 why=_why(plan, source, pattern, hop),
+                form=hop.form,
             )
     return tuple(found[one] for one in sorted(found, key=lambda place: place.name))
 
@@ -85,7 +103,7 @@ def _places(plan: Plan) -> set[Location]:
 def _carried(before: Plan, plan: Plan) -> Iterator[tuple[str, PathPattern, str]]:
     """Each pattern that the applied plan, or a line of the next one, singles out: who carried it.
 
-    A source that is taken as a whole is one pattern, its root.
+    A source that is taken as a whole is one pattern, its root; one of files has its paths.
     """
     for table in before.tables:
         after = plan.table(table.source)
@@ -96,14 +114,19 @@ def _carried(before: Plan, plan: Plan) -> Iterator[tuple[str, PathPattern, str]]
             for one in plan.ignores
             if one.anchored and (not one.only or table.source in one.only)
         ]
-        for pattern in dict.fromkeys((*patterns, *new)):
+        # Where a line of the one plan crosses one of the other, neither says all of it alone.
+        pairs = product(patterns, new)
+        crossed = [both for one, other in pairs if (both := crossing(one, other)) is not None]
+        for pattern in dict.fromkeys((*patterns, *new, *crossed)):
             line = patterns.get(pattern) or _covering(table.lines, pattern)
             if line is not None and line.leg is not None:
                 yield table.source, pattern, line.leg
     for leg in before.legs:
         for feed in leg.feeds:
             if before.source(feed.reads) is not None and before.table(feed.reads) is None:
-                yield feed.reads, _ROOT, leg.name
+                lines = feed.selection.lines if feed.selection is not None else ()
+                for pattern in [line.pattern for line in lines if line.taken] or [_ROOT]:
+                    yield feed.reads, pattern, leg.name
 
 
 def _covering(lines: tuple[RouteLine, ...], pattern: PathPattern) -> RouteLine | None:
@@ -186,13 +209,13 @@ def carried_now(plan: Plan, source: str, names: tuple[bytes, ...]) -> tuple[Hop,
     legs = [line.leg] if line is not None else [leg.name for leg in plan.legs]
     pattern = PathPattern(tuple(literal_component(name) for name in names))
     hops = tuple(hop for leg in legs if leg for hop in hops_of(plan, source, pattern, leg))
-    if not all(_is_taken(hop, names) for hop in hops if hop.feed.reads == source):
+    if not all(is_taken(hop, names) for hop in hops if hop.feed.reads == source):
         raise NotCarried("no leg carries it now: it is ignored, or its place is another leg's")
-    return tuple(hop for hop in hops if _is_taken(hop, names))
+    return tuple(hop for hop in hops if is_taken(hop, names))
 
 
-def _is_taken(hop: Hop, names: tuple[bytes, ...]) -> bool:
-    """Whether a feed takes a path, whatever it is."""
+def is_taken(hop: Hop, names: tuple[bytes, ...]) -> bool:
+    """Whether the feed of a hop takes a path of the live data, whatever it is."""
     selection, writes = hop.feed.selection, hop.feed.writes
     inner = (*hop.root.names[len(writes.names) if writes is not None else 0 :], *names)
     if selection is None or not inner:
@@ -203,16 +226,26 @@ def _is_taken(hop: Hop, names: tuple[bytes, ...]) -> bool:
 def carried_inside(feed: Feed, names: tuple[bytes, ...]) -> tuple[PathPattern, ...]:
     """What a feed carries below a path that it does not carry itself; relative to its directory."""
     lines = feed.selection.lines if feed.selection is not None else ()
+    # Lines behind the one that decides the path itself decide nothing in it.
+    deciding = (at for at, line in enumerate(lines) if _lies_in(names, line.pattern))
     return tuple(
         PathPattern(
             tuple(literal_component(name) for name in names) + line.pattern.components[len(names) :]
         )
-        for line in lines
+        for line in lines[: next(deciding, len(lines))]
         if line.taken
         and len(line.pattern.components) > len(names)
         and all(
             one.matches(name) for one, name in zip(line.pattern.components, names, strict=False)
         )
+    )
+
+
+def _lies_in(names: tuple[bytes, ...], pattern: PathPattern) -> bool:
+    """Whether a path is one that a pattern matches, or is below one."""
+    components = pattern.components
+    return len(components) <= len(names) and all(
+        one.matches(name) for one, name in zip(components, names, strict=False)
     )
 
 
@@ -250,28 +283,26 @@ def hops_of(plan: Plan, source: str, pattern: PathPattern, leg: str) -> Iterator
     first = plan.leg(leg)
     for feed in first.feeds if first is not None else ():
         if first is not None and feed.reads == source and feed.writes is not None:
-            yield from _follow(plan, first, feed, feed.writes, pattern, frozenset({leg}))
+            yield from _follow(plan, (first,), feed, feed.writes, pattern)
 
 
 def _follow(
-    plan: Plan,
-    leg: LegPlan,
-    feed: Feed,
-    root: Location,
-    pattern: PathPattern,
-    seen: frozenset[str],
+    plan: Plan, legs: tuple[LegPlan, ...], feed: Feed, root: Location, pattern: PathPattern
 ) -> Iterator[Hop]:
     """The copy of this hop, and those of the hops that read it; `root` is the tree's there."""
-    yield Hop(place=spot_below(root, pattern), leg=leg.name, feed=feed, root=root)
+    leg, via = legs[-1], tuple(one.name for one in legs)
+    form = "/".join(one.name for one in legs if not isinstance(one.leg, MirrorLeg))
+    place = spot_below(root, pattern)
+    yield Hop(place=place, leg=leg.name, feed=feed, root=root, via=via, form=form)
     for reader in plan.legs:
         for one in reader.feeds:
             base = _base(leg, one, root)
-            if reader.name in seen or base is None or one.writes is None:
+            if reader.name in via or base is None or one.writes is None:
                 continue
             inner = root.names[len(base.names) :]
             if _takes(one, inner + _example(pattern)):
                 onward = Location(holder=one.writes.holder, names=one.writes.names + inner)
-                yield from _follow(plan, reader, one, onward, pattern, seen | {reader.name})
+                yield from _follow(plan, (*legs, reader), one, onward, pattern)
 
 
 def _base(leg: LegPlan, feed: Feed, root: Location) -> Location | None:

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.deletions import much_smaller
+from engine.generations import Generation
+from engine.items import Inventory, Item
 from engine.journal import JournalSeen
-from engine.kinds import RUNNABLE_KINDS
+from engine.kinds import is_runnable
 from engine.modes import Forced
 from engine.plan import LegPlan
+from engine.preflight_items import inventory_rows, item_row
 from engine.reports import Finding, Verdict
-from engine.steps import Identity, Target
+from engine.targets import Identity, Target
 from policy.parts import Attribute
+from policy.patterns import PathPattern
 from policy.values import Percentage, display
 
 RSYNC_NEEDED = (3, 2, 0)
@@ -50,6 +54,7 @@ class FilterState(enum.Enum):
     SAME = "as applied"
     MISSING = "missing"
     CHANGED = "changed by hand"
+    NONE = "none: the leg needs no filter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,10 @@ class SourceSeen:
     found: str | None = None
     strangers: tuple[tuple[bytes, ...], ...] = ()
     """Paths in a destination that is read, which none of the legs that write there owns."""
+    awaited: tuple[PathPattern, ...] = ()
+    """What legs carry here since the last apply, and has not come yet."""
+    keeping: tuple[tuple[bytes, ...], ...] = ()
+    """Folders in it in which legs keep generations."""
     owned: frozenset[bytes] = frozenset()
     """Top-level entries that this leg has written or seen in a completed pass."""
     journal: JournalSeen | None = None
@@ -140,6 +149,11 @@ class FeedSeen:
     target: TargetSeen
     filter_path: bytes
     filter_state: FilterState
+    generations: tuple[Generation, ...] = ()
+    """This leg's own, where it keeps any."""
+    item: Item | None = None
+    """What is read, where that is one of several items; then `source` says where it will be seen.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +165,12 @@ class Observation:
     """This machine's name; None below another root, where any machine will do."""
     rsync: tuple[int, int, int] | None
     feeds: tuple[FeedSeen, ...]
+    inventories: tuple[Inventory, ...] = ()
+    """Of sources that have items."""
     waived: frozenset[Waiver] = field(default_factory=frozenset)
     forced: Forced = Forced.NOTHING
+    timezone: str = "UTC"
+    """In which days and weeks are counted."""
 
 
 def preflight_kind(leg_plan: LegPlan) -> tuple[Finding, ...]:
@@ -161,7 +179,7 @@ def preflight_kind(leg_plan: LegPlan) -> tuple[Finding, ...]:
         where = leg_plan.leg.runner.namespace
         found = f"{leg_plan.name} runs in the cluster ({where}), never on this host"
         return (_refuse(None, "runner", found),)
-    if leg_plan.kind not in RUNNABLE_KINDS:
+    if not is_runnable(leg_plan):
         found = f"this version does not run legs of the kind {leg_plan.kind}"
         return (_refuse(None, "kind", found),)
     return ()
@@ -173,8 +191,16 @@ def preflight(leg_plan: LegPlan, observation: Observation) -> tuple[Finding, ...
         *preflight_kind(leg_plan),
         *_host(observation),
         _rsync("rsync here", None, observation.rsync),
+        *(row for one in observation.inventories for row in _items(leg_plan, observation, one)),
         *(row for seen in observation.feeds for row in _feed(seen, observation.waived)),
     )
+
+
+def _items(leg_plan: LegPlan, observation: Observation, found: Inventory) -> Iterator[Finding]:
+    smaller = Waiver.SMALLER_SOURCE in observation.waived
+    yield from inventory_rows(leg_plan, found, smaller_allowed=smaller)
+    read = {seen.item.name for seen in observation.feeds if seen.item is not None}
+    yield from (item_row(item, found) for item in found.items if item.name in read)
 
 
 def preflight_target(seen: TargetSeen) -> tuple[Finding, ...]:
@@ -212,8 +238,9 @@ def _rsync(what: str, feed: str | None, version: tuple[int, int, int] | None) ->
 
 
 def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
-    yield from _source(seen.feed, seen.source, waived)
-    yield from _filter(seen)
+    if seen.item is None:
+        yield from _source(seen.feed, seen.source, waived)
+        yield from _filter(seen)
     yield from _target(seen.feed, seen.target)
 
 
@@ -241,14 +268,9 @@ def _source(feed: str, source: SourceSeen, waived: frozenset[Waiver]) -> Iterato
     missing = sorted(set(source.previous_mounts) - set(source.mounts))
     if missing and Waiver.OTHER_FILE_SYSTEM not in waived:
         names = ", ".join(display(name) for name in missing)
-        yield _refuse(feed, f"mounts below {display(source.path)}", _missing_sentence(names))
-
-
-def _missing_sentence(names: str) -> str:
-    return (
-        f"{names} was mounted at the last success and is not now; if that is right, run it once "
-        f"with --allow {Waiver.OTHER_FILE_SYSTEM.value}"
-    )
+        hint = f"if that is right, run it once with --allow {Waiver.OTHER_FILE_SYSTEM.value}"
+        found = f"{names} was mounted at the last success and is not now; {hint}"
+        yield _refuse(feed, f"mounts below {display(source.path)}", found)
 
 
 def _size(
@@ -280,6 +302,8 @@ def _source_file_system(
 def _filter(seen: FeedSeen) -> Iterator[Finding]:
     what = f"filter file {display(seen.filter_path)}"
     match seen.filter_state:
+        case FilterState.NONE:
+            return
         case FilterState.SAME:
             yield _fine(seen.feed, what, "as applied")
         case FilterState.MISSING:

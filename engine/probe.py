@@ -35,6 +35,33 @@ MAKE = (
 FLUSH = b'sync -f "$1" 2>/dev/null || sync'
 """$1 lies on the file system that is to be on the disk; a smaller `sync` takes no path."""
 
+RENAME = (
+    b'r=$(cd -P "$1" && pwd -P && echo .) && r=${r%??} && cd -P "$r" || exit 1; r=${r%/}; '
+    b'for d in "$2" "$4"; do p=$(cd -P "./$d" && pwd -P && echo .) || '
+    b"{ echo missing; exit 3; }; p=${p%??}; "
+    b'[ "${p%/}" = "$r${d:+/$d}" ] || { echo astray; exit 3; }; done; '
+    b'o="./${2:+$2/}$3"; n="./${4:+$4/}$5"; '
+    b'[ -e "$o" ] || [ -L "$o" ] || { echo missing; exit 3; }; '
+    b'if [ -e "$n" ] || [ -L "$n" ]; then echo taken; exit 3; fi; '
+    b'a=$(stat -c %d "$o") && b=$(stat -c %d "./$4") || { echo unable; exit 3; }; '
+    b'[ "$a" = "$b" ] || { echo elsewhere; exit 3; }; '
+    b'mv "$o" "$n" && echo renamed && { sync -f . 2>/dev/null || sync; }'
+)
+"""$1 is a root; $2 and $4 are directories below it that are there, $3 and $5 names in them.
+
+`mv` copies from one file system to another one, so the devices are compared first. The dot keeps
+a newline at the end of a name, which `$()` would drop.
+"""
+RENAMED = b"renamed"
+REFUSALS = {
+    b"astray": "a symlink is in the place of a directory on the way",
+    b"missing": "it is not there any more",
+    b"taken": "something lies there already, and nothing is overwritten",
+    b"elsewhere": "it lies on another file system there, or in another subvolume",
+    b"unable": "the other machine cannot say on which file system it lies (`stat -c`)",
+}
+"""What else it may answer, and what that means."""
+
 _ROOM = re.compile(rb"\s[0-9]+\s+([0-9]+)\s+(-?[0-9]+)\s+[0-9]+%\s")
 """Blocks, used, free and share of `df -P`: names of file systems and places may hold spaces and
 percent signs too. Free is less than nothing where root has filled what is kept for root."""

@@ -134,6 +134,13 @@ def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
         findings.error(
             "to-wrong-kind", f"nothing can be written into the source {name!r}", leg.at("to")
         )
+    elif isinstance(leg, VersionsLeg | SqliteLeg) and _is_far(leg.to.name, policy):
+        findings.error(
+            "to-wrong-kind",
+            f"a {KIND_NAMES[type(leg)]} leg writes to directories of this machine only",
+            leg.at("to"),
+            hint="write to a disk here, and let a mirror carry the generations on: links stay",
+        )
     elif source is not None and isinstance(leg, MirrorLeg):
         findings.error(
             "to-wrong-kind",
@@ -142,6 +149,11 @@ def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
             leg.at("to"),
             hint="a mirror writes to a destination; dumps and fetches may land inside a tree",
         )
+
+
+def _is_far(name: str, policy: Policy) -> bool:
+    destination = policy.destination(name)
+    return destination is not None and destination.ssh is not None
 
 
 def _check_after(leg: Leg, policy: Policy, findings: Findings) -> None:

@@ -15,10 +15,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from operator import sub
 from zoneinfo import ZoneInfo
 
 from engine.generations import Generation
 from engine.retention import counts_of, period_of
+from engine.retention_reasons import Rule
 from policy.parts import Keep
 
 
@@ -101,6 +103,48 @@ def simulate(keep: Keep, moments: Iterable[datetime], *, zone: ZoneInfo) -> Span
         oldest=max((*ages, reaches[-1])),
         settled=course.settled < len(starts),
     )
+
+
+_DENSE = 5_000
+"""More runs than this are not followed one by one: a manifest is checked in a moment."""
+_LEAST = {"hourly": 1, "daily": 23, "weekly": 167, "monthly": 28 * 24 - 1, "yearly": 365 * 24 - 1}
+"""Hours that a period of each rule has at least, with a night on which clocks go forward."""
+
+
+def sure_reach(keep: Keep, moments: Sequence[datetime], *, zone: ZoneInfo) -> int:
+    """Return how many seconds a retention is sure to reach back beyond the newest generation.
+
+    Law 16: a number of generations is as long as the schedule makes it. Without runs to follow, or
+    with too few of them to come to a rest, it is what the rules say by themselves.
+    """
+    if not moments:
+        return 0
+    span = followed(keep, moments, zone=zone)
+    if span is not None and span.settled:
+        return int(span.reach.total_seconds())
+    return _by_rules(keep, min(map(sub, moments[1:], moments), default=timedelta()))
+
+
+def followed(keep: Keep, moments: Sequence[datetime], *, zone: ZoneInfo) -> Span | None:
+    """What a retention keeps of these runs; None where there are none, or too many to follow."""
+    if not moments or len(moments) > _DENSE:
+        return None
+    return simulate(keep, moments, zone=zone)
+
+
+def _by_rules(keep: Keep, gap: timedelta) -> int:
+    """What each rule is sure of: of n periods the latest and the oldest may have just one moment.
+
+    `within` keeps nothing that is older, and the next older one may be a gap older than that.
+    """
+    within = keep.within.seconds if keep.within else 0
+    sure = [within - int(gap.total_seconds())]
+    for rule, count in counts_of(keep):
+        if rule is Rule.LAST:
+            sure.append((count - 1) * int(gap.total_seconds()))
+        else:
+            sure.append((count - 2) * _LEAST[rule.value] * 3600)
+    return max(0, *sure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from engine.itemized import FORMAT
 from engine.ssh_command import remote_shell
-from engine.steps import DeleteGone, Target
+from engine.steps import DeleteGone
+from engine.targets import Target
 from policy.legs import MirrorLeg
 from policy.parts import Attribute
 
@@ -48,12 +49,7 @@ def mirror_options(
 
     `restricted`: where the copies lie, if the other side lets nothing pass but an rrsync.
     """
-    options = [b"--recursive"]
-    if Attribute.SYMLINKS not in cannot_keep:
-        options.append(b"--links")
-    for attribute in Attribute:
-        if attribute in leg.preserve and attribute not in cannot_keep:
-            options += _PRESERVE[attribute]
+    options = [b"--recursive", *_kept(leg.preserve, cannot_keep)]
     if leg.chmod is not None:
         # Without --perms rsync would tighten new files only, and leave the old ones open.
         options += [b"--perms", b"--chmod=" + leg.chmod.text.encode()]
@@ -69,6 +65,41 @@ def mirror_options(
         b"--timeout=%d" % SILENCE,
         b"--info=stats2",
         b"--no-human-readable",
+    )
+
+
+def _kept(preserve: tuple[Attribute, ...], cannot_keep: tuple[Attribute, ...]) -> Iterator[bytes]:
+    """Options for what is kept of each file, as far as the destination can."""
+    if Attribute.SYMLINKS not in cannot_keep:
+        yield b"--links"
+    for attribute in Attribute:
+        if attribute in preserve and attribute not in cannot_keep:
+            yield from _PRESERVE[attribute]
+
+
+def generation_command(
+    preserve: tuple[Attribute, ...],
+    cannot_keep: tuple[Attribute, ...],
+    rules: tuple[bytes, ...],
+    source: bytes,
+    staging: Target,
+    bases: tuple[bytes, ...],
+) -> tuple[bytes, ...]:
+    """Copy everything into an empty folder; what lies unchanged in a base beside it is linked.
+
+    Nothing is written through a link: what differs in any attribute is copied (rsync(1),
+    --link-dest). A file that is cut off is of no use to anybody, since the next run begins anew.
+    """
+    return (
+        b"rsync",
+        b"--recursive",
+        *_kept(preserve, cannot_keep),
+        *(b"--link-dest=../" + base for base in bases),
+        b"--timeout=%d" % SILENCE,
+        b"--info=stats2",
+        b"--no-human-readable",
+        *rules,
+        *_ends(source, staging),
     )
 
 

@@ -75,6 +75,33 @@ def literal_head(pattern: PathPattern) -> tuple[bytes, ...]:
     return tuple(names)
 
 
+def below(pattern: PathPattern, names: tuple[bytes, ...]) -> PathPattern | None:
+    """What of a pattern may lie in a directory, counted from there; None where nothing does.
+
+    Where the directory itself lies in it, all that is there does.
+    """
+    shared = zip(pattern.components, names, strict=False)
+    if not all(one.matches(name) for one, name in shared):
+        return None
+    return PathPattern(pattern.components[len(names) :])
+
+
+def crossing(one: PathPattern, other: PathPattern) -> PathPattern | None:
+    """The pattern of what both match, where neither is all of it; None where that is no pattern."""
+    found: list[Component] = []
+    for mine, theirs in zip(one.components, other.components, strict=False):
+        try:
+            inner = mine if lies_inside(mine, theirs) else theirs
+            if inner is theirs and not lies_inside(theirs, mine):
+                return None
+        except PatternTooComplex:
+            return None
+        found.append(inner)
+    longer = max(one.components, other.components, key=len)
+    both = PathPattern((*found, *longer[len(found) :]))
+    return both if both not in {one, other} else None
+
+
 def covers(outer: PathPattern, inner: PathPattern) -> bool:
     """Whether all that the second matches lies in what the first does; False where unsure."""
     pairs = zip(outer.components, inner.components, strict=False)

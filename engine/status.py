@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from engine.allowed_age import SLACK, data_allowed_age, inputs_of
 from engine.calendars import next_run
 from engine.facts import ItemFacts, LegFacts, Ran
-from engine.kinds import RUNNABLE_KINDS
+from engine.kinds import is_runnable
 from engine.modes import full_due
 from engine.pauses import Pause
 from engine.plan import LegPlan, Plan
@@ -178,7 +178,7 @@ class _Limits:
 def _health(leg: LegPlan, facts: LegFacts, limits: _Limits) -> Health:
     if leg.leg.runner is not None:
         return Health.ELSEWHERE
-    if leg.kind not in RUNNABLE_KINDS:
+    if not is_runnable(leg):
         return Health.NOT_BUILT
     if facts.pause is not None:
         return Health.PAUSED

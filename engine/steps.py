@@ -7,59 +7,16 @@ depends on what the transfer counts. `GuardDeletions` holds the limits, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.generation_steps import GenerationStep
+from engine.item_steps import ItemStep
 from engine.modes import ModeChoice
 from engine.selection import Selection
-from policy.parts import Attribute, SshTarget
-from policy.values import display
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A directory of copies: the holder's root, and the names below it."""
-
-    holder: str
-    root: bytes
-    names: tuple[bytes, ...]
-    ssh: SshTarget | None = None
-    """None: on this machine."""
-
-    @property
-    def path(self) -> bytes:
-        """The directory's path on its machine."""
-        return b"/".join((self.root.rstrip(b"/"), *self.names)) or b"/"
-
-    @property
-    def argument(self) -> bytes:
-        """The directory as rsync is told it, with the slash that means its content."""
-        path = self.path.rstrip(b"/") + b"/"
-        return path if self.ssh is None else _bracketed(self.ssh.account).encode() + b":" + path
-
-    @property
-    def place(self) -> str:
-        """The directory as a manifest and `policyctl adopt` name it."""
-        return f"{self.holder}:/{display(b'/'.join(self.names))}"
-
-    def __str__(self) -> str:
-        return display(self.argument)
-
-
-def _bracketed(account: str) -> str:
-    """An account as rsync takes it: the colons of an IPv6 address would begin the path."""
-    user, at, host = account.rpartition("@")
-    return f"{user}{at}[{host}]" if ":" in host and not host.startswith("[") else account
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """A directory that must still be the same one: device and inode."""
-
-    path: bytes
-    device: int
-    inode: int
+from engine.snapshot_steps import SnapshotStep
+from engine.targets import Identity, Target
+from policy.parts import Attribute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +81,8 @@ class SelectChanges:
     excluded: frozenset[bytes]
     """Paths below the source that are nobody's, and not carried."""
     target: Target
+    keeping: tuple[tuple[bytes, ...], ...] = ()
+    """Folders below the source in which legs keep generations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +230,10 @@ class ExpireDeleted:
 
 
 Step = (
-    HookStep
+    GenerationStep
+    | ItemStep
+    | SnapshotStep
+    | HookStep
     | EnsureDirectory
     | WriteRules
     | ClaimEntries
@@ -286,86 +248,3 @@ Step = (
     | RecordProvenance
     | ExpireDeleted
 )
-
-
-def explain_steps(steps: Iterable[Step]) -> tuple[str, ...]:
-    """Say what each step does, one line each."""
-    return tuple(_explain(step) for step in steps)
-
-
-def _explain(step: Step) -> str:
-    match step:
-        case HookStep():
-            when = "afterwards, whatever happens" if step.always else "first"
-            return f"{when}: {show_command(tuple(word.encode() for word in step.run))}"
-        case GuardDeletions():
-            return f"stop here if more than {step.most:,} deletions are wanted"
-        case Transfer() | DeletePass() | ExpireDeleted():
-            return f"{step.feed}: {_explain_command(step)}: {show_command(step.argv)}"
-        case BeginPass() | SelectChanges() | SendChanges() | CatchUp() | DeleteGone():
-            return f"{step.feed}: {_explain_change(step)}"
-        case EnsureDirectory() | WriteRules() | ClaimEntries() | RecordProvenance():
-            return f"{step.feed}: {_explain_note(step)}"
-
-
-def _explain_command(step: Transfer | DeletePass | ExpireDeleted) -> str:
-    match step:
-        case Transfer():
-            return "copy, and count deletions"
-        case DeletePass():
-            return "delete what was counted, no more"
-        case ExpireDeleted():
-            return f"drop what was set aside by {', '.join(map(display, step.run_ids))}"
-
-
-def _explain_change(step: BeginPass | SelectChanges | SendChanges | CatchUp | DeleteGone) -> str:
-    match step:
-        case BeginPass():
-            return f"{step.choice.mode.value} pass: {step.choice.reason}"
-        case SelectChanges():
-            return "look at what the journal names"
-        case SendChanges(replaced=True):
-            return f"copy what lies now where directories were: {show_command(step.files)}"
-        case SendChanges():
-            return f"copy what changed: {show_command(step.files)}"
-        case CatchUp():
-            return "copy what has come meanwhile, should anything be deleted"
-        case DeleteGone(count_only=True):
-            return "count what is to be deleted, should anything be gone"
-        case DeleteGone():
-            return "delete what was counted, no more"
-
-
-def _explain_note(step: EnsureDirectory | WriteRules | ClaimEntries | RecordProvenance) -> str:
-    match step:
-        case EnsureDirectory():
-            return f"make the directory {step.target} where it is missing"
-        case WriteRules(protects=False):
-            return "take a copy of its filter, as applied"
-        case WriteRules():
-            return f"protect {_entries(len(step.text.splitlines()))} that this leg never wrote"
-        case ClaimEntries():
-            return f"note {_entries(len(step.names))}, and what is new by then, as this leg's own"
-        case RecordProvenance():
-            return f"remember {_entries(len(step.names))} at the top as seen"
-
-
-def _entries(count: int) -> str:
-    return f"{count:,} {'entry' if count == 1 else 'entries'}"
-
-
-def show_command(argv: tuple[bytes, ...]) -> str:
-    """A command as one line for people; what a shell would interpret is quoted."""
-    return " ".join(_show_word(word) for word in argv)
-
-
-_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
-
-
-def _show_word(word: bytes) -> str:
-    if word and set(word) <= _PLAIN:
-        return word.decode("ascii")
-    text = display(word)
-    if text.encode() != word:
-        return "$'" + text.replace("'", "\\'") + "'"
-    return "'" + text.replace("'", "'\\''") + "'"

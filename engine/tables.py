@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from engine.plan import RouteLine, RoutingTable
 from engine.routing import RouteTrie
 from policy.diagnostics import Findings
-from policy.legs import Leg, MirrorLeg, SnapshotLeg
+from policy.legs import CopyingLeg, Leg, SnapshotLeg
 from policy.model import Policy
 from policy.patterns import PathPattern
 from policy.routes import Route
@@ -120,7 +120,7 @@ def _leg_fits(route: Route, source: Source, policy: Policy, findings: Findings) 
             "route-wrong-kind",
             f"the leg {leg.name!r} cannot take what {source.name!r} holds",
             route.origin,
-            hint="a tree rides a mirror leg, thin volumes a snapshot leg",
+            hint="a tree rides a mirror or versions leg, thin volumes a snapshot leg",
         )
         return False
     return True
@@ -128,7 +128,7 @@ def _leg_fits(route: Route, source: Source, policy: Policy, findings: Findings) 
 
 def _carries(leg: Leg, source: Source) -> bool:
     if isinstance(source, TreeSource):
-        return isinstance(leg, MirrorLeg)
+        return isinstance(leg, CopyingLeg)
     return isinstance(leg, SnapshotLeg)
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from engine.calendars import dst_faults, last_run, longest_gap, runs_per_day
 from engine.feeds import Draft
 from engine.objectives import hours
+from engine.selection import Verdict
 from engine.timeline import MAX_RUNS_A_DAY, Runs, Timeline, disk_of
 from policy.calendar import Calendar
 from policy.diagnostics import Findings, Origin
@@ -202,8 +203,8 @@ def _reads_from(reader: Draft, writer: Draft) -> bool:
     selection = reader.feed.selection
     if selection is None or not place.names:
         return True
-    line = selection.deciding_line(place.names)
-    return line is not None and line.taken
+    # Of a place of which not all is taken, the directory itself is only entered.
+    return selection.decide(place.names, directory=True) is not Verdict.LEFT
 
 
 def _check_order(

@@ -25,6 +25,10 @@ class Attribute(enum.Enum):
     SYMLINKS = "symlinks"
 
 
+DEFAULT_PRESERVE = (Attribute.TIMES, Attribute.PERMS, Attribute.OWNER, Attribute.HARDLINKS)
+"""What a leg that copies trees keeps, where it does not say."""
+
+
 class AlertSeverity(enum.Enum):
     """Severity of alerts."""
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.changes import ChangeSet
+from engine.migration import new_arrivals
 from engine.orphans import NotCarried, carried_now, orphans_between
 from engine.plan import Location, Plan
 from engine.system.clean_up import Cleaner, Looked, NotCleaned, cleaning
@@ -65,13 +66,19 @@ class Cleaned:
 
 
 def note_orphans(applied: Plan | None, plan: Plan, changes: ChangeSet, places: Places) -> None:
-    """Note before the plan is replaced what it leaves behind: an interrupted apply forgets none."""
-    if applied is None or changes.refused:
+    """Note before the plan is replaced what it leaves behind, and what has to come.
+
+    So an interrupted apply forgets none.
+    """
+    if applied is None or changes.refused or not changes.plan_changed:
         return
-    found = orphans_between(applied, plan)
-    if found:
+    found, coming = orphans_between(applied, plan), new_arrivals(applied, plan)
+    if found or coming:
+        now = datetime.now(UTC)
         with open_state(places.state_file) as state:
-            state.orphans.note(found, datetime.now(UTC))
+            state.orphans.note(found, now)
+            state.forget_come()
+            state.arrivals.note(coming, now)
 
 
 def history(root: Path) -> tuple[Tombstone, ...]:
@@ -87,7 +94,7 @@ def list_orphans(root: Path, names: Sequence[str]) -> tuple[Standing, ...]:
     """
     running = Running.of_applied(root)
     with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
-        known = _named(cleaner.state.orphans.all(), names)
+        known = named_orphans(cleaner.state.orphans.all(), names)
         looked = [cleaner.look(one) for one in known]
         for one in looked:
             # A run that began before the apply may still write there.
@@ -103,7 +110,7 @@ def remove_named(
     """Remove orphans by their names. Raises `Refused` and `Locked`."""
     running = Running.of_applied(root)
     with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
-        known = _named(cleaner.state.orphans.all(), names)
+        known = named_orphans(cleaner.state.orphans.all(), names)
         return tuple(_clean(cleaner, one, say, verified=False) for one in known)
 
 
@@ -113,7 +120,7 @@ def remove_verified(
     """Remove all orphans, or those named, whose content the copies of today hold."""
     running = Running.of_applied(root)
     with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
-        known = _named(cleaner.state.orphans.all(), names)
+        known = named_orphans(cleaner.state.orphans.all(), names)
         return tuple(_clean(cleaner, one, say, verified=True) for one in known)
 
 
@@ -139,14 +146,19 @@ def _clean(
     )
 
 
-def _named(known: Sequence[OrphanRecord], names: Sequence[str]) -> tuple[OrphanRecord, ...]:
-    """The orphans of those names, each once; all where none is named. Raises `Refused`."""
+def named_orphans(
+    known: Sequence[OrphanRecord], names: Sequence[str], done: str = "removed"
+) -> tuple[OrphanRecord, ...]:
+    """The orphans of those names, each once; all where none is named. Raises `Refused`.
+
+    `done` is what the caller does with them, for the message.
+    """
     if not names:
         return tuple(known)
-    return tuple(dict.fromkeys(_one(known, name) for name in names))
+    return tuple(dict.fromkeys(_one(known, name, done) for name in names))
 
 
-def _one(known: Sequence[OrphanRecord], name: str) -> OrphanRecord:
+def _one(known: Sequence[OrphanRecord], name: str, done: str) -> OrphanRecord:
     raw = os.fsencode(name)
     exact = [one for one in known if one.orphan.place.name == raw]
     found = exact or [one for one in known if str(one.orphan.place) == name]
@@ -155,7 +167,7 @@ def _one(known: Sequence[OrphanRecord], name: str) -> OrphanRecord:
     if found:
         raise Refused(f"{name} is the name of several orphans: give it as raw bytes")
     there = ", ".join(str(one.orphan.place) for one in known) or "none"
-    raise Refused(f"there is no orphan {name!r}; there are: {there}; nothing was removed")
+    raise Refused(f"there is no orphan {name!r}; there are: {there}; nothing was {done}")
 
 
 def _standing(cleaner: Cleaner, looked: Looked) -> Standing:

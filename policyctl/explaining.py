@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.bring_back import bring_back, is_plain, lost_on_the_way
+from engine.bring_back import bring_back, in_generation, is_plain, lost_on_the_way
 from engine.chains import Copy
 from engine.copy_standing import (
     CopyLook,
@@ -21,11 +21,13 @@ from engine.copy_standing import (
 )
 from engine.explain import Explanation, find_subject
 from engine.plan import Plan
+from engine.spots import covers
 from engine.system.copy_look import Made, is_another_disk, look_for, made_as_of
 from engine.system.places import Places
 from engine.system.reading import read_state
 from engine.system.state import State, StateUnusable
 from policy.model import Policy
+from policy.patterns import PathPattern, literal_component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +71,52 @@ def stand(
     """How each copy of a path stands now."""
     subject = find_subject(policy, one.path)
     names = subject.names if subject is not None else ()
-    return tuple(_standing(plan, copy, one.source or "", names, records) for copy in one.copies)
+    coming = {copy: _coming(copy, records) for copy in one.copies}
+    return tuple(
+        _standing(plan, copy, one.source or "", names, records, _first_coming(copy, coming))
+        for copy in one.copies
+    )
+
+
+def _coming(copy: Copy, records: Records) -> bool:
+    """Whether what the plan puts there has yet to come, as far as is known."""
+    if records.state is None:
+        return False
+    here = PathPattern(tuple(map(literal_component, copy.location.names)))
+    with suppress(sqlite3.Error):
+        return any(
+            one.place.holder == copy.place and covers(one.place.pattern, here)
+            for one in records.state.awaited()
+        )
+    return False
+
+
+def _first_coming(copy: Copy, coming: Mapping[Copy, bool]) -> str:
+    """The leg on the way to a copy that has not run since an apply; empty where all have."""
+    for one, waits in coming.items():
+        if waits and copy.via[: len(one.via)] == one.via:
+            return one.leg
+    return ""
 
 
 def _standing(
-    plan: Plan, copy: Copy, source: str, names: tuple[bytes, ...], records: Records
+    plan: Plan,
+    copy: Copy,
+    source: str,
+    names: tuple[bytes, ...],
+    records: Records,
+    coming: str,
 ) -> CopyStanding:
-    made = _made(plan, copy, source, names, records)
+    made, look = _made(plan, copy, source, names, records), _look(plan, copy, records)
+    if coming and made.as_of is not None:
+        made = Made(as_of=None, why_not=f"{coming} has not succeeded since the path came to it")
     destination = plan.destination(copy.place)
     staged = records.places.staged
     restore: tuple[bytes, ...] = ()
     if destination is not None:
         root = records.places.destination_root(destination)
-        restore = bring_back(plan, copy, root, None if staged else destination.ssh)
+        newest = in_generation(copy, look.generations)
+        restore = bring_back(plan, newest, root, None if staged else destination.ssh)
     applied = records.applied
     return CopyStanding(
         copy=copy,
@@ -89,7 +124,7 @@ def _standing(
         age=records.now - made.as_of if made.as_of is not None else None,
         allowed=allowed_of(applied, copy) if applied is not None else None,
         why_no_age=made.why_not,
-        look=_look(plan, copy, records),
+        look=look,
         kept=kept_by(plan.leg(copy.leg)),
         lost=lost_on_the_way(plan, copy),
         restore=restore,

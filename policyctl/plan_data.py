@@ -46,6 +46,8 @@ class PlanData:
     acceptances: tuple[Acceptance, ...] = ()
     measured: bool = True
     """Whether anybody was to look at the sources."""
+    migrate: bool = False
+    """Whether what can be renamed at its destination is."""
 
 
 def read_data(
@@ -57,6 +59,7 @@ def read_data(
     applied_at: datetime | None,
     measure: bool,
     accept: Sequence[str] = (),
+    migrate: bool = False,
 ) -> PlanData:
     """Look at the data that a change moves. Raises `Refused` for what need not be accepted."""
     _check_destinations(plan, accept)
@@ -71,6 +74,7 @@ def read_data(
             rooms=dict(_rooms(applied, plan, state)),
             rates=dict(_rates(applied, plan, state)),
             accepted=frozenset(accept),
+            migrate=migrate,
         )
     data = data_changes(both, changes.routes, known)
     _check_needed(data, accept)
@@ -85,6 +89,7 @@ def read_data(
         ),
         acceptances=acceptances(both, applied_at),
         measured=measure,
+        migrate=migrate,
     )
 
 

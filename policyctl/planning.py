@@ -88,6 +88,7 @@ def prepare(
     accept_removals: bool = False,
     accept: tuple[str, ...] = (),
     measure: bool = True,
+    migrate: bool = False,
 ) -> Prepared:
     """Compare what should be with what is.
 
@@ -116,6 +117,7 @@ def prepare(
         applied_at=datetime.fromisoformat(record.applied_at) if record else None,
         measure=measure,
         accept=accept,
+        migrate=migrate,
     )
     changes = refused_for_room(changes, data)
     return Prepared(

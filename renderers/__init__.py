@@ -16,6 +16,7 @@ from renderers import (
     systemd_units,
     target_unit,
     tracker_unit,
+    udev_rules,
 )
 from renderers.environment import RenderRefused
 
@@ -25,6 +26,7 @@ RENDERERS: tuple[Callable[[Plan], Iterable[RenderedFile]], ...] = (
     target_unit.render,
     tracker_unit.render,
     sysctl.render,
+    udev_rules.render,
     alert_rules.render,
     alert_tests.render,
     alertmanager_routes.render,

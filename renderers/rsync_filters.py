@@ -1,4 +1,4 @@
-"""The rsync rules of each mirror leg, one file a feed.
+"""The rsync rules of each leg that copies trees, one file a feed.
 
 The files hold rules and nothing else: the proof reads exactly the bytes that rsync will read.
 """
@@ -11,14 +11,14 @@ from engine.changes import RenderedFile
 from engine.filters import FilterError, render_rules
 from engine.layout import filter_file
 from engine.plan import Plan
-from policy.legs import MirrorLeg
+from policy.legs import CopyingLeg
 from renderers.environment import RenderRefused
 
 
 def render(plan: Plan) -> Iterator[RenderedFile]:
     """The filter files of a plan. Raises `RenderRefused`."""
     for leg in plan.legs:
-        if not isinstance(leg.leg, MirrorLeg):
+        if not isinstance(leg.leg, CopyingLeg):
             continue
         for feed in leg.feeds:
             if feed.selection is None:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine import layout
+from engine.items import is_itemised
 from engine.plan import Feed, LegPlan, Plan, tree_root
 from policy.destinations import Destination
-from policy.legs import MirrorLeg
+from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget
 from policy.sources import FilesSource
 from policy.values import AbsolutePath, parse_absolute_path
@@ -114,7 +115,7 @@ def sandbox_of(plan: Plan, leg: LegPlan) -> Sandbox:
     width = _width(plan, leg)
     if width is Width.OPEN:
         return Sandbox(width=width, network=network)
-    preserve = leg.leg.preserve if isinstance(leg.leg, MirrorLeg) else ()
+    preserve = leg.leg.preserve if isinstance(leg.leg, CopyingLeg) else ()
     more = {name for one in preserve for name in _FOR.get(one, ())}
     written = _outermost(_written(plan, leg))
     shown = _shown(plan, leg, network) if width is Width.CLOSED else ()
@@ -136,6 +137,11 @@ def _width(plan: Plan, leg: LegPlan) -> Width:
     may be symlinks; only the real ones are right. A disk that comes and goes must be seen coming
     and going: unmounted while a closed sandbox holds it, it would look free and still be written.
     """
+    if any(is_itemised(plan, leg, feed) for feed in leg.feeds):
+        # LVM waits for udev by semaphores that the two share, locks below /run/lock/lvm, writes
+        # /etc/lvm/backup and archive, and opens devices; cryptsetup and mount have as many needs.
+        # What is mounted is so in a name space of its own. Narrower once it is measured.
+        return Width.OPEN
     read, written = tuple(_read(plan, leg)), tuple(_written(plan, leg))
     keys = (path for target in _ssh_targets(plan, leg) for path in _keys(target))
     if leg.leg.before or leg.leg.finally_ or _meet((*read, *written, *keys), _HIDDEN):
@@ -208,6 +214,11 @@ def _written(plan: Plan, leg: LegPlan) -> Iterator[AbsolutePath]:
             yield destination.path
         if root is not None:
             yield root
+        if isinstance(leg.leg, SqliteLeg):
+            # Also to read a database, SQLite makes its `-shm` and `-wal` where they are missing:
+            # of one with a write-ahead log whose application is stopped (wal.html, "Read-Only
+            # Databases"). It could not be opened otherwise (measured).
+            yield from _roots(plan, feed)
     if plan.monitoring.textfile is not None:
         yield plan.monitoring.textfile
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from engine.changes import RenderedFile
-from engine.kinds import RUNNABLE_KINDS
+from engine.kinds import is_runnable
 from engine.layout import TARGET_UNIT, TRACKER_UNIT, UNTOLD_UNIT, unit_file
 from engine.plan import LegPlan, Plan
 from engine.tracking import tracked_sources
@@ -41,7 +41,7 @@ def unit_name(leg: str) -> str:
 
 def has_unit(leg: LegPlan) -> bool:
     """Whether systemd runs the leg: this host does, this version can, and it has a schedule."""
-    on_host = leg.leg.runner is None and leg.kind in RUNNABLE_KINDS
+    on_host = leg.leg.runner is None and is_runnable(leg)
     return on_host and bool(leg.leg.schedule)
 
 

@@ -15,10 +15,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from engine.filters import exclude_rule, protect_inside_rule, protect_rule, render_rules
+from engine.filters import (
+    exclude_rule,
+    path_rules,
+    protect_inside_rule,
+    protect_rule,
+    render_rules,
+)
 from engine.journal import Coverage
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
+from engine.legs.mirrored_entries import remembered, strangers, unowned
 from engine.modes import Forced, Mode, ModeChoice, choose_mode
 from engine.plan import LegPlan
 from engine.preflight import FeedSeen, Observation, Waiver
@@ -35,7 +42,6 @@ from engine.rsync_command import (
     send_command,
     transfer_command,
 )
-from engine.selection import Selection, Verdict
 from engine.set_aside import expired_runs
 from engine.steps import (
     BeginPass,
@@ -55,6 +61,7 @@ from engine.steps import (
     WriteRules,
 )
 from policy.legs import MirrorLeg
+from policy.patterns import PathPattern
 from policy.values import Duration, Percentage
 
 DEFAULT_MOST = 1000
@@ -119,6 +126,7 @@ class _Pass(ABC):
             *(protect_inside_rule((name,)) for name in unowned(seen)),
             *(protect_inside_rule(names) for names in seen.target.retired),
             *(exclude_rule(names) for names in seen.source.strangers),
+            *(rule for one in seen.source.awaited for rule in awaited_rules(one)),
         )
         self.connection = connection_options(
             self.target, run.control, commands=seen.target.commands
@@ -209,6 +217,7 @@ class _Pass(ABC):
             selection=self.selection,
             excluded=frozenset(b"/".join(names) for names in self.seen.source.strangers),
             target=self.target,
+            keeping=self.seen.source.keeping,
         )
 
     def _send(self, *, replaced: bool = False) -> SendChanges:
@@ -326,50 +335,13 @@ class _IncrementalPass(_Pass):
         )
 
 
-def strangers(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
-    """Entries at the top of the copies that this leg neither wrote nor is about to write.
+def awaited_rules(pattern: PathPattern) -> tuple[bytes, ...]:
+    """Rules that keep the copies of what has yet to come to where it is read.
 
-    Reserved names and other owners' subtrees have their rules in the filter file already.
+    A route went back to a leg before this one: its copy here is the only one off-site, perhaps,
+    until that leg has run.
     """
-    known = seen.source.owned | set(seen.source.taken)
-    inner = {owner[0] for owner in selection.blocked if owner}
-    return tuple(
-        name
-        for name in sorted(set(seen.target.entries) - known)
-        if name not in inner and selection.decide((name,), directory=True) is not Verdict.RESERVED
-    )
-
-
-def unowned(seen: FeedSeen) -> tuple[bytes, ...]:
-    """Directories of both trees that this leg did not create and has not adopted.
-
-    They get what is in the source; what else is in them may be somebody's only copy, and stays.
-    """
-    both = seen.target.directories & set(seen.source.taken)
-    return tuple(sorted(both - seen.source.owned))
-
-
-def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
-    """What the leg owns after a completed pass; what is gone from both trees is forgotten.
-
-    A directory that lay there before is not owned by being filled: `adopt` takes it over.
-    """
-    inner = {owner[0] for owner in selection.blocked if owner}
-    # What became a stranger where it is read is left alone, and stays what it was here.
-    left_out = {names[0] for names in seen.source.strangers}
-    left_over = {
-        name
-        for name in seen.source.owned & set(seen.target.entries) - inner
-        if name in left_out or _kept_by_the_filter(name, selection)
-    }
-    return tuple(sorted((left_over | set(seen.source.taken)) - set(unowned(seen))))
-
-
-def _kept_by_the_filter(name: bytes, selection: Selection) -> bool:
-    """Whether the pass leaves the entry; what it does not leave and the source lacks is gone."""
-    kinds = (True, False)
-    verdicts = {selection.decide((name,), directory=kind) for kind in kinds}
-    return not verdicts & {Verdict.TAKEN, Verdict.ENTERED}
+    return path_rules(b"P", pattern.components) if pattern.components else (b"P *",)
 
 
 def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:

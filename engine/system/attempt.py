@@ -14,13 +14,11 @@ from datetime import datetime
 
 from engine.legs import LEG_KINDS, Run
 from engine.legs.hooks import hooks_after, hooks_before
-from engine.legs.mirror import strangers, unowned
 from engine.modes import Forced, Mode
 from engine.plan import LegPlan, Plan
 from engine.preflight import (
     FeedSeen,
     Observation,
-    Presence,
     Waiver,
     preflight,
     preflight_kind,
@@ -31,14 +29,17 @@ from engine.reports import FeedReport, Finding, RunReport, RunStatus, refusal_se
 from engine.steps import BeginPass, HookStep, Step
 from engine.system.directories import drop_unfinished
 from engine.system.execute import Executor, HookFailed
-from engine.system.facts import live_as_of
 from engine.system.feed_runs import FeedRuns
+from engine.system.first_reports import begin_reports, item_streams, parts_of
+from engine.system.generation_runs import drop_unfinished_generation
+from engine.system.inventory import sweep_items
 from engine.system.journal import Journal
 from engine.system.journal_look import follower
 from engine.system.killed import close_killed, look_at_all
 from engine.system.lock import Locked, hold
 from engine.system.observe import holder_of, observe, rules_digest
 from engine.system.observe_target import NothingToRead
+from engine.system.open_volume import NotClosed
 from engine.system.places import Places
 from engine.system.records import new_run_id
 from engine.system.remote import closing_connection
@@ -49,8 +50,10 @@ from engine.system.state import (
     RunRecord,
     State,
     StateUnusable,
+    Stream,
     stream_of,
 )
+from engine.system.thin_pool import LvmFailed
 from engine.system.transfers import OutOfTime, Transfers
 from engine.system.turn import Turn, hold_in_turn
 from policy.legs import MirrorLeg
@@ -83,7 +86,7 @@ def steps_for(
 ) -> tuple[Step, ...]:
     """The steps for the feeds that nothing refuses; none where nothing is left to do."""
     kind = LEG_KINDS[type(leg_plan.leg)]
-    feeds = tuple(one.feed for one in seen.feeds if not refusals(findings, one.feed))
+    feeds = tuple(name for name in parts_of(seen) if not refusals(findings, name))
     return kind.steps(leg_plan, seen, this_run, feeds) if feeds else ()
 
 
@@ -111,6 +114,8 @@ class Attempt:
     """Descriptors of the locks that it holds."""
     told: RunReport | None = None
     """How it ended, once that is on record."""
+    streams: dict[str, Stream] = field(default_factory=dict)
+    """What is known of each feed, and of each item once it is found, goes by this."""
     limit: Duration | None = field(init=False)
     """How long the run may last; None: a seed takes as long as it takes."""
 
@@ -119,6 +124,8 @@ class Attempt:
         self.run_id = new_run_id(self.started)
         seeding = self.forced is Forced.SEED
         self.limit = None if seeding else self.leg_plan.leg.limits.whole
+        for one in self.leg_plan.feeds:
+            self.streams[one.reads] = stream_of(self.plan, self.leg_plan, one, self.state)
 
     def run(self) -> RunReport:
         """Take the leg's lock, run, and record how it ended."""
@@ -151,7 +158,7 @@ class Attempt:
             return self._tell(RunStatus.TIMED_OUT, f"its time limit of {self.limit} has passed")
         except (_Refused, NothingToRead) as refused:
             return self._tell(RunStatus.REFUSED, str(refused))
-        except (HookFailed, NotPrivate, OSError, sqlite3.Error) as error:
+        except (HookFailed, NotPrivate, LvmFailed, NotClosed, OSError, sqlite3.Error) as error:
             return self._tell(RunStatus.FAILED, str(error))
         except BaseException as bug:
             self._tell(RunStatus.FAILED, f"a bug: {type(bug).__name__}: {bug}")
@@ -166,6 +173,8 @@ class Attempt:
             raise _Refused(refusal_sentence(self.findings))
         path = self.places.state_dir / "run" / self.leg_plan.name
         with self._holder_lock(), run_directory(path) as (directory, control):
+            for sentence in sweep_items(self.plan, self.leg_plan, self.places):
+                self.progress(sentence)
             this_run = Run(
                 run_id=self.run_id, now=self.started, directory=directory, control=control
             )
@@ -177,7 +186,9 @@ class Attempt:
     def _holder_lock(self) -> Iterator[None]:
         """One leg at a time writes to a destination."""
         leg = self.leg_plan.leg
-        holders = sorted({one.writes.holder for one in self.leg_plan.feeds if one.writes})
+        # What stays in its source is written there: one leg at a time, too.
+        feeds = self.leg_plan.feeds
+        holders = sorted({one.writes.holder if one.writes else one.reads for one in feeds})
         with ExitStack() as stack:
             for holder in holders:
                 path = self.places.holder_lock(holder)
@@ -264,9 +275,11 @@ class Attempt:
 
     def _drop_unfinished(self, seen: FeedSeen) -> int:
         """Free what unfinished files take; how many folders of them are gone."""
-        feed = next(one for one in self.leg_plan.feeds if one.reads == seen.feed)
-        owned = self.state.owned(stream_of(self.plan, self.leg_plan, feed, self.state))
-        dropped = drop_unfinished(seen, feed, owned)
+        if not isinstance(self.leg_plan.leg, MirrorLeg):
+            dropped = drop_unfinished_generation(seen.target.target)
+        else:
+            feed = next(one for one in self.leg_plan.feeds if one.reads == seen.feed)
+            dropped = drop_unfinished(seen, feed, self.state.owned(self.streams[seen.feed]))
         if dropped:
             self.progress(f"{seen.feed}: what earlier runs did not finish is removed")
         return dropped
@@ -283,10 +296,7 @@ class Attempt:
             leg=self.leg_plan.name,
             journal=self.journal,
             feeds=feeds,
-            streams={
-                one.reads: stream_of(self.plan, self.leg_plan, one, self.state)
-                for one in self.leg_plan.feeds
-            },
+            streams=self.streams,
             this_run=this_run,
             state=self.state,
             rules={
@@ -299,24 +309,12 @@ class Attempt:
         )
 
     def _report_feeds(self, seen: Observation) -> None:
-        """Begin each feed's report: refused, or with what is foreign at its destination."""
-        selections = {one.reads: one.selection for one in self.leg_plan.feeds}
-        for one in seen.feeds:
-            stops = refusals(self.findings, one.feed)
-            selection = selections[one.feed]
-            assert selection is not None
-            there = one.source.presence is Presence.DIRECTORY
-            self.feeds[one.feed] = FeedReport(
-                feed=one.feed,
-                status=RunStatus.REFUSED if stops else RunStatus.OK,
-                reason="; ".join(f"{row.looked_at}: {row.found}" for row in stops),
-                # Without the source nobody can say what is not the leg's.
-                foreign=strangers(one, selection) if there else (),
-                shared=unowned(one) if there else (),
-                place=one.target.target.place,
-                left_out=tuple(b"/".join(names) for names in one.source.strangers),
-                data_as_of=live_as_of(self.plan, one.feed, self.state, self.started),
-            )
+        """Begin the report of each feed and item: refused, or with what is foreign there."""
+        begun = begin_reports(
+            self.plan, self.leg_plan, seen, self.findings, self.started, self.state
+        )
+        self.feeds.update({one.feed: one for one in begun})
+        self.streams.update(item_streams(self.plan, self.leg_plan, seen, self.state))
 
     # ── Telling ──────────────────────────────────────────────────────────────────────────────
 

@@ -29,13 +29,12 @@ from engine.clean_up import (
     there,
 )
 from engine.filters import FilterError
-from engine.journal import Change
+from engine.journal import Change, UnknownReader
 from engine.legs.kind import Run
 from engine.orphans import Hop, NotCarried, carried_now
 from engine.plan import Location, Plan
 from engine.rsync_command import merge_rules
 from engine.rsync_output import deletions_wanted
-from engine.steps import Target
 from engine.system.directories import write_private
 from engine.system.feed_runs import FeedStopped, check_still_there, sentence
 from engine.system.journal import Journal, open_journal
@@ -49,6 +48,7 @@ from engine.system.records import new_run_id
 from engine.system.remote import closing_connection
 from engine.system.run_directory import run_directory
 from engine.system.state import State, open_state
+from engine.targets import Target
 from policy.values import display
 
 _COUNTED = frozenset({0, 25})
@@ -56,6 +56,7 @@ _COUNTED = frozenset({0, 25})
 _PATIENCE = float("inf")
 """rsync itself gives up where nothing moves any more."""
 _SHOWN = 3
+_WHY_FULL = "copies of its own were removed: only a full pass knows that"
 
 
 class NotCleaned(Exception):
@@ -111,8 +112,8 @@ class Cleaner:
 
     def _look(self, record: OrphanRecord) -> Looked:
         base = record.orphan.base
-        reached = self._reach(base.holder)
-        scope = self._finder(reached).find(record.orphan)
+        reached = self.reach(base.holder)
+        scope = self.finder(reached).find(record.orphan)
         if not scope.paths or not reached.present(base.names):
             return Looked(record=record, scope=Scope(paths=()), files=0, size=0)
         listing = Listing(parents=frozenset(b"/".join(one) for one in scope.parents))
@@ -164,21 +165,21 @@ class Cleaner:
         return leg is not None and leg.kind == "mirror" and known
 
     def _equal(self, looked: Looked, paths: list[Names], roots: tuple[Location, ...]) -> str:
-        """The first place that holds all of these paths."""
+        """The places that hold all of these paths: each where the plan wants them.
+
+        One alone would not do: the orphan may be the only copy off-site until the others stand.
+        """
         scope = replace(looked.scope, paths=tuple(paths))
-        why: list[str] = []
         for root in roots:
             try:
                 self._compare(looked, scope, root)
-            except (Unreached, NotCleaned) as error:
-                why.append(str(error))
-            else:
-                return str(root)
-        raise NotCleaned("; ".join(why))
+            except Unreached as error:
+                raise NotCleaned(str(error)) from None
+        return " and ".join(str(root) for root in roots)
 
     def _compare(self, looked: Looked, scope: Scope, root: Location) -> None:
         base = looked.record.orphan.base
-        mine, theirs = self._reach(base.holder), self._reach(root.holder)
+        mine, theirs = self.reach(base.holder), self.reach(root.holder)
         if not theirs.present(root.names):
             raise NotCleaned(f"{root} is not there yet")
         one, other = mine.target(base.names), theirs.target(root.names)
@@ -234,7 +235,7 @@ class Cleaner:
 
     def _remove(self, looked: Looked, say: Callable[[str], None]) -> int:
         base = looked.record.orphan.base
-        reached = self._reach(base.holder)
+        reached = self.reach(base.holder)
         target, rules = reached.target(base.names), self._rules(removal_rules(looked.scope))
         parents = self._parents(looked.scope)
 
@@ -249,17 +250,26 @@ class Cleaner:
         say(f"{looked.record.orphan.place}: {count:,} entries go")
         if count:
             self._tell_readers(base, looked.scope)
+            self.tell_leg(looked.record.orphan.leg, looked.record.orphan.reads, _WHY_FULL)
             check_still_there(reached.still)
             told = self._run(command(count))
             if told.code != 0:
                 raise NotCleaned(f"not all of it could be removed: {sentence(told)}")
-            self._finder(reached).forget(looked.record.orphan, looked.scope)
+            self.finder(reached).forget(looked.record.orphan, looked.scope)
         return count
 
     def _tell_readers(self, base: Location, scope: Scope) -> None:
         """Before it goes, held until this is over: a kill in between forgets nothing."""
         changes = (Change(b"/".join((*base.names, *one)), deep=True) for one in scope.paths)
         self.journal.record_tree(base.holder, changes, held=True)
+
+    def tell_leg(self, leg: str, reads: str, why: str) -> None:
+        """Have a leg look at everything next: its copies are not what its passes have left.
+
+        Should the manifest go back before its next pass, nothing else would tell it.
+        """
+        with suppress(UnknownReader):  # where nothing is noted, every pass is a full one
+            self.journal.add_reader_gap(leg, reads, why, self.run.now)
 
     def _parents(self, scope: Scope) -> bytes:
         """A tree of nothing but the directories on the way."""
@@ -287,14 +297,16 @@ class Cleaner:
         holder = record.orphan.base.holder
         copies: set[str] = set()
         with suppress(NotCarried, Unreached):
-            scope = self._finder(self._reach(holder)).find(record.orphan)
+            scope = self.finder(self.reach(holder)).find(record.orphan)
             copies = {root.holder for roots in self._copies(record, scope) for root in roots}
         return {holder, *copies}
 
-    def _finder(self, reached: Reached) -> ScopeFinder:
+    def finder(self, reached: Reached) -> ScopeFinder:
+        """Who finds what of that destination is an orphan's."""
         return ScopeFinder(plan=self.plan, state=self.state, places=self.places, reached=reached)
 
-    def _reach(self, holder: str) -> Reached:
+    def reach(self, holder: str) -> Reached:
+        """A destination, looked at once. Raises `Unreached`."""
         if holder not in self._reached:
             short = hashlib.sha256(holder.encode()).hexdigest()[:6].encode()
             own = replace(self.run, control=self.run.control + b"-" + short)

@@ -9,11 +9,12 @@ from datetime import datetime
 from engine.chains import Copy
 from engine.copy_standing import CopyLook, There, as_of_along, feeds_along
 from engine.facts import Ran
+from engine.generations import moment_of
 from engine.plan import Feed, Plan
 from engine.ssh_command import ssh_command
 from engine.system.destinations import find_identity
 from engine.system.places import Places
-from engine.system.process import Command, CommandNotStarted, run
+from engine.system.process import Command, CommandNotStarted, Completed, run
 from engine.system.state import State
 from policy.destinations import Destination
 from policy.parts import SshTarget
@@ -21,18 +22,32 @@ from policy.parts import SshTarget
 _PATIENCE = 60.0
 _NO_SHARED_CONNECTION = b"none"
 _LIST = b'LC_ALL=C exec ls -d -- "$1"'
+_HOLDERS = (
+    b'[ -d "$1" ] || exit 0; cd "$1" && for g in [0-9]*Z; do '
+    b'if [ -e "./$g/$2" ] || [ -L "./$g/$2" ]; then printf "%s\\n" "$g"; fi; done'
+)
+"""$1 is a folder of generations, $2 a path in them: names of those that hold it."""
 _MISSING = (b"No such file", b"Not a directory")
 
 
 def look_for(destination: Destination, copy: Copy, places: Places, *, far: bool) -> CopyLook:
     """Look where a copy should lie; on another machine only where `far` is set."""
     root = places.destination_root(destination)
-    path = b"/".join((root.rstrip(b"/"), *copy.location.names)) or b"/"
+    at = len(copy.location.names) if copy.dated is None else copy.dated
+    path, rest = _joined((root.rstrip(b"/"), *copy.location.names[:at])), copy.location.names[at:]
     if destination.ssh is not None and places.reaches_over_ssh(destination):
         if not far:
             return CopyLook(there=There.NOT_LOOKED)
+        if copy.dated is not None:
+            return _generations_far(destination.ssh, path, _joined(rest))
         return _look_far(destination.ssh, path)
+    if copy.dated is not None:
+        return _generations_here(root, path, rest)
     return _look_here(root, path)
+
+
+def _joined(names: tuple[bytes, ...]) -> bytes:
+    return b"/".join(names) or b"/"
 
 
 def is_another_disk(destination: Destination, places: Places, state: State | None) -> bool:
@@ -54,19 +69,49 @@ def _look_here(root: bytes, path: bytes) -> CopyLook:
     return CopyLook(there=There.YES)
 
 
-def _look_far(ssh: SshTarget, path: bytes) -> CopyLook:
-    words = (b"sh", b"-c", _LIST, b"sh", path)
+def _generations_here(root: bytes, folder: bytes, rest: tuple[bytes, ...]) -> CopyLook:
+    """Which of the generations in a folder hold a path."""
     try:
-        told = run(Command(argv=ssh_command(ssh, _NO_SHARED_CONNECTION, *words), timeout=_PATIENCE))
-    except CommandNotStarted as error:
-        return CopyLook(there=There.UNKNOWN, why=str(error))
-    if told.timed_out:
-        return CopyLook(there=There.UNKNOWN, why="no answer in time")
+        names = [name for name in os.listdir(folder) if moment_of(name) is not None]  # noqa: PTH208 - bytes
+    except (FileNotFoundError, NotADirectoryError):
+        return CopyLook(there=There.NO if os.path.lexists(root) else There.AWAY)
+    except OSError as error:
+        return CopyLook(there=There.UNKNOWN, why=error.strerror or str(error))
+    found = [one for one in sorted(names) if os.path.lexists(b"/".join((folder, one, *rest)))]
+    return CopyLook(there=There.YES if found else There.NO, generations=tuple(found))
+
+
+def _generations_far(ssh: SshTarget, folder: bytes, rest: bytes) -> CopyLook:
+    """The same on another machine."""
+    told = _ask(ssh, _HOLDERS, folder, rest)
+    if isinstance(told, CopyLook):
+        return told
+    if told.code == 0:
+        names = (name for name in told.stdout.split(b"\n") if moment_of(name) is not None)
+        found = tuple(sorted(names))
+        return CopyLook(there=There.YES if found else There.NO, generations=found)
+    return CopyLook(there=There.UNKNOWN, why=told.last_words or f"it ended with {told.code}")
+
+
+def _look_far(ssh: SshTarget, path: bytes) -> CopyLook:
+    told = _ask(ssh, _LIST, path)
+    if isinstance(told, CopyLook):
+        return told
     if told.code == 0:
         return CopyLook(there=There.YES)
     if any(one in told.stderr for one in _MISSING) and told.code not in {127, 255}:
         return CopyLook(there=There.NO)
     return CopyLook(there=There.UNKNOWN, why=told.last_words or f"it ended with {told.code}")
+
+
+def _ask(ssh: SshTarget, script: bytes, *arguments: bytes) -> Completed | CopyLook:
+    """Have a script run there; what was seen where it gave no answer."""
+    words = (b"sh", b"-c", script, b"sh", *arguments)
+    try:
+        told = run(Command(argv=ssh_command(ssh, _NO_SHARED_CONNECTION, *words), timeout=_PATIENCE))
+    except CommandNotStarted as error:
+        return CopyLook(there=There.UNKNOWN, why=str(error))
+    return CopyLook(there=There.UNKNOWN, why="no answer in time") if told.timed_out else told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +139,8 @@ def made_as_of(applied: Plan, copy: Copy, source: str, state: State | None) -> M
 def _success(leg: str, feed: Feed | None, state: State) -> Ran | None:
     """The last run in which one feed succeeded, as that feed."""
     run = state.last_item_success(leg, feed.reads) if feed is not None else None
+    if run is None:  # of a leg that has items, none of which is called like what it reads
+        run = state.last_success(leg)
     if run is None or feed is None:
         return None
     known = [one.data_as_of for one in state.items(run.run_id) if one.name == feed.reads]

@@ -13,7 +13,7 @@ from engine.plan import Feed
 from engine.preflight import FeedSeen, Presence
 from engine.rsync_command import PARTIAL, SET_ASIDE
 from engine.selection import is_reserved
-from engine.steps import Identity, Target
+from engine.targets import Identity, Target
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 

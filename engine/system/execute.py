@@ -12,10 +12,20 @@ from contextlib import suppress
 from dataclasses import replace
 
 from engine.deletions import judge_deletions
+from engine.generation_steps import (
+    CompleteGeneration,
+    CopyDatabases,
+    CopyGeneration,
+    PruneGenerations,
+    StageGeneration,
+)
+from engine.item_steps import CloseItem, OpenItem
 from engine.journal import JournalSeen, UnknownReader
 from engine.legs.kind import Run
 from engine.modes import Mode
 from engine.reports import RunStatus
+from engine.snapshot_steps import RemoveSnapshots, TakeSnapshot
+from engine.step_words import explain_steps
 from engine.steps import (
     BeginPass,
     CatchUp,
@@ -32,12 +42,13 @@ from engine.steps import (
     Step,
     Transfer,
     WriteRules,
-    explain_steps,
 )
 from engine.system import full_pass
 from engine.system.directories import flush, make_below, write_private
 from engine.system.feed_runs import FeedRuns, FeedStopped, sentence
+from engine.system.generation_runs import GenerationRuns
 from engine.system.incremental_pass import IncrementalPasses
+from engine.system.item_runs import ItemRuns
 from engine.system.journal import Journal
 from engine.system.observe import taken_entries
 from engine.system.process import Command, CommandNotStarted, run
@@ -75,6 +86,17 @@ class Executor:
         self._rules = rules
         self._progress = progress
         self._changed = IncrementalPasses(feeds, journal, leg, this_run.directory, follow)
+        self._items = ItemRuns(feeds, progress)
+        self._generations = GenerationRuns(
+            feeds=feeds,
+            journal=journal,
+            state=state,
+            run=this_run,
+            streams=streams,
+            rules=rules,
+            progress=progress,
+            items=self._items,
+        )
         self._claimed: dict[str, set[bytes]] = {}
 
     def carry_out(self, steps: Iterable[Step]) -> None:
@@ -86,6 +108,7 @@ class Executor:
                     self._one(step)
         finally:
             self._changed.close()
+            self._items.close_all()
             self.finish(step for step in ordered if isinstance(step, HookStep) and step.always)
 
     def finish(self, steps: Iterable[HookStep]) -> None:
@@ -96,7 +119,7 @@ class Executor:
 
     def _one(self, step: Step) -> None:
         feed = None if isinstance(step, HookStep | GuardDeletions) else step.feed
-        if feed in self._feeds.stopped:
+        if feed in self._feeds.stopped and not isinstance(step, CloseItem):
             return
         self._progress(explain_steps((step,))[0])
         try:
@@ -140,6 +163,24 @@ class Executor:
                 self._record(step)
             case ExpireDeleted():
                 self._expire(step)
+            case StageGeneration():
+                self._generations.stage(step)
+            case CopyGeneration():
+                self._generations.copy(step)
+            case CopyDatabases():
+                self._generations.copy_databases(step)
+            case CompleteGeneration():
+                self._generations.complete(step)
+            case PruneGenerations():
+                self._generations.prune(step)
+            case TakeSnapshot():
+                self._items.take(step)
+            case RemoveSnapshots():
+                self._items.remove(step)
+            case OpenItem():
+                self._items.open(step)
+            case CloseItem():
+                self._items.close(step)
 
     # ── Steps ────────────────────────────────────────────────────────────────────────────────
 

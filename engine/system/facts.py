@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
 from engine.allowed_age import inputs_of
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFacts, TreeFacts
+from engine.items import is_itemised
 from engine.plan import Feed, LegPlan, Plan
 from engine.preflight import preflight_kind
 from engine.readers import readers_of, writers_of
@@ -47,12 +49,35 @@ def leg_facts(
         locked_out=_ran(locked_out),
         seeding_since=seeds[-1].started if seeds else None,
         not_told=told.told if told is not None else "",
-        items=tuple(_item(plan, leg, feed, state, journal, places, unlocked) for feed in leg.feeds),
+        items=tuple(_items(plan, leg, state, journal, places, unlocked)),
         fed=not inputs
         or success is None
         or any(state.succeeded_before(one.name, success.started) for one in inputs),
         pause=state.pauses.of(leg.name, now or datetime.now(UTC)),
     )
+
+
+def _items(
+    plan: Plan,
+    leg: LegPlan,
+    state: State,
+    journal: Journal | None,
+    places: Places,
+    history: tuple[RunRecord, ...],
+) -> Iterator[ItemFacts]:
+    """Each feed, and of one that has items each that the last run or the last success had."""
+    for feed in leg.feeds:
+        if not is_itemised(plan, leg, feed):
+            yield _item(plan, leg, feed, state, journal, places, history)
+            continue
+        ended = [run for run in history if run.ended is not None]
+        good = [run for run in ended if run.status is not None and run.status.succeeded]
+        runs = (*ended[:1], *good[:1])
+        names = {item.name for run in runs for item in state.items(run.run_id)}
+        for name in sorted(names):
+            ran = [one for run in history if (one := _item_ran(run, name, state)) is not None]
+            success = next((one for one in ran if _good(one)), None)
+            yield ItemFacts(name=name, last=next(iter(ran), None), success=success)
 
 
 def _item(
@@ -115,13 +140,23 @@ def live_as_of(plan: Plan, reads: str, state: State, now: datetime) -> datetime 
     for leg, feed in writers_of(plan, reads):
         if preflight_kind(leg):
             continue  # nobody runs it here yet: it has nothing that could be old
-        success = state.last_item_success(leg.name, feed.reads)
-        items = state.items(success.run_id) if success else ()
-        known = [one.data_as_of for one in items if one.name == feed.reads]
-        if not known or known[0] is None:
+        known = _as_of(plan, leg, feed, state)
+        if known is None:
             return None
-        oldest = min(oldest, known[0])
+        oldest = min(oldest, known)
     return oldest
+
+
+def _as_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> datetime | None:
+    """How old the live data are in what a feed has written; of items the oldest counts."""
+    itemised = is_itemised(plan, leg, feed)
+    success = (
+        state.last_success(leg.name) if itemised else state.last_item_success(leg.name, feed.reads)
+    )
+    items = state.items(success.run_id) if success else ()
+    known = [one.data_as_of for one in items if itemised or one.name == feed.reads]
+    moments = [one for one in known if one is not None]
+    return min(moments) if moments and len(moments) == len(known) else None
 
 
 def room_facts(destination: str, state: State) -> RoomFacts | None:

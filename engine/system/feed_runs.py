@@ -19,10 +19,10 @@ from engine.rsync_output import (
     only_unreadable,
     parse_figures,
 )
-from engine.steps import Identity, Target
 from engine.system.directories import still_there
 from engine.system.process import CommandNotStarted, Completed
 from engine.system.transfers import Transfers
+from engine.targets import Identity, Target
 from policy.values import display
 
 STATUS = {

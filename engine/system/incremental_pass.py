@@ -155,20 +155,23 @@ class IncrementalPasses:
             increment.counted(number, wanted)
         total = sum(increment.deletions)
         self.feeds.put(replace(self.feeds.report(step.feed), deletions_wanted=total))
+        # What a leg before has pruned was judged there: it is no loss.
+        judged = sum(increment.deletions[increment.pruned_lots :])
         self.feeds.counted[step.feed] = Counted(
-            entries=None, wanted=total, examples=increment.first_gone
+            entries=None, wanted=judged, examples=increment.first_gone
         )
 
     def delete_gone(self, step: DeleteGone) -> None:
         """Delete as much as was counted. Raises `FeedStopped`."""
-        if not self.feeds.allowed.get(step.feed, 0):
+        increment, late = self._increments[step.feed], self._looked[step.feed]
+        most = None if self.feeds.allowed.get(step.feed, 0) else increment.pruned_lots
+        if not any(increment.deletions[:most]):
             return
         check_still_there(step.still)
-        increment, late = self._increments[step.feed], self._looked[step.feed]
         # What was gone, and has come back and been sent meanwhile, is still on the list.
         if late is not increment and not increment.keep(late.sent, step):
             raise self._nothing_deleted("too much has come meanwhile to be told from what is gone")
-        for number, count in enumerate(increment.deletions):
+        for number, count in enumerate(increment.deletions[:most]):
             if count:
                 argv = gone_command(step, self.directory, number, count)
                 self.feeds.judge_deleted(step.feed, self.feeds.rsync(step.feed, argv, step.target))

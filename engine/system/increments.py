@@ -15,6 +15,7 @@ from engine.filters import (
     protect_entries_rule,
     protect_rule,
 )
+from engine.generations import moment_of
 from engine.journal import Change
 from engine.selection import Verdict
 from engine.sieve import Sieve
@@ -54,6 +55,8 @@ class Increment:
     _lists: Changed = field(init=False)
     _lots: list[int] = field(default_factory=list)
     """Deletions counted in each lot of names."""
+    pruned_lots: int = 0
+    """How many of the lots, from the first on, hold generations that their own legs let go."""
     unwritable: list[bytes] = field(default_factory=list)
     """Paths whose names no rule can hold: only a full pass deletes them."""
     _trees: list[bytes] = field(default_factory=list)
@@ -114,9 +117,12 @@ class Increment:
     def prepare_deletions(self, step: DeleteGone) -> int:
         """Make the trees of names and their rules; how many lots there are."""
         gone = sorted({*self._lists.gone})
-        work = [(path, False) for path in gone] + [(path, True) for path in self._lists.deep]
-        work.sort()
-        lots = [work[at : at + GONE_AT_ONCE] for at in range(0, len(work), GONE_AT_ONCE)]
+        pruned = [path for path in gone if _is_generation(path, self.step.keeping)]
+        others = [(path, False) for path in gone if path not in set(pruned)]
+        work = sorted([*others, *((path, True) for path in self._lists.deep)])
+        first = _lots([(path, False) for path in pruned])
+        self.pruned_lots = len(first)
+        lots = [*first, *_lots(work)]
         for number, lot in enumerate(lots):
             self._prepare(step, number, lot, frozenset(gone))
         self._lots = [0] * len(lots)
@@ -221,6 +227,18 @@ def _leave_alone(names: Names) -> bytes:
         with suppress(FilterError):
             return exclude_rule(names[:depth])
     return b"- *"
+
+
+def _lots(work: list[tuple[bytes, bool]]) -> list[list[tuple[bytes, bool]]]:
+    return [work[at : at + GONE_AT_ONCE] for at in range(0, len(work), GONE_AT_ONCE)]
+
+
+def _is_generation(path: bytes, keeping: tuple[Names, ...]) -> bool:
+    """Whether it bears a generation's name, in a folder in which a leg keeps some."""
+    names = _names(path)
+    return moment_of(names[-1]) is not None and any(
+        names[: len(folder)] == folder and len(names) > len(folder) for folder in keeping
+    )
 
 
 def _names(path: bytes) -> Names:

@@ -8,10 +8,11 @@ import socket
 from collections.abc import Iterable, Iterator
 
 from engine.filters import render_rules
+from engine.items import Item, is_itemised
 from engine.journal import JournalSeen
 from engine.legs.kind import Run
 from engine.modes import Forced
-from engine.plan import Feed, LegPlan, Plan, tree_root
+from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.preflight import (
     FeedSeen,
     FilterState,
@@ -24,17 +25,21 @@ from engine.readers import read_place, reader_of
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
 from engine.sieve import Sieve
+from engine.spots import below
 from engine.system.destinations import find_identity
 from engine.system.directories import list_directory, look_at
 from engine.system.file_systems import identity_of, mounts_below, read_mounts
+from engine.system.inventory import inventory
 from engine.system.journal import Journal
 from engine.system.journal_look import look_into
 from engine.system.observe_target import NothingToRead, TargetLook
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
 from engine.system.state import State, stream_of
+from engine.targets import Identity
 from policy.destinations import Destination
-from policy.legs import Leg, MirrorLeg
+from policy.legs import CopyingLeg, Leg, MirrorLeg, SqliteLeg, VersionsLeg
+from policy.patterns import PathPattern
 from policy.sources import FilesSource
 
 COUNT_LEAST = 1_000
@@ -56,13 +61,25 @@ def observe(
 ) -> Observation:
     """Look at both ends of each feed. Raises `NothingToRead`."""
     look = _Look(plan, leg_plan, places, state, this_run, journal)
+    itemised = [feed for feed in leg_plan.feeds if is_itemised(plan, leg_plan, feed)]
+    found = [(one, inventory(plan, leg_plan, one, places, state, this_run.now)) for one in itemised]
     return Observation(
         plan_host=plan.host,
         host=None if places.staged else socket.gethostname(),
         rsync=_rsync_here(),
-        feeds=tuple(look.feed(feed) for feed in leg_plan.feeds),
+        feeds=(
+            *(look.feed(feed) for feed in leg_plan.feeds if feed not in itemised),
+            *(
+                look.item(feed, item)
+                for feed, there in found
+                if feed.writes is not None
+                for item in there.items
+            ),
+        ),
+        inventories=tuple(one for _, one in found),
         waived=waived,
         forced=forced,
+        timezone=plan.timezone,
     )
 
 
@@ -73,7 +90,7 @@ def rules_digest(selection: Selection, leg: Leg) -> str:
     every copy once more.
     """
     rules = hashlib.sha256(render_rules(selection)).hexdigest()
-    kept = sorted(one.value for one in leg.preserve) if isinstance(leg, MirrorLeg) else []
+    kept = sorted(one.value for one in leg.preserve) if isinstance(leg, CopyingLeg) else []
     chmod = leg.chmod.text if isinstance(leg, MirrorLeg) and leg.chmod else ""
     return f"{rules}.{' '.join((*kept, chmod))}"
 
@@ -111,12 +128,42 @@ class _Look(TargetLook):
         assert feed.selection is not None
         assert feed.writes is not None
         path = self.places.filter_file(self.leg_plan.name, feed.reads)
+        target = self.target(feed.writes)
+        stream = stream_of(self.plan, self.leg_plan, feed, self.state)
+        keeps = isinstance(self.leg_plan.leg, SqliteLeg | VersionsLeg)
         return FeedSeen(
             feed=feed.reads,
             source=self._source(feed, feed.selection),
-            target=self.target(feed.writes),
+            target=target,
+            generations=self.state.generations.among(stream, target.directories) if keeps else (),
             filter_path=os.fsencode(path),
-            filter_state=_filter_state(os.fsencode(path), feed.selection),
+            filter_state=_filter_state(os.fsencode(path), feed.selection)
+            if isinstance(self.leg_plan.leg, CopyingLeg)
+            else FilterState.NONE,
+        )
+
+    def item(self, feed: Feed, item: Item) -> FeedSeen:
+        """An item, and the folder of its generations."""
+        assert feed.writes is not None
+        place = Location(holder=feed.writes.holder, names=feed.writes.names + item.names)
+        own = Feed(reads=item.name, writes=place, selection=None)
+        stream = stream_of(self.plan, self.leg_plan, own, self.state)
+        target, before = self.target(place), self.state.last_seen(stream)
+        at = self.run.directory + b"/item"
+        return FeedSeen(
+            feed=item.name,
+            source=SourceSeen(
+                path=at,
+                presence=Presence.DIRECTORY,
+                identity=Identity(path=at, device=0, inode=0),
+                file_system="",
+                previous_entries=before.entries if before is not None else None,
+            ),
+            target=target,
+            filter_path=b"",
+            filter_state=FilterState.NONE,
+            generations=self.state.generations.among(stream, target.directories),
+            item=item,
         )
 
     # ── Source ───────────────────────────────────────────────────────────────────────────────
@@ -153,6 +200,8 @@ class _Look(TargetLook):
             recorded=self.state.destination_identity(holder.name) if holder else None,
             found=find_identity(holder, self.places) if holder else None,
             strangers=strangers,
+            awaited=tuple(self._awaited(feed)),
+            keeping=tuple(self._keeping(feed)),
             entries=count if anything else 0,
             counted_all=count <= enough,
             mounts=self._mounts(path, selection),
@@ -189,8 +238,8 @@ class _Look(TargetLook):
     def _strangers(self, feed: Feed, path: bytes) -> Iterator[tuple[bytes, ...]]:
         """What lies in a destination that is read and belongs to none of its legs.
 
-        A mirror owns at the top of its copies what it has written; legs of other kinds own
-        their directories whole.
+        A mirror owns at the top of its copies what it has written, and a leg that keeps generations
+        its own; legs that run elsewhere own their directories whole.
         """
         if self.plan.destination(feed.reads) is None:
             return
@@ -201,16 +250,39 @@ class _Look(TargetLook):
             if one.writes is not None and one.writes.holder == feed.reads
         ]
         for leg_plan, one in writers:
-            if leg_plan.kind != "mirror" or one.writes is None or one.selection is None:
+            copies = (
+                isinstance(leg_plan.leg, CopyingLeg | SqliteLeg) and leg_plan.leg.runner is None
+            )
+            if not copies or one.writes is None or one.selection is None:
                 continue
             known = self.state.owned(stream_of(self.plan, leg_plan, one, self.state))
-            known |= self._living(one, one.selection)
+            if isinstance(leg_plan.leg, MirrorLeg):
+                known |= self._living(one, one.selection)
             known |= {owner[0] for owner in one.selection.blocked if owner}
             folder = b"/".join((path.rstrip(b"/"), *one.writes.names))
             for name, directory in list_directory(folder):
                 reserved = is_reserved((name,), directory=directory)
                 if name not in known and not reserved:
                     yield (*one.writes.names, name)
+
+    def _awaited(self, feed: Feed) -> Iterator[PathPattern]:
+        """What has yet to come to what is read: its copy further on is no copy of nothing."""
+        base = read_place(self.plan, feed.reads)
+        for one in self.state.awaited() if base is not None else ():
+            if base is not None and one.place.holder == base.holder:
+                inner = below(one.place.pattern, base.names)
+                if inner is not None:
+                    yield inner
+
+    def _keeping(self, feed: Feed) -> Iterator[tuple[bytes, ...]]:
+        """Folders in which legs keep generations, relative to what the feed reads."""
+        base = read_place(self.plan, feed.reads)
+        for leg_plan in self.plan.legs if base is not None else ():
+            for one in leg_plan.feeds:
+                if base is None or one.writes is None or isinstance(leg_plan.leg, MirrorLeg):
+                    continue
+                if base.contains(one.writes):
+                    yield one.writes.names[len(base.names) :]
 
     def _read_path(self, feed: Feed) -> bytes:
         source = self.plan.source(feed.reads)

@@ -8,7 +8,6 @@ from engine.legs.kind import Run
 from engine.plan import Location, Plan, tree_root
 from engine.preflight import Presence, TargetSeen
 from engine.rsync_command import SET_ASIDE
-from engine.steps import Target
 from engine.system.destinations import find_identity
 from engine.system.directories import astray_link, list_directory, look_at
 from engine.system.file_systems import room_of
@@ -17,6 +16,7 @@ from engine.system.places import Places
 from engine.system.process import CommandNotStarted
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import State
+from engine.targets import Target
 from policy.destinations import Destination
 
 

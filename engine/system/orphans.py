@@ -24,7 +24,10 @@ class OrphanRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
-    """What `gc` has removed. Counts are of the removal that came to its end."""
+    """What became of an orphan: `gc` has removed it, or `migrate` renamed it.
+
+    Counts are of what came to its end.
+    """
 
     place: Spot
     removed: datetime
@@ -32,6 +35,8 @@ class Tombstone:
     why: str
     files: int
     bytes: int
+    renamed: str = ""
+    """Where it lies now; empty: it was removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +60,21 @@ class Orphans:
         rows = [
             (
                 *(one.place.holder, one.place.text, now.isoformat(), one.leg, one.reads),
-                *(one.live.name, one.why),
+                *(one.live.name, one.why, one.form),
             )
             for one in orphans
         ]
         with self._connection as db:
             db.executemany(
-                "INSERT OR IGNORE INTO orphan VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)", rows
+                "INSERT OR IGNORE INTO orphan (holder, path, since, leg, reads, live, why, form) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
             )
 
     def all(self) -> tuple[OrphanRecord, ...]:
         """All that is known, in the order of their names."""
         rows = self._connection.execute(
-            "SELECT holder, path, since, leg, reads, live, why, files, bytes FROM orphan "
+            "SELECT holder, path, since, leg, reads, live, why, form, files, bytes FROM orphan "
             "ORDER BY holder, path"
         )
         return tuple(_record(row) for row in rows)
@@ -105,14 +112,18 @@ class Orphans:
         with self._connection as db:
             db.execute("DELETE FROM orphan WHERE holder = ? AND path = ?", _key(stone.place))
             db.execute(
-                "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*_key(stone.place), *moments, stone.why, stone.files, stone.bytes),
+                "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *_key(stone.place),
+                    *moments,
+                    *(stone.why, stone.files, stone.bytes, stone.renamed),
+                ),
             )
 
     def tombstones(self) -> tuple[Tombstone, ...]:
-        """All removals, the newest first."""
+        """What became of orphans, the newest first."""
         rows = self._connection.execute(
-            "SELECT holder, path, removed, since, why, files, bytes FROM tombstone "
+            "SELECT holder, path, removed, since, why, files, bytes, renamed FROM tombstone "
             "ORDER BY removed DESC, holder, path"
         )
         return tuple(
@@ -123,8 +134,9 @@ class Orphans:
                 why=str(why),
                 files=int(files),
                 bytes=int(size),
+                renamed=str(renamed),
             )
-            for holder, path, removed, since, why, files, size in rows
+            for holder, path, removed, since, why, files, size, renamed in rows
         )
 
     def rename(self, old: str, new: str) -> None:
@@ -135,6 +147,10 @@ class Orphans:
                     f"UPDATE OR REPLACE orphan SET {column} = ? WHERE {column} = ?",  # noqa: S608 - only constants are put in
                     (new, old),
                 )
+            db.execute(
+                "UPDATE orphan SET form = trim(replace('/' || form || '/', ?, ?), '/')",
+                (f"/{old}/", f"/{new}/"),
+            )
             head = old.encode() + b":/"
             db.execute(
                 "UPDATE orphan SET live = CAST(? || substr(live, ?) AS BLOB) "
@@ -147,17 +163,18 @@ def _key(place: Spot) -> tuple[str, bytes]:
     return place.holder, place.text
 
 
-_Row = tuple[str, bytes, str, str, str, bytes, str, int | None, int | None]
+_Row = tuple[str, bytes, str, str, str, bytes, str, str | None, int | None, int | None]
 
 
 def _record(row: _Row) -> OrphanRecord:
-    holder, path, since, leg, reads, live, why, files, size = row
+    holder, path, since, leg, reads, live, why, form, files, size = row
     orphan = Orphan(
         place=spot(holder, bytes(path)),
         leg=leg,
         reads=reads,
         live=spot_named(bytes(live)),
         why=why,
+        form=form,
     )
     return OrphanRecord(
         orphan=orphan, since=moment_of(since), files=number_of(files), bytes=number_of(size)

@@ -10,7 +10,6 @@ from engine.plan import Location, Plan
 from engine.preflight import Presence, TargetSeen, preflight_target
 from engine.reports import Verdict
 from engine.rsync_command import connection_options
-from engine.steps import Identity, Target
 from engine.system.directories import astray_link, list_directory, look_at
 from engine.system.journal import Journal
 from engine.system.observe_target import NothingToRead, observe_target
@@ -18,6 +17,7 @@ from engine.system.places import Places
 from engine.system.process import CommandNotStarted
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import State
+from engine.targets import Identity, Target
 
 
 class Unreached(Exception):

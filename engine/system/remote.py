@@ -9,7 +9,19 @@ from contextlib import contextmanager, suppress
 
 from engine.legs.kind import Run
 from engine.preflight import Presence
-from engine.probe import ASK, FLUSH, MAKE, Answer, Entries, greeting, parse_answer, speaks
+from engine.probe import (
+    ASK,
+    FLUSH,
+    MAKE,
+    REFUSALS,
+    RENAME,
+    RENAMED,
+    Answer,
+    Entries,
+    greeting,
+    parse_answer,
+    speaks,
+)
 from engine.rsync_command import (
     SET_ASIDE,
     connection_options,
@@ -18,8 +30,9 @@ from engine.rsync_command import (
 )
 from engine.rsync_output import parse_listing, parse_wanted
 from engine.ssh_command import key_hint, ssh_command, ssh_control
-from engine.steps import Target
 from engine.system.process import Command, CommandNotStarted, Completed, run
+from engine.system.relocate import NotRenamed
+from engine.targets import Target
 from policy.parts import SshTarget
 from policy.values import display
 
@@ -73,6 +86,21 @@ class Remote:
         told = self._shell(FLUSH, self._target.root, patience=_PATIENCE_FLUSH)
         if told.code != 0:
             raise Unreachable(told.last_words or f"the other side ended with {told.code}")
+
+    def rename(self, old: tuple[bytes, ...], new: tuple[bytes, ...]) -> None:
+        """Rename a path below the root, whose new directory is there.
+
+        Raises `Unreachable` and `NotRenamed`.
+        """
+        ends = (part for one in (old, new) for part in (b"/".join(one[:-1]), one[-1]))
+        told = self._shell(RENAME, self._target.root, *ends, patience=_PATIENCE_FLUSH)
+        answers = set(told.stdout.split(b"\n"))
+        if RENAMED in answers:
+            if told.code != 0:
+                raise Unreachable("it was renamed there, and may not be on the disk")
+            return
+        why = next((said for word, said in REFUSALS.items() if word in answers), "")
+        raise NotRenamed(why or told.last_words or f"the other side ended with {told.code}")
 
     def _shell(self, script: bytes, *arguments: bytes, patience: float = _PATIENCE) -> Completed:
         words = (b"sh", b"-c", script, b"sh", *arguments)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+from engine.items import is_itemised
 from engine.orphans import is_owned
 from engine.plan import LegPlan, Location, Plan
 from engine.readers import readers_of
 from engine.system.journal import Journal, open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
-from engine.system.state import State, Stream, open_state, stream_of
+from engine.system.state import Below, State, Stream, items_below, open_state, stream_of
 
 
 def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
             ),
         )
         _follow_in_orphans(plan, state)
-        state.keep_only(_streams(plan, state, busy))
+        state.keep_only(_streams(plan, state, busy), tuple(_below(plan, state, busy)))
         _follow_in_pauses(plan, state)
         state.measurements.keep_only({one.name for one in plan.sources})
         _follow_in_known_entries(plan, state)
@@ -73,11 +74,22 @@ def _streams(plan: Plan, state: State, busy: set[str]) -> Iterator[Stream]:
                 yield stream._replace(leg=leg.leg.was or leg.name)
 
 
+def _below(plan: Plan, state: State, busy: set[str]) -> Iterator[Below]:
+    for leg in plan.legs:
+        for feed in leg.feeds:
+            if feed.writes is not None and is_itemised(plan, leg, feed):
+                found = items_below(plan, leg, feed, state)
+                yield found
+                if leg.name in busy:
+                    yield found._replace(leg=leg.leg.was or leg.name)
+
+
 def _follow_in_orphans(plan: Plan, state: State) -> None:
     """Where the copies of parts that were renamed are; what a leg carries again is none."""
     for part in (*plan.sources, *plan.destinations, *(one.leg for one in plan.legs)):
         if part.was:
             state.orphans.rename(part.was, part.name)
+            state.arrivals.rename(part.was, part.name)
     now = (feed.writes for leg in plan.legs for feed in leg.feeds)
     state.set_places(place for place in now if place is not None)
     for one in state.orphans.all():

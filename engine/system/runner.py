@@ -16,7 +16,7 @@ from engine.preflight import Waiver, preflight, preflight_kind
 from engine.progress import ProgressSink
 from engine.readers import readers_of
 from engine.reports import Finding, RunReport, RunStatus
-from engine.steps import explain_steps
+from engine.step_words import explain_steps
 from engine.system.attempt import Attempt, Clock, Teller, ssh_of, steps_for
 from engine.system.journal import Journal, JournalUnusable, open_journal
 from engine.system.lock_probe import is_held

@@ -7,12 +7,16 @@ Only this module knows the tables; others get and give typed records.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
+from engine.migration import Arrival
 from engine.plan import Feed, LegPlan, Location, Plan
+from engine.system.arrivals import Arrivals
+from engine.system.generation_records import Generations
 from engine.system.known_entries import KnownEntries
 from engine.system.measurements import Measurements
 from engine.system.orphans import Orphans
@@ -52,8 +56,35 @@ def place_text(plan: Plan, place: Location, state: State) -> str:
     return f"{place} at {account}:{destination.path} on {identity}"
 
 
+class Below(NamedTuple):
+    """All streams of a leg at places below one of its own: those of its items."""
+
+    leg: str
+    head: str
+    tail: str
+    """What the text of each such place begins and ends with."""
+
+    def holds(self, stream: Stream) -> bool:
+        """Whether a stream is one of them."""
+        place = stream.place
+        return (
+            stream.leg == self.leg
+            and place.startswith(self.head)
+            and place.endswith(self.tail)
+            and len(place) > len(self.head) + len(self.tail)
+        )
+
+
+def items_below(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Below:
+    """The streams of a leg's items. The feed writes somewhere."""
+    assert feed.writes is not None
+    place = str(feed.writes)
+    tail = place_text(plan, feed.writes, state).removeprefix(place)
+    return Below(leg=leg.name, head=place.rstrip("/") + "/", tail=tail)
+
+
 _THIS = "leg = ? AND source = ? AND place = ?"
-_STREAM_TABLES = ("owned", "last_seen", "mount")
+_STREAM_TABLES = ("owned", "last_seen", "mount", "generation")
 
 
 class State(RunHistory):
@@ -63,9 +94,25 @@ class State(RunHistory):
         super().__init__(connection)
         self.pauses = Pauses(connection)
         self.orphans = Orphans(connection)
+        self.arrivals = Arrivals(connection)
+        self.generations = Generations(connection)
         self.measurements = Measurements(connection)
         self.known_entries = KnownEntries(connection)
         self.rooms = Rooms(connection)
+
+    # ── Copies that have yet to come ─────────────────────────────────────────────────────────
+
+    def awaited(self) -> tuple[Arrival, ...]:
+        """The copies that the applied plan makes, and whose legs have not succeeded since."""
+        return self.arrivals.awaited(self._last_began)
+
+    def forget_come(self) -> None:
+        """Forget those that have come."""
+        self.arrivals.forget_come(self._last_began)
+
+    def _last_began(self, leg: str) -> datetime | None:
+        success = self.last_success(leg)
+        return success.started if success is not None else None
 
     # ── Room at destinations ─────────────────────────────────────────────────────────────────
 
@@ -189,10 +236,11 @@ class State(RunHistory):
                     (at.holder, b"/".join((*at.names, *names))),
                 )
 
-    def keep_only(self, streams: Iterable[Stream]) -> None:
+    def keep_only(self, streams: Iterable[Stream], below: Collection[Below] = ()) -> None:
         """Forget what legs owned at places that they no longer write.
 
-        What they had written stays known where it is an orphan: only that may be removed.
+        `below`: where legs keep items, of which nobody knows which there are. What they had written
+        stays known where it is an orphan: only that may be removed.
         """
         kept = set(streams)
         left = self.orphans.writers()
@@ -204,6 +252,7 @@ class State(RunHistory):
                     row
                     for row in rows
                     if Stream(*row) not in kept
+                    and not any(one.holds(Stream(*row)) for one in below)
                     and (*row[:2], row[2].partition(":")[0]) not in spared
                 ]
                 db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608 - only constants are put in

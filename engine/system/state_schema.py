@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.write_ahead import use_write_ahead_log
 
-SCHEMA = 4
+SCHEMA = 5
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -132,6 +132,22 @@ CREATE TABLE orphan (
     why TEXT NOT NULL,
     files INTEGER,
     bytes INTEGER,
+    form TEXT,
+    PRIMARY KEY (holder, path)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE generation (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    name BLOB NOT NULL,
+    standing TEXT NOT NULL,
+    PRIMARY KEY (leg, source, place, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE arrival (
+    holder TEXT NOT NULL,
+    path BLOB NOT NULL,
+    leg TEXT NOT NULL,
+    since TEXT NOT NULL,
     PRIMARY KEY (holder, path)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tombstone (
@@ -142,6 +158,7 @@ CREATE TABLE tombstone (
     why TEXT NOT NULL,
     files INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
+    renamed TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (holder, path, removed)
 ) STRICT, WITHOUT ROWID;
 """
@@ -156,6 +173,11 @@ _NEW_IN_2 = ("item", "room")
 _NEW_IN_3 = ("pause",)
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
 _UPGRADE_TO_4 = "ALTER TABLE last_seen ADD COLUMN size INTEGER"
+_NEW_IN_5 = ("arrival", "generation")
+_UPGRADE_FROM_4 = """
+ALTER TABLE orphan ADD COLUMN form TEXT;
+ALTER TABLE tombstone ADD COLUMN renamed TEXT NOT NULL DEFAULT ''
+"""
 
 
 class StateUnusable(Exception):
@@ -195,13 +217,16 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
             case 1:
                 _execute(connection, _UPGRADE_FROM_1)
                 _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_2, *_NEW_IN_3, *_NEW_IN_4)
+                _add(connection, *_NEW_IN_2, *_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)
             case 2:
                 _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_3, *_NEW_IN_4)
+                _add(connection, *_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)
             case 3:
                 _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_4)
+                _add(connection, *_NEW_IN_4, *_NEW_IN_5)
+            case 4:
+                _execute(connection, _UPGRADE_FROM_4)
+                _add(connection, *_NEW_IN_5)
             case version if version != SCHEMA:
                 raise StateUnusable(f"the state {path} was written by another version ({version})")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")

@@ -15,10 +15,10 @@ from engine.exit_codes import is_refusal, may_pass, meaning_of
 from engine.itemized import ItemReader
 from engine.journal import Change
 from engine.progress import OPTION, ProgressReader, ProgressSink
-from engine.steps import Target
 from engine.system.increments import below
 from engine.system.journal import Journal
 from engine.system.process import Command, Completed, run
+from engine.targets import Target
 
 BACK_OFF = (5.0, 20.0, 60.0)
 """Seconds before each further try, where the connection to another machine broke."""

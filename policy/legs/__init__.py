@@ -16,6 +16,8 @@ from policy.legs.sqlite import SqliteLeg
 from policy.legs.versions import VersionsLeg
 
 Leg = MirrorLeg | SnapshotLeg | VersionsLeg | SqliteLeg | FetchLeg | DumpLeg
+CopyingLeg = MirrorLeg | VersionsLeg
+"""Legs that copy trees as they are, by rsync, and say what they keep of each file."""
 
 _PARSERS: dict[str, Callable[[Fields, CommonFields], Leg]] = {
     "mirror": mirror.parse,
@@ -43,6 +45,7 @@ def parse_leg(name: str, fields: Fields, origin: Origin) -> Leg:
 
 __all__ = [
     "KIND_NAMES",
+    "CopyingLeg",
     "DumpLeg",
     "FetchLeg",
     "FetchedFile",

@@ -8,7 +8,15 @@ from typing import TypedDict
 from policy.calendar import Calendar
 from policy.diagnostics import Origin
 from policy.fields import Fields
-from policy.parts import NOWHERE, AlertSeverity, Hook, KubernetesRunner, Limits
+from policy.parts import (
+    DEFAULT_PRESERVE,
+    NOWHERE,
+    AlertSeverity,
+    Attribute,
+    Hook,
+    KubernetesRunner,
+    Limits,
+)
 from policy.values import Duration, Place, parse_place
 
 DEFAULT_WAIT = Duration(12 * 3600)
@@ -91,3 +99,8 @@ def parse_common(name: str, fields: Fields, origin: Origin) -> CommonFields:
 def parse_to(fields: Fields) -> Place:
     """Read where the copies lie; an empty place where it does not parse (a finding stands)."""
     return fields.parsed("to", parse_place) or Place("", "/")
+
+
+def parse_preserve(fields: Fields) -> tuple[Attribute, ...]:
+    """Read what is kept of each file beside its content."""
+    return fields.attributes("preserve") if "preserve" in fields else DEFAULT_PRESERVE

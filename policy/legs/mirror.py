@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policy.fields import Fields
-from policy.legs.common import CommonFields, LegCommon, parse_to
-from policy.parts import Attribute
+from policy.legs.common import CommonFields, LegCommon, parse_preserve, parse_to
+from policy.parts import DEFAULT_PRESERVE, Attribute
 from policy.values import (
     Chmod,
     Duration,
@@ -16,8 +16,6 @@ from policy.values import (
     parse_percentage,
     parse_size,
 )
-
-DEFAULT_PRESERVE = (Attribute.TIMES, Attribute.PERMS, Attribute.OWNER, Attribute.HARDLINKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +39,11 @@ def parse(fields: Fields, common: CommonFields) -> MirrorLeg:
     """Read a mirror leg."""
     bandwidth = fields.parsed("bandwidth", parse_size)
     deleted = fields.child("deleted")
-    preserve = fields.attributes("preserve") if "preserve" in fields else DEFAULT_PRESERVE
     return MirrorLeg(
         **common,
         to=parse_to(fields),
         full_every=fields.duration("full_every"),
-        preserve=preserve,
+        preserve=parse_preserve(fields),
         chmod=fields.parsed("chmod", parse_chmod),
         deleted_keep=deleted.duration("keep") if deleted else None,
         max_delete=_max_delete(fields),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policy.fields import Fields
-from policy.legs.common import CommonFields, LegCommon, parse_to
-from policy.parts import Keep
+from policy.legs.common import CommonFields, LegCommon, parse_preserve, parse_to
+from policy.parts import DEFAULT_PRESERVE, Attribute, Keep
 from policy.values import Place
 
 
@@ -16,8 +16,11 @@ class VersionsLeg(LegCommon):
 
     to: Place
     keep: Keep
+    preserve: tuple[Attribute, ...] = DEFAULT_PRESERVE
 
 
 def parse(fields: Fields, common: CommonFields) -> VersionsLeg:
     """Read a versions leg."""
-    return VersionsLeg(**common, to=parse_to(fields), keep=fields.keep())
+    return VersionsLeg(
+        **common, to=parse_to(fields), keep=fields.keep(), preserve=parse_preserve(fields)
+    )

@@ -11,6 +11,7 @@ from policyctl.commands.completions import completions
 from policyctl.commands.explain import explain
 from policyctl.commands.gc import gc
 from policyctl.commands.measure import measure
+from policyctl.commands.migrate import migrate
 from policyctl.commands.pause import pause
 from policyctl.commands.plan import plan
 from policyctl.commands.resume import resume
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
         pause,
         resume,
         adopt,
+        migrate,
         gc,
         show,
         schema,

@@ -42,6 +42,13 @@ def apply(
             "--rollback", help="Apply the plan before the one that runs; once more returns."
         ),
     ] = False,
+    migrate: Annotated[
+        bool,
+        typer.Option(
+            "--migrate",
+            help="Rename copies at their destination where that spares sending them again.",
+        ),
+    ] = False,
     new_disk: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,9 +68,17 @@ def apply(
     from policyctl.cleaning import note_orphans
     from policyctl.covering import note_entries
     from policyctl.host import refuse_elsewhere
+    from policyctl.migrating import migrate_orphans
     from policyctl.planning import check_disks, prepare, tell_warnings
     from policyctl.telling import note_manifest, note_what_leaves, tell_what_moved
-    from policyctl.views.apply import Steps, applied_json, tell_applied, tell_rolled_back
+    from policyctl.views.apply import (
+        Steps,
+        applied_json,
+        tell_applied,
+        tell_migrated,
+        tell_rename,
+        tell_rolled_back,
+    )
     from policyctl.views.console import result_json
     from policyctl.views.plan import show_plan
 
@@ -74,6 +89,7 @@ def apply(
         overwrite=tuple(overwrite or ()),
         accept_removals=accept_removals,
         accept=tuple(accept or ()),
+        migrate=migrate,
     )
     refuse_elsewhere(prepared.plan, root, "apply")
     check_disks(prepared.plan, new_disk or ())
@@ -93,11 +109,17 @@ def apply(
     )
     if not json:
         tell_applied(report, recorded, renamed)
+    # Before a timer starts a run: it would send what can be renamed.
+    migrated = migrate_orphans(root, (), tell_rename) if migrate else ()
     activate(prepared, root, report, steps.tell)
     tell_what_moved(prepared.applied, prepared.plan, places)
     if json:
-        result_json(applied_json(report, recorded, renamed, prepared.activation, steps))
+        result_json(applied_json(report, recorded, renamed, prepared.activation, steps, migrated))
+    elif migrate:
+        tell_migrated(migrated)
     if rollback:
         tell_rolled_back()
     if steps.failed:
         raise typer.Exit(ExitCode.FAILED)
+    if any(one.waits for one in migrated):
+        raise typer.Exit(ExitCode.DEGRADED)

@@ -23,13 +23,17 @@ def plan(
     measure: Annotated[
         bool, typer.Option(help="Walk the sources of changed routes to count their data.")
     ] = True,
+    migrate: Annotated[
+        bool,
+        typer.Option("--migrate", help="Show what `apply --migrate` would do."),
+    ] = False,
 ) -> None:
     """Show what `apply` would change and run: data, legs, files, commands. Touches nothing."""
     from policyctl.planning import prepare, tell_warnings
     from policyctl.views.console import result_json
     from policyctl.views.plan import plan_json, show_plan
 
-    prepared = prepare(policy, root, rollback=rollback, measure=measure)
+    prepared = prepare(policy, root, rollback=rollback, measure=measure, migrate=migrate)
     tell_warnings(prepared.report)
     if json:
         result_json(plan_json(prepared))

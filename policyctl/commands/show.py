@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ class Part(enum.StrEnum):
     FILES = "files"
     TIMELINE = "timeline"
     PLAN = "plan"
+    GENERATIONS = "generations"
 
 
 def show(
@@ -28,7 +30,14 @@ def show(
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,
 ) -> None:
-    """Show what the manifest compiles to: routes, legs, filters, files, timeline or the plan."""
+    """Show what the manifest compiles to: routes, legs, filters, files, timeline or the plan.
+
+    `generations` shows what legs have kept by the plan that is applied: why each one stays, and
+    when it will go.
+    """
+    if part is Part.GENERATIONS:
+        _show_generations(root, name, json=json)
+        return
     from policyctl.boundary import Refused
     from policyctl.loading import load_manifest
     from policyctl.views.console import result, result_json
@@ -42,4 +51,17 @@ def show(
         result_json(shown_json(part.value, loaded.compilation, name))
         return
     for line in shown(part.value, loaded.compilation, name):
+        result(line)
+
+
+def _show_generations(root: Path, leg: str | None, *, json: bool) -> None:
+    from policyctl.keeping import keepings
+    from policyctl.views.console import result, result_json
+    from policyctl.views.generations import generation_lines, generations_json
+
+    zone, found = keepings(root, leg)
+    if json:
+        result_json(generations_json(found))
+        return
+    for line in generation_lines(found, zone):
         result(line)

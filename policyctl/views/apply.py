@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.activation import Activation
+from engine.migration import Move
 from engine.system.activate import Done
 from engine.system.apply import ApplyReport, completed_by
 from engine.system.destinations import Recorded
+from policyctl.migrating import Done as Migrated
 from policyctl.views.console import Json, result, tell
+from policyctl.views.migrate import done_json, done_lines, step
 from policyctl.views.paths import counted
 
 
@@ -60,15 +64,27 @@ def tell_rolled_back() -> None:
     )
 
 
+def tell_rename(move: Move) -> None:
+    """Say what is renamed next at a destination."""
+    tell(step(move))
+
+
+def tell_migrated(done: Sequence[Migrated]) -> None:
+    """Say what was renamed there."""
+    result("\n".join(done_lines(done)))
+
+
 def applied_json(
     report: ApplyReport,
     recorded: tuple[Recorded, ...],
     renamed: tuple[str, ...],
     activation: Activation,
     steps: Steps,
+    migrated: Sequence[Migrated],
 ) -> dict[str, Json]:
     """The same for programs."""
     return {
+        **done_json(migrated, key="migrated"),
         "changed": report.changed,
         "written": [str(path) for path in report.written],
         "removed": [str(path) for path in report.removed],

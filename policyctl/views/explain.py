@@ -11,10 +11,10 @@ from engine.copy_standing import CopyStanding, There
 from engine.explain import Explanation
 from engine.objectives import hours
 from engine.plan import Plan
-from engine.steps import show_command
+from engine.step_words import show_command
 from policyctl.loading import Answer
 from policyctl.views.console import Json
-from policyctl.views.paths import location_path, path_json, show_path
+from policyctl.views.paths import copy_path, counted, path_json, show_path
 
 _MOST_BELOW = 20
 
@@ -79,7 +79,7 @@ def explanation_json(
 def _copy_json(plan: Plan, copy: Copy) -> dict[str, Json]:
     return {
         "place": copy.place,
-        **path_json(location_path(plan, copy.location)),
+        **path_json(copy_path(plan, copy)),
         "leg": copy.leg,
         "via": list(copy.via),
         "rpo_seconds": copy.rpo.seconds if copy.rpo else None,
@@ -88,6 +88,7 @@ def _copy_json(plan: Plan, copy: Copy) -> dict[str, Json]:
         "site": copy.site,
         "snapshot": copy.snapshot,
         "databases_only": copy.partial,
+        "generations": copy.dated is not None,
     }
 
 
@@ -103,6 +104,7 @@ def _standing_json(now: CopyStanding) -> dict[str, Json]:
         "there": known.get(now.look.there),
         "look": now.look.there.value,
         "look_why": now.look.why or None,
+        "held_by": [name.decode() for name in now.look.generations],
         "kept": now.kept or None,
         "not_kept": [one.value for one in now.lost],
         "restore": show_command(now.restore) if now.restore else None,
@@ -151,6 +153,11 @@ def _look(plan: Plan, now: CopyStanding) -> str:
     there, destination = now.look.there, plan.destination(now.copy.place)
     if there is There.NOT_LOOKED and destination is not None and destination.ssh is not None:
         return f"{there.value} (`--look` asks {destination.ssh.account})"
+    if now.look.generations:
+        held = now.look.generations
+        oldest = f", the oldest {show_path(held[0])}" if len(held) > 1 else ""
+        count = counted(len(held), "generation")
+        return f"{there.value}, in {count}: the newest {show_path(held[-1])}{oldest}"
     return f"{there.value}: {now.look.why}" if now.look.why else there.value
 
 
@@ -159,4 +166,4 @@ def _copy_line(plan: Plan, copy: Copy) -> str:
     what = ", databases only" if copy.partial else ""
     back = f", reaches back {hours(copy.history)}" if copy.history else ""
     way = " → ".join(copy.via)
-    return f"{show_path(location_path(plan, copy.location))}  ({age}{back}{what}; {way})"
+    return f"{show_path(copy_path(plan, copy))}  ({age}{back}{what}; {way})"

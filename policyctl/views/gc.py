@@ -41,7 +41,11 @@ def _advice(one: Standing) -> str:
         return f"no copy is made any more: {one.uncarried}; only its name goes: {by_name}"
     now = ", ".join(f"{_at(one, carrier.place)} by {carrier.leg}" for carrier in one.carriers)
     if not one.renewed:
-        return f"to be carried to {now}, which has not succeeded since; {by_name} all the same"
+        here = one.looked.record.orphan.place.holder
+        same = any(carrier.place.holder == here for carrier in one.carriers)
+        rename = f"`policyctl migrate {name}` may rename it; " if same else ""
+        waits = f"to be carried to {now}, which has not succeeded since"
+        return f"{waits}; {rename}{by_name} all the same"
     return f"carried to {now} since; `policyctl gc --verified {name}` compares, then removes it"
 
 
@@ -76,13 +80,15 @@ def cleaned_lines(done: Sequence[Cleaned]) -> Iterator[str]:
 
 
 def history_lines(stones: Sequence[Tombstone]) -> Iterator[str]:
-    """What was removed, when and why."""
+    """What was removed or renamed, when and why."""
     if not stones:
-        yield "nothing was ever removed"
+        yield "nothing was ever removed or renamed"
     for one in stones:
         size = _size(one.files, one.bytes)
         since = f"an orphan since {_day(one.since)}"
-        yield f"{one.removed:%Y-%m-%d %H:%M} UTC  {one.place}  {size}; {since}: {one.why}"
+        became = f"renamed to {one.renamed}" if one.renamed else "removed"
+        moment = f"{one.removed:%Y-%m-%d %H:%M} UTC"
+        yield f"{moment}  {one.place}  {size}, {became}; {since}: {one.why}"
 
 
 # ── For programs ─────────────────────────────────────────────────────────────────────────────
@@ -108,7 +114,7 @@ def cleaned_json(done: Sequence[Cleaned]) -> dict[str, Json]:
 
 
 def history_json(stones: Sequence[Tombstone]) -> dict[str, Json]:
-    """All removals."""
+    """All that was removed or renamed."""
     return {"removed": [_stone(one) for one in stones]}
 
 
@@ -149,6 +155,7 @@ def _stone(one: Tombstone) -> dict[str, Json]:
         "removed": one.removed.isoformat(),
         "since": one.since.isoformat(),
         "why": one.why,
+        "renamed_to": one.renamed or None,
         "files": one.files,
         "bytes": one.bytes,
     }

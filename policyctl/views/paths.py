@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
+from engine.chains import Copy
 from engine.plan import Location, Plan
 from policy.sources import TreeSource
 from policy.values import display
@@ -16,6 +18,15 @@ def path_json(path: bytes, key: str = "path") -> dict[str, Json]:
         return {key: path.decode()}
     except UnicodeDecodeError:
         return {f"{key}_b64": base64.b64encode(path).decode()}
+
+
+def copy_path(plan: Plan, copy: Copy) -> bytes:
+    """Where a copy lies, with `*` for the names of its generations."""
+    location = copy.location
+    if copy.dated is not None:
+        names = (*location.names[: copy.dated], b"*", *location.names[copy.dated :])
+        location = replace(location, names=names)
+    return location_path(plan, location)
 
 
 def location_path(plan: Plan, location: Location) -> bytes:

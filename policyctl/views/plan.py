@@ -20,6 +20,7 @@ from policyctl.views.plan_data import (
     acceptance_lines,
     destination_lines,
     leg_lines,
+    rename_lines,
     route_words,
 )
 from policyctl.views.plan_data_json import data_json, route_data_json
@@ -70,6 +71,7 @@ def _data(prepared: Prepared) -> Iterator[str]:
     data, routes, now = prepared.data, prepared.changes.routes, datetime.now(UTC)
     yield from _section("routes", [_route(one, data, prepared.orphans) for one in routes])
     yield from _section("data by leg", leg_lines(data))
+    yield from _section("renames", rename_lines(data))
     yield from _section("destinations", destination_lines(data, now))
     yield from _section("patterns", [one.sentence for one in data.patterns])
     yield from _section("accepted shortfalls", acceptance_lines(data, now))

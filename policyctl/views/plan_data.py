@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from engine.acceptances import Acceptance
-from engine.data_changes import Flow, LegData, Promise, RouteData, Shift
+from engine.data_changes import LegData, Promise, RouteData, Shift
 from engine.destination_data import DestinationData, percent
+from engine.flows import Flow, Offer
 from engine.held import Held
 from engine.objectives import hours
 from engine.plan_changes import Action, RouteChange
@@ -30,17 +31,27 @@ def route_words(data: PlanData, change: RouteChange, orphans: Sequence[str]) -> 
     `orphans` are the places where its copies stay.
     """
     found = data.changes.route(change)
-    left = found.left if found else ()
+    renamed = _renamed(data)
+    left = [one for one in (found.left if found else ()) if one not in renamed]
     if found is not None:
-        yield from (_arrives(one, data) for one in found.gained)
+        yield from (_arrives(one, data) for one in found.gained if one not in renamed)
         promises = "; ".join(_promises(found))
         if promises:
             yield promises
     by_place = {one.place.rstrip("/"): one for one in left}
+    spared = {one.place.rstrip("/") for one in renamed}
     for place in dict.fromkeys((*orphans, *by_place)):
+        if place.rstrip("/") in spared:
+            continue
         flow = by_place.get(place.rstrip("/"))
         if place in orphans or place.rstrip("/") not in {one.rstrip("/") for one in orphans}:
             yield f"left behind, protected: {place}{_stays(flow, data) if flow else ''}"
+
+
+def _renamed(data: PlanData) -> list[Flow]:
+    """What neither comes nor goes, since it is renamed."""
+    found = [one for one in data.changes.renames if data.migrate and not one.after]
+    return [flow for one in found for flow in (one.old, one.new)]
 
 
 def _arrives(flow: Flow, data: PlanData) -> str:
@@ -138,6 +149,15 @@ def _promise_words(before: Promise, after: Promise) -> Iterator[str]:
         yield f"RPO {_promised(before.rpo)} → {_promised(after.rpo)}"
     if before.history != after.history:
         yield f"history {_history(before.history)} → {_history(after.history)}"
+    if before.generations != after.generations:
+        yield f"generations {_generations(before)} → {_generations(after)}"
+
+
+def _generations(one: Promise) -> str:
+    if one.generations is None:
+        return "none"
+    fewest, most = one.generations
+    return f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
 
 def _promised(seconds: int | None) -> str:
@@ -145,8 +165,11 @@ def _promised(seconds: int | None) -> str:
 
 
 def _flow_sums(flows: tuple[Flow, ...], data: PlanData, *, arriving: bool) -> Iterator[str]:
+    renamed = _renamed(data)
     for name in dict.fromkeys(flow.destination for flow in flows):
-        mine = [flow for flow in flows if flow.destination == name]
+        mine = [flow for flow in flows if flow.destination == name and flow not in renamed]
+        if not mine:
+            continue
         size, there = _sum(mine), data.changes.destination(name)
         if arriving:
             yield f"{name} +{size}{_how_full(there)}"
@@ -168,6 +191,26 @@ def _shift_words(shifts: tuple[Shift, ...]) -> Iterator[str]:
         texts = [one.text for one in shifts if (one.before, one.after) == numbers]
         more = f" and {len(texts) - _FEW} more" if len(texts) > _FEW else ""
         yield f"copies {numbers[0]} → {numbers[1]} of {', '.join(texts[:_FEW])}{more}"
+
+
+# ── Renames ──────────────────────────────────────────────────────────────────────────────────
+
+
+def rename_lines(data: PlanData) -> list[str]:
+    """What need not be sent, since it lies at its destination under another name."""
+    found = data.changes.renames
+    lines = [_rename(one, data) for one in found]
+    if any(not one.after for one in found) and not data.migrate:
+        lines.append("`policyctl apply --migrate` renames them before anything is sent again")
+    return lines
+
+
+def _rename(one: Offer, data: PlanData) -> str:
+    said = f"{one.old.place} → {one.new.place}: {_size(one.new, data)}"
+    if not one.after:
+        return f"{said} need not be sent"
+    legs = " and ".join(f"`policyctl run {leg}`" for leg in one.after)
+    return f"{said} need not be sent: first {legs}, then `policyctl migrate`, then {one.new.leg}"
 
 
 # ── Destinations ─────────────────────────────────────────────────────────────────────────────

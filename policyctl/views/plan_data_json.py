@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.acceptances import Acceptance
-from engine.data_changes import Flow, LegData, Promise
+from engine.data_changes import LegData, Promise
 from engine.destination_data import DestinationData
+from engine.flows import Flow, Offer
 from engine.held import Held
 from engine.pattern_hits import PatternNote
 from engine.plan_changes import RouteChange
@@ -31,6 +32,7 @@ def data_json(data: PlanData) -> dict[str, Json]:
     return {
         "legs": [_leg_json(one) for one in data.changes.legs],
         "destinations": [_destination_json(one) for one in data.changes.destinations],
+        "renames": [_offer_json(one) for one in data.changes.renames],
         "patterns": [_pattern_json(one) for one in data.patterns],
         "acceptances": [_acceptance_json(one) for one in data.acceptances],
     }
@@ -78,7 +80,13 @@ def _leg_json(one: LegData) -> dict[str, Json]:
 
 
 def _promise_json(one: Promise | None) -> Json:
-    return {"rpo_seconds": one.rpo, "history_seconds": one.history} if one else None
+    if one is None:
+        return None
+    return {
+        "rpo_seconds": one.rpo,
+        "history_seconds": one.history,
+        "generations": list(one.generations) if one.generations is not None else None,
+    }
 
 
 def _destination_json(one: DestinationData) -> dict[str, Json]:
@@ -86,6 +94,7 @@ def _destination_json(one: DestinationData) -> dict[str, Json]:
     return {
         "destination": one.destination,
         "arriving_bytes": one.arriving,
+        "renamable_bytes": one.renamable,
         "left_behind_bytes": one.left_behind,
         "unmeasured": list(one.unmeasured),
         "free_bytes": room.free if room else None,
@@ -98,6 +107,18 @@ def _destination_json(one: DestinationData) -> dict[str, Json]:
         "accepted": one.accepted,
         "bytes_per_second": rate.bytes / rate.seconds if rate else None,
         "transfer_seconds": one.seconds,
+    }
+
+
+def _offer_json(one: Offer) -> dict[str, Json]:
+    return {
+        "destination": one.new.destination,
+        "from": one.old.place,
+        "to": one.new.place,
+        "route": one.new.piece.text,
+        "leg": one.new.leg,
+        "bytes": one.new.volume.bytes if one.new.volume else None,
+        "after": list(one.after),
     }
 
 

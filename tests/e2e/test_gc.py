@@ -56,7 +56,7 @@ def test_it_lists_verifies_removes_and_remembers(machine: Cleaning) -> None:
     assert done.json["removed"][0]["reason"] == "equal copies at nas:/data"
     assert not (machine.root / "mnt/disk/a").exists()
     assert (machine.root / "mnt/disk/b/file").read_text() == "two"
-    assert "disk:/a  3 B, 1 file; an orphan since" in machine.gc("--history").out
+    assert "disk:/a  3 B, 1 file, removed; an orphan since" in machine.gc("--history").out
     assert machine.gc("--json").json == {"orphans": []}
     assert machine("status", "--json").json["orphans"]["count"] == 0
 

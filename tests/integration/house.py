@@ -1,4 +1,4 @@
-"""A machine whose routes change: what `apply`, `run` and `gc` do, without their command lines."""
+"""A machine whose routes change: `apply`, `run`, `migrate`, `gc`, without their command lines."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from engine.migration import Move, Stay, new_arrivals
 from engine.orphans import orphans_between
 from engine.plan import Plan
 from engine.reports import RunReport
 from engine.system.clean_up import Looked, NotCleaned, cleaning
+from engine.system.migrate import Migrated, Migrator
 from engine.system.orphans import OrphanRecord, Tombstone
 from engine.system.places import Places
 from engine.system.renames import follow_renames
@@ -74,6 +76,7 @@ class House:
         with open_state(self.places.state_file) as state:
             if before is not None:
                 state.orphans.note(orphans_between(before, self.plan), self.now)
+                state.arrivals.note(new_arrivals(before, self.plan), self.now)
         install(self.plan, self.places, self.now)
         follow_renames(self.plan, self.places)
 
@@ -110,6 +113,28 @@ class House:
                 return str(why)
         return ""
 
+    def moves(self, name: str) -> tuple[Move | Stay, ...]:
+        """What would become of each path of an orphan."""
+        assert self.plan is not None
+        with cleaning(self.plan, self.places, self.now) as cleaner:
+            return Migrator(cleaner).planned(cleaner.look(self.orphans()[name]))
+
+    def migrate(self, name: str) -> Migrated:
+        assert self.plan is not None
+        with cleaning(self.plan, self.places, self.now) as cleaner:
+            record = self.orphans()[name]
+            with cleaner.holding(record.orphan.base.holder):
+                looked = cleaner.look(record)
+                if looked.gone:
+                    Migrator(cleaner).settle(record)
+                    return Migrated(moved=(), stays=())
+                return Migrator(cleaner).move(looked, lambda one: self.said.append(words(one)))
+
     def tombstones(self) -> tuple[Tombstone, ...]:
         with open_state(self.places.state_file) as state:
             return state.orphans.tombstones()
+
+
+def words(step: Move | Stay) -> str:
+    """One step as a test compares it."""
+    return f"{step.old} → {step.new}" if isinstance(step, Move) else f"{step.old}: {step.why}"

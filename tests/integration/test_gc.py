@@ -200,7 +200,9 @@ def test_law_36_a_leg_and_a_source_that_are_gone(house: House) -> None:
     assert not (house.disk / "photos/more/1").exists()
 
 
-def test_the_next_hop_is_told_what_goes(house: House) -> None:
+def test_law_03_what_goes_at_a_disk_stays_at_the_next_hop_until_it_is_verified(
+    house: House,
+) -> None:
     third = (
         '  onward: {kind: mirror, from: disk, to: "big:/y", schedule: "05:00", full_every: 300d}\n'
     )
@@ -211,12 +213,35 @@ def test_the_next_hop_is_told_what_goes(house: House) -> None:
     house.run("onward")
     house.apply(house.text("photos: direct", legs=third))
     house.run("direct")
-    assert house.orphans().keys() == {"disk:/photos"}, "the next hop carries its copy until then"
+    assert house.orphans().keys() == {"disk:/photos", "big:/y/photos"}, "one at each hop"
     house.remove("disk:/photos")
     with open_journal(house.places.journal_file) as journal:
         assert [one.path for one in journal.read("onward", "disk")][:1] == [b"photos"]
     house.run("onward")
+    assert (house.top / "mnt/big/y/photos/a").exists()
+    assert house.verify("big:/y/photos") == ""
+    (house.top / "mnt/big/x/photos/a").write_bytes(b"2")
+    assert "big:/x lacks or differs in" in house.verify("big:/y/photos")
+    house.remove("big:/y/photos")
     assert not (house.top / "mnt/big/y/photos").exists()
+
+
+def test_a_leg_whose_rules_are_the_old_ones_again_sends_what_was_removed(house: House) -> None:
+    """Between the two edits no pass of it has seen that its copies are gone."""
+    third = (
+        '  onward: {kind: mirror, from: disk, to: "big:/y", schedule: "05:00", full_every: 300d}\n'
+    )
+    write(house.data / "photos/a", b"1")
+    write(house.data / "texts/b", b"1")
+    house.apply(house.text(legs=third))
+    house.run("nightly")
+    house.run("onward")
+    house.apply(house.text("photos: direct", legs=third))
+    house.remove("big:/y/photos")
+    house.apply(house.text(legs=third))
+    house.run("nightly")
+    house.run("onward")
+    assert (house.top / "mnt/big/y/photos/a").exists()
 
 
 def test_a_stop_leaves_an_orphan_at_the_next_hop(house: House) -> None:

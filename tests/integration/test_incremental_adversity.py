@@ -16,9 +16,10 @@ from engine.journal import Change, Consumer
 from engine.reports import RunStatus
 from engine.rsync_command import changed_trees, gone_command, send_command
 from engine.selection import Line, Selection
-from engine.steps import DeleteGone, Identity, SelectChanges, SendChanges, Target
+from engine.steps import DeleteGone, SelectChanges, SendChanges
 from engine.system.increments import Increment
 from engine.system.journal import Journal, open_journal
+from engine.targets import Identity, Target
 from policy.parts import Attribute
 from policy.patterns import PathPattern
 from tests.integration.facts import differences, facts

@@ -31,7 +31,10 @@ def health(plan: Plan, leg: LegPlan, *, since: timedelta, data: timedelta) -> He
 
 
 def test_the_legs_of_the_reference_that_run_here() -> None:
-    assert sorted(HERE) == ["host-config", "offsite", "sda-mirror", "synology-direct"]
+    assert sorted(HERE) == [
+        *("host-config", "lvm-snapshots", "offsite", "pvc-files", "sda-mirror"),
+        *("sqlite-copies", "synology-direct"),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(HERE))
@@ -50,10 +53,12 @@ def test_law_08_status_and_alerts_judge_by_the_same_ages(name: str) -> None:
 
 def test_the_gap_of_the_leg_before_comes_on_top() -> None:
     offsite, first = HERE["offsite"], HERE["sda-mirror"]
-    assert {one.name for one in inputs_of(PLAN, offsite)} == {"host-config", "sda-mirror"}
+    assert {one.name for one in inputs_of(PLAN, offsite)} == {
+        *("host-config", "pvc-files", "sda-mirror", "sqlite-copies"),
+    }
     assert offsite.allowed_age is not None
     assert first.allowed_age is not None
-    longest = max(one.allowed_age or 0 for one in inputs_of(PLAN, offsite))
+    longest = max(data_allowed_age(PLAN, one) or 0 for one in inputs_of(PLAN, offsite))
     assert data_allowed_age(PLAN, offsite) == offsite.allowed_age + longest
     assert data_allowed_age(PLAN, first) == first.allowed_age
 

@@ -14,9 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.calendars import REFERENCE_START
-from engine.chains import Copy, span_of
-from policy.parts import Keep
-from policy.values import parse_duration
+from engine.chains import Copy
 from tests.strategies import REFERENCE, Manifest, compiled, errors, manifest
 
 HOUR, DAY = 3600, 86_400
@@ -271,23 +269,88 @@ class TestAgainstNights:
                 assert arrives - state <= worst, name
 
 
-@pytest.mark.parametrize(
-    ("keep", "expected"),
-    [
-        ({"within": "14d"}, 14 * DAY),
-        ({"weekly": 4}, 21 * DAY),
-        ({"daily": 1}, 0),
-        ({"weekly": 4, "within": "30d"}, 30 * DAY),
-        ({"monthly": 13}, 12 * 28 * DAY),
-        ({"last": 5}, 0),
-        ({}, 0),
-    ],
-)
-def test_a_span_that_is_sure(keep: dict[str, Any], expected: int) -> None:
-    values: dict[str, Any] = {
-        name: parse_duration(value) if name == "within" else value for name, value in keep.items()
-    }
-    assert span_of(Keep(**values)) == expected
+def versions(schedule: str | None, keep: dict[str, Any], **options: Any) -> Manifest:
+    """Live data in generations, and a mirror that carries these on."""
+    place = {"media": "hdd", "site": "home"}
+    leg = {"kind": "versions", "to": "disk:/hist", "keep": keep, "timeout": "1h", **options}
+    if schedule is not None:
+        leg["schedule"] = schedule
+    return manifest(
+        destinations={name: {"path": f"/mnt/{name}", **place} for name in ("disk", "far")},
+        timezone="Europe/Sofia",
+        legs={
+            "hist": leg,
+            "offsite": {"kind": "mirror", "from": "disk", "to": "far:/lab", "schedule": "12:00"},
+        },
+        routes={"/srv/data": "hist"},
+    )
+
+
+class TestHistory:
+    """Law 16: a number of generations is as long as the schedule makes it."""
+
+    @pytest.mark.parametrize(
+        ("schedule", "keep", "history", "generations"),
+        [
+            # One week of the year is an hour short.
+            ("Mon 05:00", {"weekly": 4}, 21 * DAY - HOUR, (4, 4)),
+            # Each week is kept by its Sunday: on a Monday the oldest of four is 15 days old.
+            ("05:00", {"weekly": 4}, 15 * DAY - HOUR, (4, 4)),
+            ("05:00", {"last": 5}, 4 * DAY - HOUR, (5, 5)),
+            ("05:00", {"daily": 1}, 0, (1, 1)),
+            # Where one is an hour too old for `within`, the next one is a day younger.
+            ("05:00", {"within": "14d"}, 13 * DAY, (14, 15)),
+            (None, {"weekly": 4}, 0, None),
+        ],
+    )
+    def test_it_follows_from_keep_and_schedule(
+        self,
+        schedule: str | None,
+        keep: dict[str, Any],
+        history: int,
+        generations: tuple[int, int] | None,
+    ) -> None:
+        chains = compiled(versions(schedule, keep))[0].chains
+        span = chains.kept("hist")
+        assert chains.history("hist") == history
+        assert (span and (span.fewest, span.most)) == generations
+
+    def test_a_mirror_that_carries_generations_on_has_their_history(self) -> None:
+        chains = compiled(versions("05:00", {"last": 5}))[0].chains
+        copies = chains.of_path("data", (b"x",))
+        assert {copy.leg: copy.history for copy in copies} == {
+            "hist": 4 * DAY - HOUR,
+            "offsite": 4 * DAY - HOUR,
+        }
+        assert chains.kept("offsite") is None
+
+    def test_what_a_mirror_sets_aside_is_its_history(self) -> None:
+        content = chain({"deleted": {"keep": "30d"}, "schedule": "02:00"}, {"schedule": "04:00"})
+        assert compiled(content)[0].chains.history("a") == 30 * DAY
+
+
+class TestDated:
+    """After how many names of a copy's place the name of a generation stands."""
+
+    def test_below_the_place_of_the_leg_and_of_each_later_hop(self) -> None:
+        copies = compiled(versions("05:00", {"last": 5}))[0].chains.of_path("data", (b"a", b"x"))
+        assert [(str(copy.location), copy.dated) for copy in copies] == [
+            ("disk:/hist/a/x", 1),
+            ("far:/lab/hist/a/x", 2),
+        ]
+
+    def test_a_mirror_has_none(self) -> None:
+        copies = reference().chains.of_path("nfs", (b"a",))
+        assert {copy.dated for copy in copies} == {None}
+
+    def test_each_item_has_generations_of_its_own(self) -> None:
+        copies = reference().chains.of_path("pvcs", (b"apps", b"web"))
+        assert {str(copy.location): copy.dated for copy in copies if not copy.snapshot} == {
+            "sda:/pvc-data/apps/web": 3,
+            "sda:/sqlite-backup/apps/web": 3,
+            "synology:/pve-backup/pvc-data/apps/web": 4,
+            "synology:/pve-backup/sqlite-backup/apps/web": 4,
+        }
 
 
 def test_a_rotated_disk_promises_no_age_and_so_counts_for_no_objective() -> None:

@@ -11,7 +11,7 @@ from engine.clean_up import (
     same_account,
     there,
 )
-from engine.steps import Target
+from engine.targets import Target
 from policy.parts import SshTarget
 from policy.patterns import parse_path_pattern
 

@@ -25,8 +25,8 @@ def destination(**more: Any) -> DestinationData:
     base: dict[str, Any] = {
         "destination": "nas",
         "room": Room(free=20 * GIB, total=100 * GIB, measured=THEN),
-        "arriving": 15 * GIB,
-        "left_behind": 0,
+        "gained": 15 * GIB,
+        "left": 0,
         "unmeasured": (),
         "max_used": 0.9,
         "rate": None,
@@ -46,8 +46,8 @@ def test_law_25_beyond_the_limit_is_refused_with_what_is_too_much() -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"arriving": 10 * GIB},  # exactly at the limit
-        {"arriving": 0, "room": Room(free=0, total=100 * GIB, measured=THEN)},
+        {"gained": 10 * GIB},  # exactly at the limit
+        {"gained": 0, "room": Room(free=0, total=100 * GIB, measured=THEN)},
         {"room": None},
         {"room": Room(free=None, total=None, measured=THEN)},
         {"room": Room(free=5, total=0, measured=THEN)},
@@ -59,7 +59,7 @@ def test_what_fits_is_accepted_or_not_known_is_not_refused(more: dict[str, Any])
 
 
 def test_a_disk_beyond_its_limit_takes_nothing_more() -> None:
-    full = destination(arriving=1, room=Room(free=GIB, total=100 * GIB, measured=THEN))
+    full = destination(gained=1, room=Room(free=GIB, total=100 * GIB, measured=THEN))
     assert full.over
     assert [one.code for one in full_refusals([full])] == ["destination-full"]
 
@@ -80,7 +80,7 @@ def test_the_rate_is_that_of_the_last_runs_that_sent_enough() -> None:
 def test_the_transfer_takes_as_long_as_it_lately_would_have() -> None:
     rated = destination(rate=Rate(bytes=GIB, seconds=10, runs=1))
     assert rated.seconds == 150
-    assert destination(arriving=0, rate=rated.rate).seconds is None
+    assert destination(gained=0, rate=rated.rate).seconds is None
     assert destination().seconds is None
 
 

@@ -12,7 +12,7 @@ from engine.proof import prove
 from engine.selection import Selection, Verdict
 from policy.diagnostics import Severity
 from policy.patterns import parse_path_pattern
-from tests.strategies import Manifest, checked, compiled, manifest, selection_of
+from tests.strategies import Manifest, checked, compiled, errors, manifest, selection_of
 
 TAKEN, LEFT, ENTERED = Verdict.TAKEN, Verdict.LEFT, Verdict.ENTERED
 BLOCKED, IGNORED = Verdict.BLOCKED, Verdict.IGNORED
@@ -148,8 +148,8 @@ class TestNestedOwners:
             {"/srv/data": {"none": "x"}, "/srv/data/y": "mirror"}, mirror={"to": "disk:/mine"}
         )
         assert verdicts(
-            selection_of(content, "offsite"), "mine/", "mine/a", "stranger", "stranger/"
-        ) == [TAKEN, TAKEN, LEFT, LEFT]
+            selection_of(content, "offsite"), "mine/", "mine/y/a", "stranger", "stranger/"
+        ) == [ENTERED, TAKEN, LEFT, LEFT]
 
     def test_a_leg_that_takes_a_product_takes_no_other_owners_subtree(self) -> None:
         """ "A leg's product": what it owns, without what nests inside it."""
@@ -159,6 +159,148 @@ class TestNestedOwners:
             more={"inner": {"kind": "mirror", "to": "disk:/a/b"}},
         )
         assert verdicts(selection_of(content, "offsite"), "a/c", "a/b/c") == [TAKEN, LEFT]
+
+
+class TestWhatAMirrorLeaves:
+    """What a mirror upstream does not take is not passed on, though it may lie there."""
+
+    def test_a_line_of_another_leg(self) -> None:
+        content = two_hops({"/srv/data": "mirror", "/srv/data/none": {"none": "x"}})
+        assert verdicts(
+            selection_of(content, "offsite"), "a", "direct/a", "direct", "none/a", "directly"
+        ) == [TAKEN, LEFT, LEFT, LEFT, TAKEN]
+
+    def test_the_root_is_a_line_too(self) -> None:
+        content = two_hops({"/srv/data": "direct", "/srv/data/a": "mirror"})
+        selection = selection_of(content, "offsite")
+        assert verdicts(selection, "a/x", "a/", "b", "direct/b") == [TAKEN, TAKEN, LEFT, LEFT]
+        assert prove(selection, render_rules(selection)).holds
+
+    def test_a_line_inside_that_is_taken_again(self) -> None:
+        content = two_hops({"/srv/data": "mirror", "/srv/data/direct/back": "mirror"})
+        assert verdicts(
+            selection_of(content, "offsite"), "direct/x", "direct/back/x", "direct/", "direct"
+        ) == [LEFT, TAKEN, ENTERED, LEFT]
+
+    def test_a_wildcard(self) -> None:
+        content = two_hops({"/srv/data": "mirror", "/srv/data/*/x[ab]": {"none": "heaps"}})
+        assert verdicts(selection_of(content, "offsite"), "q/xa/1", "q/xc/1", "xa/1") == [
+            LEFT,
+            TAKEN,
+            TAKEN,
+        ]
+
+    @pytest.mark.parametrize(
+        "line",
+        ["/srv/data/a", "/srv/data/a/b", "/srv/data/a/b/y", "/srv/data/*/b/y", "/srv/data/*/*/y"],
+    )
+    def test_what_an_inner_leg_writes_there_rides_on(self, line: str) -> None:
+        """A line of the outer table says nothing of the place of an inner leg."""
+        content = two_hops(
+            {"/srv/data": "mirror", "/srv/data/y": "inner", line: {"none": "x"}},
+            more={"inner": {"kind": "mirror", "to": "disk:/a/b"}},
+        )
+        selection = selection_of(content, "offsite")
+        assert verdicts(selection, "a/b/y/1", "a/b/y/", "c") == [TAKEN, TAKEN, TAKEN]
+        # The outer leg still says what of its own rides on.
+        assert verdicts(selection, "c/b/y") == [LEFT if "*" in line else TAKEN]
+        assert prove(selection, render_rules(selection)).holds
+
+    def test_what_an_inner_leg_leaves_does_not(self) -> None:
+        content = two_hops(
+            {"/srv/data": "mirror", "/srv/data/y": "inner", "/srv/data/y/not": "mirror"},
+            more={"inner": {"kind": "mirror", "to": "disk:/a/b"}},
+        )
+        assert verdicts(
+            selection_of(content, "offsite"), "a/b/y/1", "a/b/y/not/1", "a/b/1", "y/not/1", "y/1"
+        ) == [TAKEN, LEFT, LEFT, TAKEN, LEFT]
+
+    def test_other_kinds_pass_all_of_theirs_on(self) -> None:
+        content = two_hops(
+            {"/srv/data": "mirror", "/srv/data/dumps": {"none": "an old export"}},
+            sources={
+                "data": {"kind": "tree", "path": "/srv/data"},
+                "db": {"kind": "postgresql", "connect": {"host": "localhost"}, "secret": False},
+            },
+            more={"dump": {"kind": "dump", "from": "db", "to": "disk:/dumps", "keep": {"last": 3}}},
+        )
+        assert verdicts(selection_of(content, "offsite"), "dumps/1/all.sql", "x") == [TAKEN, TAKEN]
+
+    def test_generations_pass_all_of_theirs_on(self) -> None:
+        """A generation's name stands before the paths of the table there."""
+        content = two_hops(
+            {"/srv/data": "mirror", "/srv/data/a": "kept"},
+            more={"kept": {"kind": "versions", "to": "disk:/kept", "keep": {"last": 3}}},
+        )
+        assert verdicts(
+            selection_of(content, "offsite"), "kept/20260101T000000Z/a/1", "a/1", "b"
+        ) == [TAKEN, LEFT, TAKEN]
+
+    def test_of_a_legs_product(self) -> None:
+        content = two_hops(
+            {"/srv/data": "mirror", "/srv/data/x": "inner"},
+            mirror={"to": "disk:/deep"},
+            offsite={"from": "mirror"},
+            more={"inner": {"kind": "mirror", "to": "disk:/deep/in"}},
+        )
+        assert verdicts(
+            selection_of(content, "offsite"), "a", "direct/a", "x/a", "in/x/a", "deep/a"
+        ) == [TAKEN, LEFT, LEFT, LEFT, TAKEN]
+
+    def test_at_a_third_hop(self) -> None:
+        content = two_hops(
+            {"/srv/data": "mirror", "/srv/data/none": {"none": "x"}},
+            mirror={"to": "disk:/m"},
+            more={"lunar": {"kind": "mirror", "from": "far", "to": "moon:/"}},
+        )
+        assert verdicts(
+            selection_of(content, "lunar"),
+            *("copy/m/a", "copy/m/none/a", "copy/m/direct/a", "copy/stranger"),
+            *("direct/direct/a", "direct/none/a"),
+        ) == [TAKEN, LEFT, LEFT, LEFT, TAKEN, LEFT]
+
+    def test_of_files_their_paths(self) -> None:
+        content = two_hops(
+            {"/srv/data": "mirror"},
+            sources={
+                "data": {"kind": "tree", "path": "/srv/data"},
+                "host": {"kind": "files", "paths": ["/etc/pve"], "secret": False},
+            },
+            more={"config": {"kind": "mirror", "from": "host", "to": "disk:/host"}},
+        )
+        assert verdicts(selection_of(content, "offsite"), "host/etc/pve/a", "host/etc/b", "a") == [
+            TAKEN,
+            LEFT,
+            TAKEN,
+        ]
+
+    def test_a_stop_inside_and_beside(self) -> None:
+        content = two_hops(
+            {
+                "/srv/data": "direct",
+                "/srv/data/a": {"leg": "mirror", "stop": STOP},
+                "/srv/data/a/keep": "mirror",
+                "/srv/data/a/keep/not": "direct",
+                "/srv/data/b": "mirror",
+            }
+        )
+        paths = ("a/1", "a/keep/1", "a/keep/not/1", "b/1", "c")
+        assert verdicts(selection_of(content, "offsite"), *paths) == [
+            LEFT,
+            TAKEN,
+            LEFT,
+            TAKEN,
+            LEFT,
+        ]
+
+    def test_a_circle_is_refused_and_comes_to_an_end(self) -> None:
+        legs = {
+            "mirror": {"kind": "mirror", "to": "disk:/m"},
+            "there": {"kind": "mirror", "from": "disk", "to": "far:/there"},
+            "onward": {"kind": "mirror", "from": "far", "to": "moon:/onward"},
+            "back": {"kind": "mirror", "from": "moon", "to": "disk:/back"},
+        }
+        assert "chain-circle" in errors(manifest(destinations=PLACES, legs=legs))
 
 
 class TestStops:
@@ -212,8 +354,8 @@ class TestStops:
         )
         assert verdicts(selection_of(content, "offsite"), "cache/a") == [TAKEN]
         assert verdicts(
-            selection_of(content, "lunar"), "copy/cache/a", "copy/a", "direct/cache/a", "cache/a"
-        ) == [LEFT, TAKEN, TAKEN, LEFT]
+            selection_of(content, "lunar"), "copy/cache/a", "copy/a", "direct/direct/cache/a"
+        ) == [LEFT, TAKEN, TAKEN]
 
     def test_all_later_hops(self) -> None:
         content = two_hops(

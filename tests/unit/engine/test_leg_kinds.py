@@ -6,15 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.filters import render_rules
-from engine.kinds import RUNNABLE_KINDS
+from engine.kinds import is_runnable
 from engine.legs import LEG_KINDS, Run
-from engine.legs.mirror import (
-    MirrorKind,
-    most_deletions,
-    remembered,
-    strangers,
-    unowned,
-)
+from engine.legs.mirror import MirrorKind, most_deletions
+from engine.legs.mirrored_entries import remembered, strangers, unowned
 from engine.plan import Feed, LegPlan, Location
 from engine.preflight import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.rsync_command import SWEEP, mirror_options
@@ -27,14 +22,22 @@ from engine.steps import (
     ExpireDeleted,
     GuardDeletions,
     HookStep,
-    Identity,
     RecordProvenance,
-    Target,
     Transfer,
     WriteRules,
 )
-from policy.legs import KIND_NAMES, MirrorLeg
-from policy.parts import Attribute, Hook, Limits, SshTarget
+from engine.targets import Identity, Target
+from policy.legs import (
+    KIND_NAMES,
+    DumpLeg,
+    FetchLeg,
+    Leg,
+    MirrorLeg,
+    SnapshotLeg,
+    SqliteLeg,
+    VersionsLeg,
+)
+from policy.parts import Attribute, Hook, Keep, Limits, SshTarget
 from policy.patterns import PathPattern, literal_component
 from policy.values import Duration, Percentage, Place, parse_chmod
 
@@ -71,6 +74,16 @@ SEEN = FeedSeen(
 )
 
 
+EACH_KIND: tuple[Leg, ...] = (
+    LEG,
+    SnapshotLeg(name="a", limits=LEG.limits, keep=Keep(last=1)),
+    VersionsLeg(name="b", limits=LEG.limits, keep=Keep(last=1), to=LEG.to),
+    SqliteLeg(name="c", limits=LEG.limits, keep=Keep(last=1), to=LEG.to),
+    FetchLeg(name="d", limits=LEG.limits, keep=Keep(last=1), to=LEG.to, files=()),
+    DumpLeg(name="e", limits=LEG.limits, keep=Keep(last=1), to=LEG.to),
+)
+
+
 def leg_plan(leg: MirrorLeg = LEG) -> LegPlan:
     writes = Location(holder="disk", names=(b"d",))
     return LegPlan(leg=leg, feeds=(Feed(reads="data", writes=writes, selection=ALL),))
@@ -82,7 +95,9 @@ def steps(leg: MirrorLeg = LEG, seen: FeedSeen = SEEN):
 
 
 def test_the_registry_holds_the_kinds_that_are_named_runnable() -> None:
-    assert {KIND_NAMES[kind] for kind in LEG_KINDS} == RUNNABLE_KINDS
+    assert {type(leg) for leg in EACH_KIND} == set(KIND_NAMES)
+    runnable = {type(leg) for leg in EACH_KIND if is_runnable(LegPlan(leg=leg, feeds=()))}
+    assert runnable == set(LEG_KINDS)
 
 
 def test_who_owns_what_at_the_top_of_the_copies() -> None:

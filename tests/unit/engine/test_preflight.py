@@ -18,8 +18,8 @@ from engine.preflight import (
     refusals,
 )
 from engine.reports import Finding, Verdict
-from engine.steps import Identity, Target
-from policy.legs import MirrorLeg, SnapshotLeg
+from engine.targets import Identity, Target
+from policy.legs import FetchLeg, MirrorLeg
 from policy.parts import Keep, KubernetesRunner, Limits, SshTarget
 from policy.values import Duration, Percentage, Place
 
@@ -175,9 +175,9 @@ def test_a_leg_of_the_cluster_is_refused() -> None:
 
 
 def test_a_kind_that_is_not_built_is_refused() -> None:
-    leg = SnapshotLeg(name="snapshots", limits=LIMITS, keep=Keep(last=1))
+    leg = FetchLeg(name="router", limits=LIMITS, keep=Keep(last=1), to=LEG.to, files=())
     (row,) = preflight_kind(LegPlan(leg=leg, feeds=()))
-    assert row.found == "this version does not run legs of the kind snapshot"
+    assert row.found == "this version does not run legs of the kind fetch"
 
 
 def test_a_refusal_stops_its_feed_and_one_of_the_leg_stops_all() -> None:

@@ -1,14 +1,16 @@
 """Reading the answer of an SSH destination; the script itself is run by the real `sh`."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from engine.preflight import Presence
-from engine.probe import ASK, MAKE, greeting, parse_answer, speaks
-from tests.integration.lab import HOSTILE, at, write
+from engine.probe import ASK, MAKE, REFUSALS, RENAME, RENAMED, greeting, parse_answer, speaks
+from tests.integration.lab import HOSTILE, at, tree, write
+from tests.integration.mounts import mount_namespace
 
 
 def asked(root: Path, target: Path) -> bytes:
@@ -64,6 +66,168 @@ def test_directories_are_made_below_a_root_that_is_there(tmp_path: Path) -> None
     command[4] = os.fsencode(tmp_path / "none")
     assert subprocess.run(command, stderr=subprocess.DEVNULL).returncode != 0
     assert not (tmp_path / "none").exists()
+
+
+# ── Renaming ─────────────────────────────────────────────────────────────────────────────────
+
+_KNOWN = {"sh": (b"sh",), "dash": (b"dash",), "bash": (b"bash",), "busybox": (b"busybox", b"sh")}
+SHELLS = {name: words for name, words in _KNOWN.items() if shutil.which(name)}
+"""Those that are there; a NAS has one of them."""
+every_shell = pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+
+
+def renaming(shell: tuple[bytes, ...], root: bytes, old: bytes, new: bytes) -> list[bytes]:
+    """The command that renames a path below a root to another one."""
+    ends = [part for one in (old, new) for part in os.path.split(one)]
+    return [*shell, b"-c", RENAME, b"sh", root, *ends]
+
+
+def renamed(shell: tuple[bytes, ...], root: Path, old: str | bytes, new: str | bytes) -> bytes:
+    """What the script answers; nothing but one word may come with each end."""
+    command = renaming(shell, os.fsencode(root), os.fsencode(old), os.fsencode(new))
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/")
+    answer = done.stdout.rstrip(b"\n")
+    assert (answer == RENAMED) == (done.returncode == 0)
+    assert answer == RENAMED or answer in REFUSALS
+    return answer
+
+
+@every_shell
+def test_a_path_is_renamed_and_nothing_copied(tmp_path: Path, shell: tuple[bytes, ...]) -> None:
+    write(tmp_path / "old/a/1", b"one")
+    (tmp_path / "new/deep").mkdir(parents=True)
+    inode = (tmp_path / "old/a").stat().st_ino
+    assert renamed(shell, tmp_path, "old/a", "new/deep/b") == RENAMED
+    assert (tmp_path / "new/deep/b").stat().st_ino == inode
+    assert (tmp_path / "new/deep/b/1").read_bytes() == b"one"
+    assert renamed(shell, tmp_path, "new/deep/b", "top") == RENAMED, "to the root itself"
+    assert renamed(shell, tmp_path, "top", "old/b") == RENAMED, "and from there"
+    (tmp_path / "old/link").symlink_to("/nowhere")
+    assert renamed(shell, tmp_path, "old/link", "link") == RENAMED
+    assert (tmp_path / "link").readlink() == Path("/nowhere")
+
+
+@every_shell
+@pytest.mark.parametrize("ending", ["", "/", "//", "/."])
+def test_the_root_may_be_written_in_any_way(
+    tmp_path: Path, shell: tuple[bytes, ...], ending: str
+) -> None:
+    write(tmp_path / "disk\n/old/1")
+    (tmp_path / "way\n").symlink_to("disk\n")
+    root = os.fsencode(tmp_path / "way\n") + ending.encode()
+    done = subprocess.run(renaming(shell, root, b"old", b"new"), stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"renamed\n")
+    assert (tmp_path / "disk\n/new/1").exists()
+
+
+@pytest.mark.root
+@pytest.mark.tool("unshare", "nsenter", "chroot")
+def test_the_root_may_be_that_of_the_machine(tmp_path: Path) -> None:
+    """An account may be shut into its folder."""
+    with mount_namespace() as there:
+        cell = there.seen(tmp_path)
+        for name in ("bin", "lib", "lib64", "usr"):
+            if Path("/", name).exists():
+                (tmp_path / name).mkdir()
+                there("mount", "--bind", Path("/", name), tmp_path / name)
+        write(cell / "old/1", b"one")
+        (cell / "x").mkdir()
+        for old, new in ((b"old", b"new"), (b"new", b"x/newer"), (b"x/newer", b"last")):
+            command = [b"chroot", os.fsencode(tmp_path), *renaming((b"sh",), b"/", old, new)]
+            words = [*map(os.fsencode, there.prefix()), *command]
+            assert subprocess.run(words, stdout=subprocess.PIPE).stdout == b"renamed\n"
+        assert (cell / "last/1").read_bytes() == b"one"
+
+
+@every_shell
+def test_law_34_hostile_names_are_renamed(tmp_path: Path, shell: tuple[bytes, ...]) -> None:
+    for name in (*HOSTILE, b"ends\n", b"$HOME", b"`id`", b"--", b"-", b"-n", b"*"):
+        write(at(tmp_path, b"old", name, name), name)
+        at(tmp_path, b"new", name).mkdir(parents=True)
+        paths = [b"/".join((b"old", name, name)), b"/".join((b"new", name, name))]
+        assert renamed(shell, tmp_path, *paths) == RENAMED
+        assert renamed(shell, tmp_path, b"/".join((b"new", name)), name) == RENAMED
+        assert at(tmp_path, name, name).read_bytes() == name
+
+
+@every_shell
+@pytest.mark.parametrize("kind", ["file", "directory", "full", "symlink", "dangling"])
+def test_nothing_is_overwritten(tmp_path: Path, shell: tuple[bytes, ...], kind: str) -> None:
+    """`mv` by itself would put it into a directory, or behind a symlink to one."""
+    write(tmp_path / "old/1", b"one")
+    write(tmp_path / "elsewhere/2", b"two")
+    target = tmp_path / "new"
+    match kind:
+        case "file":
+            target.write_bytes(b"theirs")
+        case "directory":
+            target.mkdir()
+        case "full":
+            write(target / "3", b"three")
+        case "symlink":
+            target.symlink_to("elsewhere")
+        case _:
+            target.symlink_to("nowhere")
+    before = tree(tmp_path)
+    assert renamed(shell, tmp_path, "old", "new") == b"taken"
+    assert tree(tmp_path) == before
+
+
+@every_shell
+def test_law_41_no_symlink_on_the_way(tmp_path: Path, shell: tuple[bytes, ...]) -> None:
+    write(tmp_path / "root/old/1", b"one")
+    write(tmp_path / "out/2", b"two")
+    (tmp_path / "root/link").symlink_to(tmp_path / "out")
+    (tmp_path / "root/inside").symlink_to("old")
+    before = tree(tmp_path)
+    for old, new in (
+        ("link/2", "mine"),
+        ("old/1", "link/1"),
+        ("old", "link/old"),
+        ("inside/1", "mine"),
+        ("../out/2", "mine"),
+    ):
+        assert renamed(shell, tmp_path / "root", old, new) == b"astray", (old, new)
+    assert tree(tmp_path) == before
+
+
+@every_shell
+def test_what_is_not_there(tmp_path: Path, shell: tuple[bytes, ...]) -> None:
+    write(tmp_path / "old/1", b"one")
+    for old, new in (("none", "new"), ("old/none", "new"), ("no/ne", "new"), ("old/1/2", "new")):
+        assert renamed(shell, tmp_path, old, new) == b"missing", (old, new)
+    assert renamed(shell, tmp_path, "old", "no/directory") == b"missing"
+    command = renaming(shell, os.fsencode(tmp_path / "away"), b"old", b"new")
+    done = subprocess.run(command, capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b""), "the root is never made"
+
+
+@pytest.mark.root
+@pytest.mark.tool("unshare", "nsenter")
+@every_shell
+def test_another_file_system_is_never_copied_to(tmp_path: Path, shell: tuple[bytes, ...]) -> None:
+    write(tmp_path / "old/1", b"one")
+    (tmp_path / "other").mkdir()
+    with mount_namespace() as there:
+        there("mount", "-t", "tmpfs", "none", tmp_path / "other")
+        command = renaming(shell, os.fsencode(tmp_path), b"old", b"other/old")
+        words = [*map(os.fsencode, there.prefix()), *command]
+        done = subprocess.run(words, stdout=subprocess.PIPE)
+        assert (done.returncode, done.stdout) == (3, b"elsewhere\n")
+        assert list(there.seen(tmp_path / "other").iterdir()) == []
+    assert (tmp_path / "old/1").read_bytes() == b"one"
+
+
+def test_a_machine_that_cannot_say_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The `stat` of BSD knows no `-c`."""
+    write(tmp_path / "bin/stat", "#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin/stat").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
+    write(tmp_path / "old/1", b"one")
+    assert renamed((b"sh",), tmp_path, "old", "new") == b"unable"
+    assert (tmp_path / "old/1").exists()
 
 
 @pytest.mark.parametrize(

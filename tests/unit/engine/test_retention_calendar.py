@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.generations import Generation, Standing
-from engine.retention_calendar import Span, calendar, simulate
+from engine.retention_calendar import Span, calendar, followed, simulate, sure_reach
 from policy.parts import Keep
 from policy.values import Duration
 
@@ -112,3 +114,64 @@ class TestSimulate:
         begun = time.process_time()
         assert simulate(keep, runs, zone=SOFIA).settled
         assert time.process_time() - begun < seconds
+
+
+class TestSureReach:
+    """How far one can surely go back, for plans and objectives."""
+
+    def test_it_is_what_the_runs_come_to(self) -> None:
+        for keep in (Keep(weekly=4), Keep(last=5), Keep(within=Duration(7 * 86400))):
+            span = simulate(keep, daily(400), zone=SOFIA)
+            assert span.settled
+            assert sure_reach(keep, daily(400), zone=SOFIA) == span.reach.total_seconds()
+
+    @pytest.mark.parametrize(
+        ("keep", "expected"),
+        [
+            (Keep(within=Duration(14 * 86400)), 13 * DAY),
+            (Keep(weekly=4), 2 * timedelta(hours=167)),
+            (Keep(daily=1), timedelta()),
+            (Keep(daily=3), timedelta(hours=23)),
+            (Keep(weekly=4, within=Duration(30 * 86400)), 29 * DAY),
+            (Keep(monthly=13), 11 * timedelta(hours=28 * 24 - 1)),
+            (Keep(yearly=3), timedelta(hours=365 * 24 - 1)),
+            (Keep(last=9), 8 * DAY),
+            (Keep(within=Duration(3600)), timedelta()),
+            (Keep(), timedelta()),
+        ],
+    )
+    def test_of_runs_that_are_too_few_it_is_what_the_rules_are_sure_of(
+        self, keep: Keep, expected: timedelta
+    ) -> None:
+        """Of the periods that a rule wants the latest and the oldest may have just one moment."""
+        assert sure_reach(keep, daily(2), zone=SOFIA) == expected.total_seconds()
+
+    def test_too_many_runs_are_not_followed(self) -> None:
+        many = [MONDAY + timedelta(minutes=5) * one for one in range(6000)]
+        assert followed(Keep(last=3), many, zone=SOFIA) is None
+        assert sure_reach(Keep(last=3), many, zone=SOFIA) == 600
+
+    def test_a_leg_that_runs_by_hand_promises_nothing(self) -> None:
+        assert followed(Keep(last=3), [], zone=SOFIA) is None
+        assert sure_reach(Keep(last=3), [], zone=SOFIA) == 0
+
+    @given(
+        st.builds(
+            Keep,
+            last=st.none() | st.integers(1, 9),
+            hourly=st.none() | st.integers(1, 30),
+            daily=st.none() | st.integers(1, 9),
+            weekly=st.none() | st.integers(1, 6),
+            monthly=st.none() | st.integers(1, 4),
+            within=st.none() | st.integers(1, 40 * 24).map(lambda hours: Duration(hours * 3600)),
+        ),
+        st.sampled_from([4, 12, 24, 24 * 7]),
+        st.integers(0, 400),
+    )
+    def test_law_16_what_rules_are_sure_of_is_never_more_than_runs_come_to(
+        self, keep: Keep, every: int, begin: int
+    ) -> None:
+        runs = [MONDAY + DAY * begin + timedelta(hours=every) * one for one in range(400)]
+        span = simulate(keep, runs, zone=SOFIA)
+        if span.settled:
+            assert sure_reach(keep, runs[:2], zone=SOFIA) <= span.reach.total_seconds()

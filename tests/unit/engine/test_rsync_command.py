@@ -11,7 +11,7 @@ from engine.rsync_command import (
     mirror_options,
     send_command,
 )
-from engine.steps import Target
+from engine.targets import Target
 from policy.parts import Attribute, SshTarget
 from policy.values import Duration
 from tests.unit.engine.test_leg_kinds import LEG

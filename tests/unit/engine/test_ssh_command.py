@@ -14,7 +14,7 @@ from engine.ssh_command import (
     ssh_command,
     ssh_control,
 )
-from engine.steps import Target
+from engine.targets import Target
 from policy.parts import SshTarget
 from policy.values import AbsolutePath
 from tests.integration.lab import HOSTILE

@@ -179,6 +179,13 @@ class TestOrder:
         assert finding.message.endswith("its product then arrives 24 h later")
         assert "add first to `after` of second" in finding.hint
 
+    def test_of_a_producer_that_takes_a_part_of_its_source(self) -> None:
+        """The consumer then enters the directory of those copies, and takes no more than them."""
+        first = {"to": "disk:/first", "schedule": "02:00", "timeout": "3h"}
+        content = two_hops(first, {"schedule": "04:00", "timeout": "1h"})
+        content["routes"] = {"/srv/data": {"none": "scratch"}, "/srv/data/a": "first"}
+        assert "producer-late" in codes(content)
+
     def test_a_producer_that_comes_after_its_consumer_each_time(self) -> None:
         """It can never be in time: the copy is a day older than it need be."""
         (finding,) = found(

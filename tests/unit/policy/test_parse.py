@@ -215,6 +215,53 @@ def test_bad_values_at_their_places(
     assert words in next(one.message for one in findings if one.code == code)
 
 
+def volumes(**more: Any) -> dict[str, Any]:
+    return {"kind": "lvm-thin", "vg": "pve", "pool": "data", "volumes": "vm-*", **more}
+
+
+def test_names_and_keys_of_volumes() -> None:
+    given = volumes(names={"vm-1": "media/films", "vm-2": "b"}, luks={"key_file": "/k/{volume}"})
+    source = policy_of(manifest(sources={"v": given})).source("v")
+    assert isinstance(source, LvmThinSource)
+    assert source.given_names == (("vm-1", "media/films"), ("vm-2", "b"))
+    assert source.key_file is not None
+    assert source.key_file.of("vm-1").text == b"/k/vm-1"
+    asked = volumes(names="kubernetes", kubeconfig="/etc/k.conf", luks={"key_file": "/k"})
+    source = policy_of(manifest(sources={"v": asked})).source("v")
+    assert isinstance(source, LvmThinSource)
+    assert (source.kubernetes_names, source.given_names) == (True, ())
+    assert source.kubeconfig is not None
+    assert source.kubeconfig.text == b"/etc/k.conf"
+    assert source.key_file is not None
+    assert source.key_file.of("vm-1").text == b"/k"
+
+
+@pytest.mark.parametrize(
+    ("more", "pointer", "words"),
+    [
+        ({"names": "pvc"}, "names", "none of: lv, kubernetes"),
+        ({"names": {"a": "x//y"}}, "names/a", "is no address"),
+        ({"names": {"a": "../x"}}, "names/a", "is no address"),
+        ({"names": {"a": "x", "b": "x"}}, "names/b", "'x' meets 'x', the address of a"),
+        ({"names": {"a": "x/y", "b": "x"}}, "names/b", "'x' meets 'x/y', the address of a"),
+        ({"names": {"-a": "x"}}, "names/-a", "is no volume name"),
+        ({"kubeconfig": "/k"}, "kubeconfig", "is for names: kubernetes"),
+        ({"luks": {"key_file": "k"}}, "luks/key_file", "is no absolute path"),
+        ({"luks": {"key_file": "/{leg}"}}, "luks/key_file", "the only variable is {volume}"),
+        ({"luks": {"key_file": "/../k"}}, "luks/key_file", "holds `.` or `..`"),
+    ],
+)
+def test_bad_names_and_keys_of_volumes(more: dict[str, Any], pointer: str, words: str) -> None:
+    findings = checked(manifest(sources={"v": volumes(**more)})).findings
+    found = {one.origin.pointer: one.message for one in findings if one.code == "bad-value"}
+    assert words in found[f"/sources/v/{pointer}"], findings
+
+
+def test_addresses_side_by_side_do_not_meet() -> None:
+    given = volumes(names={"a": "x/y", "b": "x/yz", "c": "x/z"})
+    assert policy_of(manifest(sources={"v": given})).source("v") is not None
+
+
 def test_all_bad_values_at_once() -> None:
     content = manifest(
         timezone="Mars",

@@ -10,22 +10,29 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.compile import compile_policy
-from policy.legs import MirrorLeg
+from policy.legs import MirrorLeg, SqliteLeg, VersionsLeg
 from policy.model import Monitoring
 from policy.parse import load
-from policy.parts import Attribute, Hook, SshTarget
+from policy.parts import Attribute, Hook, Keep, Limits, SshTarget
 from policy.sources import FilesSource
-from policy.values import AbsolutePath, Duration, parse_absolute_path
+from policy.values import AbsolutePath, Duration, parse_absolute_path, parse_place
 from renderers import RenderRefused, render
 from renderers.environment import unit_optional_path
 from renderers.sandbox import Network, Width, sandbox_of
+from renderers.touched import mount_paths
 from tests.plans import disk, mirror, nas, plan, tree
+from tests.strategies import ROOT
 
 REFERENCE = "examples/homelab/backup-policy.yaml"
 OF_ITS_OWN = re.compile("Failed to parse system call, ignoring")
 """A system call of systemd's own lists that its library does not know yet."""
+OF_VOLUMES = ("lvm-snapshots", "pvc-files", "sqlite-copies")
+"""Legs of the reference that have no sandbox."""
 MOST_EXPOSED = {"tracker": 3.6, "untold": 4.5, "leg": 3.5}
 """Of 10, as systemd-analyze(1) counts it; it knows nothing of TemporaryFileSystem=."""
+
+
+LIMITS = Limits(whole=Duration(3600))
 
 
 def path(text):
@@ -34,6 +41,10 @@ def path(text):
 
 def paths(*texts):
     return {path(text) for text in texts}
+
+
+def reference():
+    return compile_policy(load((ROOT / REFERENCE).read_bytes(), REFERENCE)[1])
 
 
 def sandbox(leg, **more):
@@ -82,6 +93,30 @@ class TestWidth:
         assert sandbox(mirror(), destinations=disks).width is Width.READABLE
         far = mirror("far", "synology:/x")
         assert sandbox(far, destinations=disks).width is Width.CLOSED
+
+    @pytest.mark.parametrize("name", OF_VOLUMES)
+    def test_what_runs_lvm_is_not_locked_in_and_still_waits_for_its_disk(self, name):
+        """LVM waits for udev by semaphores, and writes where nobody else does."""
+        some = reference()
+        leg = some.leg(name)
+        assert sandbox_of(some, leg).width is Width.OPEN
+        writes = {"pvc-files": "/mnt/backup/pvc-data", "sqlite-copies": "/mnt/backup/sqlite-backup"}
+        mounts = [path(writes[name])] if name in writes else []
+        assert mount_paths(some, leg) == mounts
+
+    def test_generations_of_a_tree_are_as_closed_as_a_mirror_of_it(self):
+        leg = VersionsLeg(
+            name="hist", limits=LIMITS, to=parse_place("sda:/hist"), keep=Keep(last=3)
+        )
+        assert sandbox(leg) == sandbox(mirror(preserve=leg.preserve))
+
+    def test_beside_a_database_sqlite_writes_also_to_read_it(self):
+        """One with a write-ahead log that is not in use could not be opened at all (measured)."""
+        leg = SqliteLeg(name="bases", limits=LIMITS, to=parse_place("sda:/x"), keep=Keep(last=3))
+        found = sandbox(leg, sources=(tree(), tree("other", "/srv/other")))
+        assert found.width is Width.CLOSED
+        assert set(found.written) == paths("/mnt/backup", "/srv/nfs", "/var/lib/policyctl")
+        assert path("/srv/nfs") not in found.shown
 
     @pytest.mark.parametrize(
         ("source", "copies"), [("/srv", "/srv/copies"), ("/mnt/backup/live", "/mnt/backup")]
@@ -245,9 +280,11 @@ class TestAgainstSystemd:
         told = analyze("verify", *(tmp_path / name for name in names))
         assert [line for line in told.splitlines() if "is not executable" not in line] == []
         services = [name for name in names if name.endswith(".service")]
-        assert len(services) == 6
+        assert len(services) == 9
+        volumes = {f"policyctl-{name}.service" for name in OF_VOLUMES}
+        assert volumes < set(services)
         with capsys.disabled():
-            for name in services:
+            for name in sorted(set(services) - volumes):
                 found = exposure(tmp_path / name)
                 print(f"\n{name}: exposure {found}", end="")
                 kind = next((one for one in MOST_EXPOSED if one in name), "leg")

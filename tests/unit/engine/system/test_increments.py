@@ -9,10 +9,11 @@ import pytest
 from engine.journal import Change, Consumer
 from engine.rsync_command import gone_command
 from engine.selection import Ignore, Line, Selection
-from engine.steps import DeleteGone, Identity, SelectChanges, SendChanges, Target
+from engine.steps import DeleteGone, SelectChanges, SendChanges
 from engine.system import increments
 from engine.system.increments import Increment, RootMoved, below
 from engine.system.journal import Journal, open_journal
+from engine.targets import Identity, Target
 from policy.patterns import parse_path_pattern
 from tests.integration.lab import at, tree, write
 

@@ -62,6 +62,47 @@ def test_a_removal_leaves_a_stone(tmp_path: Path) -> None:
         assert state.orphans.tombstones() == (later, stone)
 
 
+def test_how_its_files_lie_is_kept_and_may_be_unknown(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        for form in (None, "", "dumps/kept"):
+            state.orphans.note([replace(ONE, form=form)], NOW)
+            assert [one.orphan.form for one in state.orphans.all()] == [form]
+            state.orphans.drop(ONE.place)
+
+
+def test_a_rename_leaves_a_stone_that_says_where_to(tmp_path: Path) -> None:
+    stone = Tombstone(
+        place=ONE.place,
+        removed=NOW,
+        since=NOW,
+        why=ONE.why,
+        files=3,
+        bytes=4096,
+        renamed="disk:/new ça",
+    )
+    with open_state(tmp_path / "state.db") as state:
+        state.orphans.bury(stone)
+        assert state.orphans.tombstones() == (stone,)
+
+
+def test_renamed_legs_in_how_its_files_lie(tmp_path: Path) -> None:
+    forms = {"one": "one", "one/two": "one/two", "two/one": "two/one", "one-two": "one-two"}
+    with open_state(tmp_path / "state.db") as state:
+        for form in (*forms, "", None):
+            place = spot("disk", b"at-" + str(form).encode())
+            state.orphans.note([replace(ONE, place=place, form=form)], NOW)
+        state.orphans.rename("one", "first")
+        found = {str(one.orphan.place): one.orphan.form for one in state.orphans.all()}
+        assert found == {
+            "disk:/at-one": "first",
+            "disk:/at-one/two": "first/two",
+            "disk:/at-two/one": "two/first",
+            "disk:/at-one-two": "one-two",
+            "disk:/at-": "",
+            "disk:/at-None": None,
+        }
+
+
 def test_renamed_parts(tmp_path: Path) -> None:
     with open_state(tmp_path / "state.db") as state:
         state.orphans.note([ONE], NOW)

@@ -12,10 +12,24 @@ from pathlib import Path
 
 import pytest
 
+from engine.generations import Standing
 from engine.pauses import Pause
+from engine.plan import Feed, Location
 from engine.reports import RunStatus
-from engine.system.state import LastSeen, RunRecord, State, StateUnusable, Stream, open_state
+from engine.system.places import Places
+from engine.system.renames import follow_renames
+from engine.system.state import (
+    LastSeen,
+    RunRecord,
+    State,
+    StateUnusable,
+    Stream,
+    items_below,
+    open_state,
+    stream_of,
+)
 from tests.integration.lab import HOSTILE
+from tests.strategies import compiled, manifest
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 DATA = Stream(leg="nightly", source="data", place="disk:/copies")
@@ -178,10 +192,135 @@ def test_what_was_told_survives_a_kill(tmp_path: Path) -> None:
         assert state.history("nightly")[0].run_id == "1"
 
 
+# ── What apply forgets ───────────────────────────────────────────────────────────────────────
+
+VOLUMES = compiled(
+    manifest(
+        destinations={
+            "disk": {"path": "/mnt/disk", "media": "hdd", "site": "home"},
+            "nas": {"path": "/mnt/nas", "media": "nas", "site": "home"},
+        },
+        sources={
+            "pool": {"kind": "lvm-thin", "vg": "pve", "pool": "data", "volumes": "*"},
+            "data": {"kind": "tree", "path": "/srv/data"},
+        },
+        legs={
+            "snaps": {"kind": "snapshot", "keep": {"last": 2}},
+            "files": {"kind": "versions", "from": "snaps", "to": "disk:/vol", "keep": {"last": 2}},
+            "bases": {"kind": "sqlite", "from": "snaps", "to": "nas:/", "keep": {"last": 2}},
+            "hist": {"kind": "versions", "to": "disk:/hist", "keep": {"last": 2}},
+        },
+        routes={"/srv/data": "hist", "pool:": "snaps"},
+    )
+)[0].plan
+GENERATION = b"2026-11-22T02-00-00Z"
+
+
+def of_item(state: State, leg_name: str, *names: bytes) -> Stream:
+    """An item's stream, as a run of its leg knows it."""
+    leg = VOLUMES.leg(leg_name)
+    assert leg is not None
+    (feed,) = leg.feeds
+    assert feed.writes is not None
+    place = Location(holder=feed.writes.holder, names=feed.writes.names + names)
+    own = Feed(reads=b"/".join(names).decode(), writes=place, selection=None)
+    return stream_of(VOLUMES, leg, own, state)
+
+
+def made(state: State, stream: Stream) -> None:
+    """What a run leaves in the state once it has completed a generation."""
+    state.claim(stream, "r", [GENERATION])
+    state.generations.note(stream, GENERATION, Standing.VERIFIED)
+    state.record_pass(stream, "r", [GENERATION], SEEN)
+
+
+def standings(state: State, stream: Stream) -> list[Standing]:
+    return [one.standing for one in state.generations.among(stream, [GENERATION])]
+
+
+def is_known(state: State, stream: Stream) -> set[bool]:
+    """Whether all is known of it; one value where the tables agree."""
+    return {
+        bool(state.owned(stream)),
+        state.last_seen(stream) is not None,
+        Standing.VERIFIED in standings(state, stream),
+    }
+
+
+ITEMS = ((b"web",), (b"apps", b"web"), (b"a at b", b"c at :/mnt/disk on None"), (b" at ", b"x:y"))
+
+
+@pytest.mark.parametrize("leg", ["files", "bases"])
+@pytest.mark.parametrize("names", ITEMS, ids=lambda names: b"/".join(names).decode())
+def test_another_apply_forgets_no_items_generations(
+    tmp_path: Path, leg: str, names: tuple[bytes, ...]
+) -> None:
+    """Nobody but their runs knows which items there are."""
+    places = Places(root=tmp_path)
+    with open_state(places.state_file) as state:
+        for destination in ("disk", "nas"):
+            state.record_destination(destination, f"uuid:{destination}", NOW)
+        stream = of_item(state, leg, *names)
+        made(state, stream)
+    for _ in range(2):
+        follow_renames(VOLUMES, places)
+    with open_state(places.state_file) as state:
+        assert is_known(state, stream) == {True}
+
+
+def test_law_01_what_is_not_the_legs_any_more_is_forgotten(tmp_path: Path) -> None:
+    places = Places(root=tmp_path)
+    with open_state(places.state_file) as state:
+        state.record_destination("disk", "uuid:disk", NOW)
+        mine = of_item(state, "files", b"web")
+        beside = mine._replace(place=mine.place.replace("disk:/vol/", "disk:/volumes/"))
+        above = mine._replace(place=mine.place.replace("disk:/vol/web", "disk:/"))
+        old_disk = mine._replace(place=mine.place.replace("uuid:disk", "uuid:old"))
+        others = mine._replace(leg="gone")
+        of_a_tree = mine._replace(leg="hist")
+        left = (beside, above, old_disk, others, of_a_tree)
+        for one in (mine, *left):
+            made(state, one)
+    follow_renames(VOLUMES, places)
+    with open_state(places.state_file) as state:
+        assert is_known(state, mine) == {True}
+        assert [is_known(state, one) for one in left] == [{False}] * len(left)
+        for one in left:  # nor does it come back where the same name is made anew
+            state.claim(one, "r2", [GENERATION])
+            assert standings(state, one) == [Standing.COMPLETE]
+
+
+def test_the_place_of_the_leg_itself_is_no_items(tmp_path: Path) -> None:
+    leg = VOLUMES.leg("files")
+    assert leg is not None
+    with open_state(tmp_path / "state.db") as state:
+        below = items_below(VOLUMES, leg, leg.feeds[0], state)
+        whole = stream_of(VOLUMES, leg, leg.feeds[0], state)
+        assert not below.holds(whole)
+        assert not below.holds(whole._replace(place=below.head + below.tail))
+        assert below.holds(of_item(state, "files", b"w"))
+
+
+def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        old = of_item(state, "files", b"web")
+        made(state, old)
+        assert state.rename_leg("files", "copies")
+        assert is_known(state, old) == {False}
+        assert is_known(state, old._replace(leg="copies")) == {True}
+
+
 # ── Older versions ───────────────────────────────────────────────────────────────────────────
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
+_BEFORE_5 = ("DROP TABLE arrival", "DROP TABLE generation")
+_TO_4 = (
+    *_BEFORE_5,
+    "ALTER TABLE orphan DROP COLUMN form",
+    *("ALTER TABLE tombstone DROP COLUMN renamed", "PRAGMA user_version = 4"),
+)
 _BEFORE_4 = (
+    *_BEFORE_5,
     *(f"DROP TABLE {name}" for name in _NEW_IN_4),
     "ALTER TABLE last_seen DROP COLUMN size",
 )
@@ -195,7 +334,7 @@ _TO_1 = (
 )
 
 
-@pytest.mark.parametrize("steps", [_TO_3, _TO_2, _TO_1], ids=["from 3", "from 2", "from 1"])
+@pytest.mark.parametrize("steps", [_TO_4, _TO_3, _TO_2, _TO_1], ids=lambda steps: steps[-1][-1])
 def test_what_an_earlier_version_wrote_is_brought_up_to_this_one(
     tmp_path: Path, steps: tuple[str, ...]
 ) -> None:

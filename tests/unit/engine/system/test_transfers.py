@@ -13,11 +13,11 @@ from engine.exit_codes import may_pass
 from engine.itemized import FORMAT
 from engine.journal import Consumer
 from engine.progress import Progress
-from engine.steps import Target
 from engine.system import transfers
 from engine.system.journal import Journal, open_journal
 from engine.system.process import STDOUT_MOST
 from engine.system.transfers import ItemOutOfTime, OutOfTime, Transfers
+from engine.targets import Target
 from policy.parts import SshTarget
 
 HERE = Target(holder="disk", root=b"/mnt/disk", names=(b"copies",))

@@ -1,0 +1,83 @@
+"""Items: what a source has several of, found anew at each run, such as the volumes of a pool.
+
+An item has an address below its source (`pvcs:media/films`), by which routes choose it, a status of
+its own in each run, and a folder of generations of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.plan import Feed, LegPlan, Plan
+from engine.selection import Selection, Verdict
+from engine.thin_pool import Pool, ThinSnapshot, ThinVolume
+from policy.legs import SnapshotLeg
+from policy.values import display
+
+Names = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A volume that a leg carries."""
+
+    names: Names
+    """Its address below the source."""
+    volume: ThinVolume
+    snapshots: tuple[ThinSnapshot, ...] = ()
+    """Those of the leg that takes them, the oldest first."""
+    key_file: bytes | None = None
+    """What unlocks it, where it is encrypted."""
+
+    @property
+    def name(self) -> str:
+        """The address as people write it, which is the item's name in reports and series."""
+        return display(b"/".join(self.names))
+
+    @property
+    def newest(self) -> ThinSnapshot | None:
+        """The newest snapshot."""
+        return self.snapshots[-1] if self.snapshots else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What a source holds now, as far as a leg carries it."""
+
+    source: str
+    pool: Pool | None
+    """None: it could not be looked at, and `refused` says why."""
+    items: tuple[Item, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What somebody should know: names from an old answer, snapshots that are nobody's."""
+    refused: str = ""
+    """Why nothing can be said of its items; empty where all is well."""
+    previous: int | None = None
+    """How many items the last success had."""
+    allowed: int | None = None
+    """Seconds that the newest snapshot of each may be old, where they are only read."""
+    moment: datetime | None = None
+    """When it was looked at."""
+
+
+def is_itemised(plan: Plan, leg: LegPlan, feed: Feed) -> bool:
+    """Whether a feed is one of items: it snapshots them, or reads what does."""
+    upstream = plan.leg(feed.reads)
+    return isinstance(leg.leg, SnapshotLeg) or (
+        upstream is not None and isinstance(upstream.leg, SnapshotLeg)
+    )
+
+
+def carries(selection: Selection | None, names: Names) -> bool:
+    """Whether a leg takes an item of that address."""
+    return selection is None or selection.decide(names, directory=True) is Verdict.TAKEN
+
+
+def names_it(selection: Selection | None, names: Names) -> bool:
+    """Whether a line of the leg names an item in full, and takes it."""
+    lines = selection.lines if selection is not None else ()
+    return any(
+        one.taken and tuple(part.literal for part in one.pattern.components) == names
+        for one in lines
+    ) and carries(selection, names)

@@ -1,0 +1,56 @@
+"""Whose the entries at the top of a mirror's copies are: the leg's own, or somebody else's.
+
+A leg owns there what a completed pass has seen in the source, and what it is about to create. What
+lay there before stays foreign until it is adopted (law 1).
+"""
+
+from __future__ import annotations
+
+from engine.preflight import FeedSeen
+from engine.selection import Selection, Verdict
+
+
+def strangers(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
+    """Entries at the top of the copies that this leg neither wrote nor is about to write.
+
+    Reserved names and other owners' subtrees have their rules in the filter file already.
+    """
+    known = seen.source.owned | set(seen.source.taken)
+    inner = {owner[0] for owner in selection.blocked if owner}
+    return tuple(
+        name
+        for name in sorted(set(seen.target.entries) - known)
+        if name not in inner and selection.decide((name,), directory=True) is not Verdict.RESERVED
+    )
+
+
+def unowned(seen: FeedSeen) -> tuple[bytes, ...]:
+    """Directories of both trees that this leg did not create and has not adopted.
+
+    They get what is in the source; what else is in them may be somebody's only copy, and stays.
+    """
+    both = seen.target.directories & set(seen.source.taken)
+    return tuple(sorted(both - seen.source.owned))
+
+
+def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
+    """What the leg owns after a completed pass; what is gone from both trees is forgotten.
+
+    A directory that lay there before is not owned by being filled: `adopt` takes it over.
+    """
+    inner = {owner[0] for owner in selection.blocked if owner}
+    # What became a stranger where it is read is left alone, and stays what it was here.
+    left_out = {names[0] for names in seen.source.strangers}
+    left_over = {
+        name
+        for name in seen.source.owned & set(seen.target.entries) - inner
+        if name in left_out or _kept_by_the_filter(name, selection)
+    }
+    return tuple(sorted((left_over | set(seen.source.taken)) - set(unowned(seen))))
+
+
+def _kept_by_the_filter(name: bytes, selection: Selection) -> bool:
+    """Whether the pass leaves the entry; what it does not leave and the source lacks is gone."""
+    kinds = (True, False)
+    verdicts = {selection.decide((name,), directory=kind) for kind in kinds}
+    return not verdicts & {Verdict.TAKEN, Verdict.ENTERED}

@@ -1,0 +1,63 @@
+"""`sqlite`: every SQLite database that is found, copied whole through its own interface.
+
+A file that is copied while it is written is no database. Each copy is made by SQLite, compared with
+what it was made from, and checked (law 18); the folder with all of them is one generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from engine.generation_steps import CopyDatabases
+from engine.legs.generation_frame import Frame
+from engine.legs.hooks import hooks_after, hooks_before
+from engine.legs.kind import Run
+from engine.plan import LegPlan
+from engine.preflight import Observation
+from engine.selection import Selection
+from engine.sqlite_copies import CopyRules, worker_arguments
+from engine.steps import Step
+from policy.legs import SqliteLeg
+
+
+class SqliteKind:
+    """The kind `sqlite` as `engine.legs.LEG_KINDS` lists it."""
+
+    def steps(
+        self, leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]
+    ) -> tuple[Step, ...]:
+        """Copy all databases of each feed, complete a generation, then prune."""
+        leg = leg_plan.leg
+        assert isinstance(leg, SqliteLeg)
+        zone = ZoneInfo(observation.timezone)
+        selections = {one.reads: one.selection for one in leg_plan.feeds}
+        frames = [Frame(s, leg.keep, run, zone) for s in observation.feeds if s.feed in feeds]
+        return (
+            *hooks_before(leg),
+            *(s for one in frames for s in _steps(leg, one, selections.get(one.seen.feed))),
+            *hooks_after(leg),
+        )
+
+
+def _steps(leg: SqliteLeg, frame: Frame, selection: Selection | None) -> Iterator[Step]:
+    whole = leg.limits.whole.seconds
+    each = leg.limits.each.seconds if leg.limits.each is not None else whole
+    frozen = frame.seen.item is not None
+    yield from frame.opening(leg.name)
+    yield from frame.begin("every database whole")
+    yield CopyDatabases(
+        feed=frame.seen.feed,
+        arguments=worker_arguments(
+            frame.seen.source.path,
+            frame.staging.path,
+            CopyRules(frozen=frozen, each=each, all=whole),
+        ),
+        still=frame.still,
+        target=frame.target,
+        selection=selection,
+        previous_entries=frame.seen.source.previous_entries,
+        from_item=frozen,
+    )
+    yield from frame.closing()
+    yield from frame.end()

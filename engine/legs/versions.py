@@ -1,0 +1,82 @@
+"""`versions`: generations of files, each hard-linked to the one before.
+
+A run copies everything into an empty folder beside the generations, links what has not changed to
+the newest complete one, and gives the folder the name of the run's start. Nothing is ever written
+into a complete generation: a mode that is changed through a hard link would rewrite all of history
+(law 15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from engine.filters import exclude_rule, render_rules
+from engine.generation_steps import CopyGeneration
+from engine.legs.generation_frame import Frame
+from engine.legs.hooks import hooks_after, hooks_before
+from engine.legs.kind import Run
+from engine.plan import LegPlan
+from engine.preflight import FeedSeen, Observation
+from engine.rsync_command import generation_command, merge_rules
+from engine.selection import Line, Selection
+from engine.steps import Step, WriteRules
+from policy.legs import VersionsLeg
+from policy.patterns import PathPattern
+
+_OF_A_VOLUME = render_rules(Selection(lines=(Line(pattern=PathPattern(), taken=True),)))
+"""Everything but what a file system keeps for itself, and what the engine does."""
+
+
+class VersionsKind:
+    """The kind `versions` as `engine.legs.LEG_KINDS` lists it."""
+
+    def steps(
+        self, leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]
+    ) -> tuple[Step, ...]:
+        """Make and complete a generation of each feed, then prune."""
+        leg = leg_plan.leg
+        assert isinstance(leg, VersionsLeg)
+        zone = ZoneInfo(observation.timezone)
+        frames = [Frame(s, leg.keep, run, zone) for s in observation.feeds if s.feed in feeds]
+        return (
+            *hooks_before(leg),
+            *(step for one in frames for step in _steps(leg, leg_plan, one, run)),
+            *hooks_after(leg),
+        )
+
+
+def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Iterator[Step]:
+    seen, base = frame.seen, frame.base
+    linked = f"linked to {base.decode()}" if base is not None else "the first generation here"
+    path = run.directory + b"/filter-" + seen.feed.replace("/", "%").encode()
+    yield WriteRules(feed=seen.feed, path=path, text=_rules(seen, leg_plan))
+    yield from frame.opening(leg.name)
+    yield from frame.begin(linked)
+    yield CopyGeneration(
+        feed=seen.feed,
+        argv=generation_command(
+            leg.preserve,
+            seen.target.cannot_keep,
+            (merge_rules(path),),
+            seen.source.path,
+            frame.staging,
+            frame.bases,
+        ),
+        still=frame.still,
+        target=frame.target,
+        previous_entries=seen.source.previous_entries,
+        from_item=seen.item is not None,
+    )
+    yield from frame.closing()
+    yield from frame.end()
+
+
+def _rules(seen: FeedSeen, leg_plan: LegPlan) -> bytes:
+    """The leg's own rules, and before them what no leg carries to where it reads."""
+    if seen.item is not None:
+        return _OF_A_VOLUME
+    selection = next(one.selection for one in leg_plan.feeds if one.reads == seen.feed)
+    assert selection is not None
+    strangers = b"".join(exclude_rule(names) + b"\n" for names in seen.source.strangers)
+    return strangers + render_rules(selection)

@@ -1,0 +1,53 @@
+"""Directories that a run is about: those it writes to, and those that must stay the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policy.parts import SshTarget
+from policy.values import display
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A directory of copies: the holder's root, and the names below it."""
+
+    holder: str
+    root: bytes
+    names: tuple[bytes, ...]
+    ssh: SshTarget | None = None
+    """None: on this machine."""
+
+    @property
+    def path(self) -> bytes:
+        """The directory's path on its machine."""
+        return b"/".join((self.root.rstrip(b"/"), *self.names)) or b"/"
+
+    @property
+    def argument(self) -> bytes:
+        """The directory as rsync is told it, with the slash that means its content."""
+        path = self.path.rstrip(b"/") + b"/"
+        return path if self.ssh is None else _bracketed(self.ssh.account).encode() + b":" + path
+
+    @property
+    def place(self) -> str:
+        """The directory as a manifest and `policyctl adopt` name it."""
+        return f"{self.holder}:/{display(b'/'.join(self.names))}"
+
+    def __str__(self) -> str:
+        return display(self.argument)
+
+
+def _bracketed(account: str) -> str:
+    """An account as rsync takes it: the colons of an IPv6 address would begin the path."""
+    user, at, host = account.rpartition("@")
+    return f"{user}{at}[{host}]" if ":" in host and not host.startswith("[") else account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A directory that must still be the same one: device and inode."""
+
+    path: bytes
+    device: int
+    inode: int

@@ -1,0 +1,95 @@
+"""Which generations there are, why each stays, and when it will go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.calendars import occurrences
+from engine.plan import LegPlan, Location, Plan
+from engine.retention import Decision, decide
+from engine.retention_calendar import calendar
+from engine.system.generation_look import Folder, folders_of
+from engine.system.reading import read_state
+from engine.system.state import State
+from policy.legs import MirrorLeg
+from policy.parts import Keep
+from policyctl.boundary import Refused
+from policyctl.running import Running
+
+_HORIZON = timedelta(days=3 * 366)
+"""How far ahead it is foretold when something goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One generation."""
+
+    decision: Decision
+    goes: datetime | None
+    """The run that will prune it, if all runs succeed; None: none of the next three years."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """The generations of one folder, the newest first."""
+
+    leg: str
+    item: str
+    place: Location
+    keep: Keep
+    kept: tuple[Kept, ...]
+    why_not: str = ""
+    """Why nobody could look."""
+
+
+def keepings(root: Path, leg: str | None) -> tuple[ZoneInfo, tuple[Keeping, ...]]:
+    """The plan's zone, and the generations of every leg that keeps some. Raises `Refused`."""
+    running = Running.of_applied(root)
+    if leg is not None:
+        running.know(leg)
+        if _keep_of(running.plan, leg) is None:
+            raise Refused(f"the leg {leg} keeps no generations: it has no `keep`")
+    zone, now = ZoneInfo(running.plan.timezone), datetime.now(UTC)
+    with read_state(running.places.state_file) as state:
+        if state is None:
+            return zone, ()
+        legs = (one for one in running.plan.legs if leg in {None, one.name})
+        found = (one for leg_plan in legs for one in _of_leg(running, leg_plan, state, now))
+        return zone, tuple(found)
+
+
+def _keep_of(plan: Plan, name: str) -> Keep | None:
+    leg = plan.leg(name)
+    return None if leg is None or isinstance(leg.leg, MirrorLeg) else leg.leg.keep
+
+
+def _of_leg(running: Running, leg: LegPlan, state: State, now: datetime) -> Iterator[Keeping]:
+    keep = _keep_of(running.plan, leg.name)
+    if keep is None or leg.leg.runner is not None:
+        return
+    zone = ZoneInfo(running.plan.timezone)
+    start, end = (int(one.timestamp()) for one in (now, now + _HORIZON))
+    due = occurrences(leg.leg.schedule, zone=zone, start=start, end=end)
+    runs = [datetime.fromtimestamp(one, UTC) for one in due]
+    for folder in folders_of(running.plan, leg, running.places, state):
+        yield Keeping(
+            leg=leg.name,
+            item=folder.item,
+            place=folder.place,
+            keep=keep,
+            kept=tuple(_kept(folder, keep, zone, runs, now)),
+            why_not=folder.why_not,
+        )
+
+
+def _kept(
+    folder: Folder, keep: Keep, zone: ZoneInfo, runs: list[datetime], now: datetime
+) -> Iterator[Kept]:
+    foretold = calendar(folder.generations, keep, zone=zone, runs=runs)
+    goes = {one.generation.moment: one.goes for one in foretold}
+    for decision in decide(folder.generations, keep, zone=zone, now=now):
+        yield Kept(decision=decision, goes=goes.get(decision.generation.moment))

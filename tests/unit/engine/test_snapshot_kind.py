@@ -1,0 +1,71 @@
+"""The steps of a `snapshot` leg."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.items import Inventory, Item
+from engine.legs.snapshot import SnapshotKind
+from engine.snapshot_steps import RemoveSnapshots, TakeSnapshot
+from engine.steps import HookStep, Step
+from policy.legs import SnapshotLeg
+from policy.parts import Hook, Keep
+from policy.values import Duration
+from tests.generations import LIMITS, NOW, RUN, observed, planned, web
+
+LEG = SnapshotLeg(name="snaps", limits=LIMITS, keep=Keep(last=2))
+OTHER = replace(web(snapshots=4), names=(b"apps", b"other"))
+
+
+def steps(*items: Item, leg: SnapshotLeg = LEG, feeds: tuple[str, ...] = ()) -> list[Step]:
+    found = replace(observed(), inventories=(Inventory(source="pvcs", pool=None, items=items),))
+    names = feeds or tuple(one.name for one in items)
+    return list(SnapshotKind().steps(planned(leg), found, RUN, names))
+
+
+def test_all_are_taken_before_the_first_one_goes() -> None:
+    hook = Hook(run=("true",), timeout=Duration(5))
+    leg = replace(LEG, before=(hook,), finally_=(hook,))
+    found = steps(OTHER, web(snapshots=3), leg=leg)
+    assert [(type(one), getattr(one, "feed", "")) for one in found] == [
+        (HookStep, ""),
+        (TakeSnapshot, "apps/other"),
+        (TakeSnapshot, "apps/web"),
+        (RemoveSnapshots, "apps/other"),
+        (RemoveSnapshots, "apps/web"),
+        (HookStep, ""),
+    ]
+    take = found[1]
+    assert take == TakeSnapshot(feed="apps/other", volume=OTHER.volume, moment=NOW, leg="snaps")
+
+
+def test_law_35_each_item_keeps_its_own() -> None:
+    removed = {
+        one.feed: one.snapshots
+        for one in steps(OTHER, web(snapshots=2))
+        if isinstance(one, RemoveSnapshots)
+    }
+    # Five with the new one, of which the rule wants two: at most half goes in one run.
+    assert removed == {
+        "apps/other": OTHER.snapshots[:2],
+        "apps/web": web(snapshots=2).snapshots[:1],
+    }
+
+
+def test_the_first_one_lets_nothing_go() -> None:
+    (take,) = steps(web(snapshots=0))
+    assert isinstance(take, TakeSnapshot)
+
+
+def test_an_item_that_was_refused_has_no_steps() -> None:
+    found = steps(OTHER, web(snapshots=3), feeds=("apps/web",))
+    assert {one.feed for one in found if isinstance(one, TakeSnapshot | RemoveSnapshots)} == {
+        "apps/web"
+    }
+
+
+def test_the_reasons_go_along() -> None:
+    (_, remove) = steps(web(snapshots=2))
+    assert isinstance(remove, RemoveSnapshots)
+    assert len(remove.decisions) == len(remove.snapshots) == 1
+    assert remove.decisions[0].generation.moment == remove.snapshots[0].moment

@@ -1,0 +1,85 @@
+"""The steps of a `sqlite` leg."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.generation_steps import (
+    CompleteGeneration,
+    CopyDatabases,
+    PruneGenerations,
+    StageGeneration,
+)
+from engine.item_steps import CloseItem, OpenItem
+from engine.legs.sqlite import SqliteKind
+from engine.preflight import FeedSeen
+from engine.steps import Step
+from policy.legs import SqliteLeg
+from policy.parts import Keep, Limits
+from policy.values import Duration, Place
+from tests.generations import (
+    ALL,
+    LIMITS,
+    ROOT,
+    RUN,
+    SOURCE,
+    known,
+    observed,
+    planned,
+    seen,
+    seen_item,
+    web,
+)
+
+LEG = SqliteLeg(name="bases", limits=LIMITS, keep=Keep(last=2), to=Place("disk", "/hist"))
+
+
+def steps(*given: FeedSeen, leg: SqliteLeg = LEG) -> list[Step]:
+    names = tuple(one.feed for one in given)
+    return list(SqliteKind().steps(planned(leg), observed(*given), RUN, names))
+
+
+def copy_of(found: list[Step]) -> CopyDatabases:
+    (copy,) = [one for one in found if isinstance(one, CopyDatabases)]
+    return copy
+
+
+def test_a_tree_is_copied_while_it_is_used() -> None:
+    found = steps(seen(known(2, 1)))
+    assert [type(one) for one in found] == [
+        StageGeneration,
+        CopyDatabases,
+        CompleteGeneration,
+        PruneGenerations,
+    ]
+    copy = copy_of(found)
+    assert b"--live" in copy.arguments
+    assert copy.arguments[-2:] == (b"/srv/data", b"/mnt/disk/hist/.policyctl-staging")
+    assert copy.still == (SOURCE, *seen().source.mounted, ROOT)
+    assert (copy.selection, copy.previous_entries, copy.from_item) == (ALL, 9, False)
+
+
+def test_an_item_is_frozen_and_all_of_it_is_wanted() -> None:
+    found = steps(seen_item(web()))
+    assert [type(one) for one in found] == [
+        OpenItem,
+        StageGeneration,
+        CopyDatabases,
+        CloseItem,
+        CompleteGeneration,
+    ]
+    copy = copy_of(found)
+    assert b"--live" not in copy.arguments
+    assert (copy.selection, copy.from_item) == (None, True)
+
+
+@pytest.mark.parametrize(("each", "expected"), [(None, b"3600.000"), (300, b"300.000")])
+def test_law_13_each_database_and_all_of_them_have_a_limit(
+    each: int | None, expected: bytes
+) -> None:
+    limits = Limits(whole=Duration(3600), each=Duration(each) if each else None)
+    words = copy_of(steps(seen(), leg=replace(LEG, limits=limits))).arguments
+    assert words[words.index(b"--each") + 1] == expected
+    assert words[words.index(b"--all") + 1] == b"3600.000"
