@@ -41,6 +41,7 @@ from tests.faults.writer import Writer
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 90.0
+PLACES = {"nightly": "disk:", "images": "disk:/images", "offsite": "nas:/lab"}
 KNOWN = frozenset({b"stranger", b"stranger.lock", b"lost+found"})
 
 
@@ -318,10 +319,13 @@ class Rounds:
 
     def _fill_state(self) -> None:
         """The tracker may end by it, as systemd would see and start it again."""
-        with filled(self.world.places.state_dir):
-            with self._running():
-                self._pause()
-            tracker_ended = ended(self.tracker)
+        with filled(self.world.places.state_dir), self._running():
+            self._pause()
+        # There is room again; but it may just be ending by what it met before.
+        while not (tracker_ended := ended(self.tracker)):
+            if barrier.synchronize(self.world.places, 0.5):
+                break
+            time.sleep(0.05)
         if tracker_ended:
             os.waitpid(self.tracker, 0)
             self._start_tracker()
@@ -339,6 +343,7 @@ class Rounds:
         reports = self._adopt([self._run(leg) for leg in LEGS])
         self.modes.update(feed.mode for one in reports for feed in one.feeds)
         wrong = [f"{one.leg}: {one.status.value}: {one.reason}" for one in reports if not good(one)]
+        wrong += [f"{one.leg}: not its own: {not_own(one)}" for one in reports if not_own(one)]
         wrong += self.world.differences() + self.world.litter() + self._records(reports)
         full = [self._run(leg, Forced.FULL) for leg in LEGS]
         for one in full:
@@ -355,22 +360,24 @@ class Rounds:
     def _adopt(self, reports: list[RunReport]) -> list[RunReport]:
         """What rsync made at the top in its last instant, and nobody could note as the leg's own.
 
-        It is told as foreign and kept, for it may be somebody's: here somebody knows better.
+        It is told as foreign and kept, for it may be somebody's: here somebody knows better. What
+        is nobody's at the disk is not carried on, so only once it is adopted there the next hop
+        can tell whose its own copy is.
         """
-        leftovers = [
-            (report.leg, f"{place}/{os.fsdecode(name)}")
-            for report, place in zip(reports, ("disk:", "disk:/images", "nas:/lab"), strict=True)
-            for feed in report.feeds
-            for name in (*feed.foreign, *feed.shared)
-            if name not in KNOWN
-        ]
-        if not leftovers:
-            return reports
-        self.adopted += len(leftovers)
-        for leg, place in leftovers:
-            found = adopt.preview(self.world.plan, place, leg, self.world.places)
-            adopt.adopt(found, self.world.places, utc_now())
-        return [self._run(leg) for leg in LEGS]
+        for _ in LEGS:
+            leftovers = [
+                (report.leg, f"{PLACES[report.leg]}/{os.fsdecode(name)}")
+                for report in reports
+                for name in not_own(report)
+            ]
+            if not leftovers:
+                break
+            self.adopted += len(leftovers)
+            for leg, place in leftovers:
+                found = adopt.preview(self.world.plan, place, leg, self.world.places)
+                adopt.adopt(found, self.world.places, utc_now())
+            reports = [self._run(leg) for leg in LEGS]
+        return reports
 
     def _wait_for_tracker(self) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -396,6 +403,12 @@ class Rounds:
                 if running:
                     wrong.append(f"{report.leg}: {running} never ended, says the state")
         return wrong
+
+
+def not_own(report: RunReport) -> list[bytes]:
+    """Entries at the top of a leg's copies that are neither its own nor known strangers."""
+    found = (name for feed in report.feeds for name in (*feed.foreign, *feed.shared))
+    return [name for name in found if name not in KNOWN]
 
 
 def good(report: RunReport) -> bool:
