@@ -5,6 +5,7 @@ Nobody writes a threshold by hand: all follow from the schedules (law 8).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from engine.due import runs_here
@@ -24,13 +25,15 @@ def data_allowed_age(plan: Plan, leg: LegPlan) -> int | None:
 
 
 def inputs_of(plan: Plan, leg: LegPlan) -> list[LegPlan]:
-    """The legs of this machine that write what a leg reads."""
-    return [
-        writer
-        for feed in leg.feeds
-        for writer, _ in writers_of(plan, feed.reads)
-        if runs_here(writer)
-    ]
+    """The legs of this machine that make what a leg reads."""
+    return [one for feed in leg.feeds for one in _makers(plan, feed.reads) if runs_here(one)]
+
+
+def _makers(plan: Plan, reads: str) -> Iterator[LegPlan]:
+    upstream = plan.leg(reads)
+    if upstream is not None and all(feed.writes is None for feed in upstream.feeds):
+        yield upstream  # its snapshots stay where they are, and are as old as it lets them get
+    yield from (writer for writer, _ in writers_of(plan, reads))
 
 
 def _data_allowed_age(plan: Plan, leg: LegPlan, before: frozenset[str]) -> int | None:

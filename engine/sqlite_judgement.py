@@ -40,7 +40,8 @@ def judge_copies(found: Sequence[DatabaseCopy], previous: int | None) -> tuple[R
         return RunStatus.DEGRADED, f"{count} could not be copied: {named}{more}"
     if previous and (not found or much_smaller(previous, len(found))):
         now = f"{len(found):,} databases were found, and {previous:,} at the last success"
-        return RunStatus.DEGRADED, f"{now}: nothing older goes before that is looked at"
+        hint = "if that is right, run it once with --allow smaller-source"
+        return RunStatus.DEGRADED, f"{now}: nothing older goes; {hint}"
     if not found:
         return RunStatus.NOTED, "no database was found"
     return RunStatus.OK, ""

@@ -14,7 +14,7 @@ from engine.legs.generation_frame import Frame
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
 from engine.plan import LegPlan
-from engine.preflight import Observation
+from engine.preflight import Observation, Waiver
 from engine.selection import Selection
 from engine.sqlite_copies import CopyRules, worker_arguments
 from engine.steps import Step
@@ -35,12 +35,23 @@ class SqliteKind:
         frames = [Frame(s, leg.keep, run, zone) for s in observation.feeds if s.feed in feeds]
         return (
             *hooks_before(leg),
-            *(s for one in frames for s in _steps(leg, one, selections.get(one.seen.feed))),
+            *(
+                step
+                for one in frames
+                for step in _steps(
+                    leg,
+                    one,
+                    selections.get(one.seen.feed),
+                    smaller_allowed=Waiver.SMALLER_SOURCE in observation.waived,
+                )
+            ),
             *hooks_after(leg),
         )
 
 
-def _steps(leg: SqliteLeg, frame: Frame, selection: Selection | None) -> Iterator[Step]:
+def _steps(
+    leg: SqliteLeg, frame: Frame, selection: Selection | None, *, smaller_allowed: bool
+) -> Iterator[Step]:
     whole = leg.limits.whole.seconds
     each = leg.limits.each.seconds if leg.limits.each is not None else whole
     frozen = frame.seen.item is not None
@@ -56,7 +67,7 @@ def _steps(leg: SqliteLeg, frame: Frame, selection: Selection | None) -> Iterato
         still=frame.still,
         target=frame.target,
         selection=selection,
-        previous_entries=frame.seen.source.previous_entries,
+        previous_entries=None if smaller_allowed else frame.seen.source.previous_entries,
         from_item=frozen,
     )
     yield from frame.closing()

@@ -56,7 +56,7 @@ from engine.system.state import (
 from engine.system.thin_pool import LvmFailed
 from engine.system.transfers import OutOfTime, Transfers
 from engine.system.turn import Turn, hold_in_turn
-from policy.legs import MirrorLeg
+from policy.legs import MirrorLeg, SqliteLeg
 from policy.parts import SshTarget
 from policy.values import Duration
 
@@ -207,7 +207,8 @@ class Attempt:
 
     def _look_and_act(self, this_run: Run) -> None:
         leg = self.leg_plan.leg
-        each = leg.limits.each
+        # Of databases each has its limit, and what copies them keeps it: the others are copied.
+        each = leg.limits.each if not isinstance(leg, SqliteLeg) else None
         transfers = Transfers(
             journal=self.journal,
             progress=self.progress,

@@ -137,10 +137,12 @@ class GenerationRuns:
             except NotRenamed:
                 self.state.generations.forget(stream, step.name)
                 raise
+        # The next run is not measured by one that was not whole: what it missed is missed still.
+        former = self.state.last_seen(stream)
         report = self.feeds.report(step.feed)
         seen = LastSeen(
             rules=self.rules.get(step.feed, ""),
-            entries=report.entries,
+            entries=report.entries if whole or former is None else former.entries,
             file_system=step.file_system,
             mounts=step.mounts,
             full_began=self.run.now,

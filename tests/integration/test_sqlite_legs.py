@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.generations import Standing, moment_of
+from engine.preflight import Waiver
 from engine.reports import FeedReport, RunReport, RunStatus
 from engine.system import generation_runs, relocate
 from engine.system.execute import Executor
@@ -31,15 +32,15 @@ sources:
   data: {{kind: tree, path: /srv/data}}
 legs:
   bases: {{kind: sqlite, from: data, to: "disk:/bases", schedule: "02:00", keep: {{last: 2}},
-           timeout: 5m}}
+           timeout: {{each: {each}, all: 5m}}}}
 ignore:
   "*.cache": "made anew"
   "/scratch/": "made anew"
 """
 
 
-def text() -> str:
-    return MANIFEST.format(host=socket.gethostname())
+def text(each: str = "1m") -> str:
+    return MANIFEST.format(host=socket.gethostname(), each=each)
 
 
 class House(Lab):
@@ -182,6 +183,25 @@ def test_law_18_databases_that_vanish_let_nothing_older_go(house: House) -> None
     assert house.generations()[:1] == kept
 
 
+def test_law_18_databases_that_stay_away_never_rotate_the_last_good_ones_out(
+    house: House,
+) -> None:
+    """Fourteen daily dumps of an empty database rotated the last good one out."""
+    house.copy()
+    kept = house.generations()
+    (house.source / "plain.db").unlink()
+    (house.source / "app/deep.sqlite3").unlink()
+    for _ in range(4):
+        report, feed = house.copy()
+        assert report.status is RunStatus.DEGRADED
+        assert "0 databases were found, and 2 at the last success" in feed.reason
+        assert house.generations()[:1] == kept
+    report = house.run("bases", Waiver.SMALLER_SOURCE)
+    assert (report.status, only(report).reason) == (RunStatus.NOTED, "no database was found")
+    report, _ = house.copy()
+    assert report.status is RunStatus.NOTED
+
+
 def test_a_tree_without_databases_is_told(house: House) -> None:
     (house.source / "plain.db").unlink()
     (house.source / "app/deep.sqlite3").unlink()
@@ -194,6 +214,18 @@ def test_what_is_ignored_is_not_missed(house: House) -> None:
     damage(house.source / "scratch/old.db")
     report, feed = house.copy()
     assert (report.status, feed.entries) == (RunStatus.OK, 2), report
+
+
+def test_one_that_hangs_takes_no_more_than_its_own_time(tmp_path: Path) -> None:
+    house = House(tmp_path, text(each="2s"))
+    busy = make(house.source / "busy.db")
+    with locked(busy):
+        began = time.monotonic()
+        report, feed = house.copy()
+        assert time.monotonic() - began < 30
+    assert report.status is RunStatus.DEGRADED
+    assert "busy.db" in feed.reason
+    assert feed.files == 2
 
 
 def test_law_41_a_cut_transaction_in_a_tree_in_use_is_left_to_its_application(

@@ -63,6 +63,14 @@ def test_the_gap_of_the_leg_before_comes_on_top() -> None:
     assert data_allowed_age(PLAN, first) == first.allowed_age
 
 
+def test_what_is_read_of_snapshots_is_as_old_as_these_may_be() -> None:
+    copies, snapshots = HERE["pvc-files"], HERE["lvm-snapshots"]
+    assert inputs_of(PLAN, copies) == [snapshots]
+    assert copies.allowed_age is not None
+    assert snapshots.allowed_age is not None
+    assert data_allowed_age(PLAN, copies) == copies.allowed_age + snapshots.allowed_age
+
+
 def test_where_a_leg_before_runs_by_hand_its_data_promise_nothing() -> None:
     first = replace(HERE["sda-mirror"], allowed_age=None)
     legs = tuple(first if one.name == first.name else one for one in PLAN.legs)

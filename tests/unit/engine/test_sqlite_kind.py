@@ -14,7 +14,7 @@ from engine.generation_steps import (
 )
 from engine.item_steps import CloseItem, OpenItem
 from engine.legs.sqlite import SqliteKind
-from engine.preflight import FeedSeen
+from engine.preflight import FeedSeen, Waiver
 from engine.steps import Step
 from policy.legs import SqliteLeg
 from policy.parts import Keep, Limits
@@ -73,6 +73,14 @@ def test_an_item_is_frozen_and_all_of_it_is_wanted() -> None:
     copy = copy_of(found)
     assert b"--live" not in copy.arguments
     assert (copy.selection, copy.from_item) == (None, True)
+
+
+def test_law_11_a_person_may_allow_fewer_databases_for_one_run() -> None:
+    given = replace(observed(seen()), waived=frozenset({Waiver.SMALLER_SOURCE}))
+    assert (
+        copy_of(list(SqliteKind().steps(planned(LEG), given, RUN, ("data",)))).previous_entries
+        is None
+    )
 
 
 @pytest.mark.parametrize(("each", "expected"), [(None, b"3600.000"), (300, b"300.000")])
