@@ -75,7 +75,7 @@ def _of_leg(running: Running, leg: LegPlan, state: State, now: datetime) -> Iter
     start, end = (int(one.timestamp()) for one in (now, now + _HORIZON))
     due = occurrences(leg.leg.schedule, zone=zone, start=start, end=end)
     runs = [datetime.fromtimestamp(one, UTC) for one in due]
-    for folder in folders_of(running.plan, leg, running.places, state):
+    for folder in folders_of(running.plan, leg, running.places, state, now):
         yield Keeping(
             leg=leg.name,
             item=folder.item,

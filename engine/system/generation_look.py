@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from engine.generations import Generation
+from engine.generations import Generation, Standing, moment_of
+from engine.items import is_itemised
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
+from engine.selection import is_reserved
+from engine.system.directories import list_directory
+from engine.system.inventory import inventory
 from engine.system.places import Places
 from engine.system.state import State, stream_of
+from policy.values import display
+
+_FAR = "it lies on another machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +33,69 @@ class Folder:
     """Why nobody could look."""
 
 
-def folders_of(plan: Plan, leg: LegPlan, places: Places, state: State) -> Iterator[Folder]:
-    """Every folder in which a leg keeps generations."""
+_ITEMS_DEEP = 4
+"""Names that the address of an item has at most: `namespace/claim` has two."""
+
+
+def folders_of(
+    plan: Plan, leg: LegPlan, places: Places, state: State, now: datetime
+) -> Iterator[Folder]:
+    """Every folder in which a leg keeps generations, and every item of which it keeps snapshots."""
     for feed in leg.feeds:
-        if feed.writes is not None:
+        if feed.writes is None:
+            yield from _snapshots(plan, leg, feed, places, state, now)
+        elif is_itemised(plan, leg, feed):
+            yield from _items(plan, leg, feed, places, state)
+        else:
             yield _folder(plan, leg, feed, places, state)
+
+
+def _snapshots(
+    plan: Plan, leg: LegPlan, feed: Feed, places: Places, state: State, now: datetime
+) -> Iterator[Folder]:
+    found = inventory(plan, leg, feed, places, state, now)
+    place = Location(holder=feed.reads)
+    if found.refused:
+        yield Folder(item=feed.reads, place=place, why_not=found.refused)
+    for item in found.items:
+        moments = (one.moment for one in item.snapshots)
+        yield Folder(
+            item=item.name,
+            place=place,
+            generations=tuple(
+                Generation(moment=one, standing=Standing.VERIFIED) for one in moments
+            ),
+        )
+
+
+def _items(plan: Plan, leg: LegPlan, feed: Feed, places: Places, state: State) -> Iterator[Folder]:
+    """The folders of items: those in which something bears a generation's name.
+
+    Also of items that are no more: their generations are still there.
+    """
+    assert feed.writes is not None
+    root = _root(plan, feed.writes, places)
+    if root is None:
+        yield Folder(item=feed.reads, place=feed.writes, why_not=_FAR)
+        return
+    top = b"/".join((root.rstrip(b"/"), *feed.writes.names))
+    for names in sorted(_item_names(top)):
+        place = Location(holder=feed.writes.holder, names=feed.writes.names + names)
+        own = Feed(reads=display(b"/".join(names)), writes=place, selection=None)
+        yield _folder(plan, leg, own, places, state)
+
+
+def _item_names(top: bytes) -> Iterator[tuple[bytes, ...]]:
+    waiting: list[tuple[bytes, ...]] = [()]
+    while waiting:
+        names = waiting.pop()
+        inner = [name for name, directory in list_directory(b"/".join((top, *names))) if directory]
+        if any(moment_of(name) is not None for name in inner):
+            yield names
+        elif len(names) < _ITEMS_DEEP:
+            waiting += [
+                (*names, name) for name in inner if not is_reserved((name,), directory=True)
+            ]
 
 
 def _folder(plan: Plan, leg: LegPlan, feed: Feed, places: Places, state: State) -> Folder:
@@ -37,7 +103,7 @@ def _folder(plan: Plan, leg: LegPlan, feed: Feed, places: Places, state: State) 
     found = Folder(item=feed.reads, place=feed.writes)
     root = _root(plan, feed.writes, places)
     if root is None:
-        return replace(found, why_not="it lies on another machine")
+        return replace(found, why_not=_FAR)
     try:
         names = os.listdir(b"/".join((root.rstrip(b"/"), *feed.writes.names)))  # noqa: PTH208 - bytes
     except FileNotFoundError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.generations import Standing
-from engine.plan import LegPlan, Plan
+from engine.plan import Feed, LegPlan, Location, Plan
 from engine.system.generation_look import Folder, folders_of
 from engine.system.places import Places
 from engine.system.state import State, open_state, stream_of
@@ -25,15 +26,20 @@ PLAN: Plan = compiled(
         sources={
             "data": {"kind": "tree", "path": "/srv/data"},
             "database": {"kind": "postgresql", "connect": {"host": "localhost"}},
+            "pvcs": {"kind": "lvm-thin", "vg": "pve", "pool": "data", "volumes": "vm-*"},
         },
         legs={
             "hist": {"kind": "versions", "to": "disk:/hist", "keep": {"last": 2}},
             "into": {"kind": "dump", "from": "database", "to": "data:/dumps", "keep": {"last": 2}},
             "far": {"kind": "dump", "from": "database", "to": "nas:/dumps", "keep": {"last": 2}},
+            "snaps": {"kind": "snapshot", "keep": {"last": 2}},
+            "files": {"kind": "versions", "from": "snaps", "to": "disk:/f", "keep": {"last": 2}},
         },
-        routes={"/srv/data": "hist"},
+        routes={"/srv/data": "hist", "pvcs:": "snaps"},
     )
 )[0].plan
+
+NOW = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def leg(name: str) -> LegPlan:
 
 
 def look(name: str, places: Places, state: State) -> Folder:
-    (folder,) = folders_of(PLAN, leg(name), places, state)
+    (folder,) = folders_of(PLAN, leg(name), places, state, NOW)
     return folder
 
 
@@ -93,3 +99,27 @@ def test_what_cannot_be_read_says_so(tmp_path: Path, places: Places, state: Stat
 
 def test_on_another_machine_nobody_looks(state: State) -> None:
     assert look("far", Places(root=Path("/")), state).why_not == "it lies on another machine"
+
+
+def test_each_item_has_a_folder_of_its_own(tmp_path: Path, places: Places, state: State) -> None:
+    """Also one that is no more; what nobody of the leg has made is none of its generations."""
+    for names in ((b"media", b"films"), (b"media", b"music"), (b"old",)):
+        item = b"/".join(names).decode()
+        place = Location(holder="disk", names=(b"f", *names))
+        own = Feed(reads=item, writes=place, selection=None)
+        stream = stream_of(PLAN, leg("files"), own, state)
+        (tmp_path / "mnt/disk/f" / item / os.fsdecode(named(1))).mkdir(parents=True)
+        (tmp_path / "mnt/disk/f" / item / os.fsdecode(named(2))).mkdir()
+        state.claim(stream, "r", [named(1)])
+        state.generations.note(stream, named(1), Standing.VERIFIED)
+    (tmp_path / "mnt/disk/f/empty").mkdir()
+    found = tuple(folders_of(PLAN, leg("files"), places, state, NOW))
+    assert [one.item for one in found] == ["media/films", "media/music", "old"]
+    assert {one.generations for one in found} == {known(1)}
+    assert str(found[0].place) == "disk:/f/media/films"
+
+
+def test_below_another_root_no_volume_is_looked_at(places: Places, state: State) -> None:
+    found = look("snaps", places, state)
+    assert (found.item, found.generations) == ("pvcs", ())
+    assert "below another root none is looked at" in found.why_not
