@@ -199,10 +199,19 @@ def _shift_words(shifts: tuple[Shift, ...]) -> Iterator[str]:
 def rename_lines(data: PlanData) -> list[str]:
     """What need not be sent, since it lies at its destination under another name."""
     found = data.changes.renames
-    lines = [_rename(one, data) for one in found]
+    lines = [_rename(one, data) for one in found if not any(_carries(o, one) for o in found)]
     if any(not one.after for one in found) and not data.migrate:
         lines.append("`policyctl apply --migrate` renames them before anything is sent again")
     return lines
+
+
+def _carries(outer: Offer, one: Offer) -> bool:
+    """Whether a rename takes another one along: both names lie the same way in its own."""
+    if outer is one or outer.after or one.after:
+        return False
+    old, new = (flow.place.rstrip("/") + "/" for flow in (outer.old, outer.new))
+    inner = one.old.place.removeprefix(old)
+    return one.old.place.startswith(old) and one.new.place == new + inner
 
 
 def _rename(one: Offer, data: PlanData) -> str:
