@@ -81,3 +81,14 @@ def _of_wall_clock(text: str, parts: list[int], zone: ZoneInfo) -> datetime:
     if shown.replace(tzinfo=None) != wall.replace(tzinfo=None):
         raise ValueError(f"{text} does not come in {zone.key}: the clocks go forward then")
     return moment
+
+
+def pause_sentence(pause: Pause, timezone: str) -> str:
+    """A pause in one sentence: `nightly is paused until 2026-12-01 06:00 (UTC): new disk`."""
+    reason = f": {pause.reason}" if pause.reason else ""
+    return f"{pause.leg} is paused until {moment(pause.until, timezone)} ({timezone}){reason}"
+
+
+def moment(when: datetime, timezone: str) -> str:
+    """A time of the manifest's zone, with its year: a pause may be long."""
+    return f"{when.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"

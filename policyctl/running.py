@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.due import Due, all_legs, before, due_legs
 from engine.modes import Forced
-from engine.pauses import Pause
+from engine.pauses import Pause, pause_sentence
 from engine.plan import Plan
 from engine.preflight import Waiver
 from engine.reports import RunReport
@@ -23,7 +23,6 @@ from engine.system.state import open_state
 from policyctl.boundary import Refused
 from policyctl.host import refuse_elsewhere
 from policyctl.views.console import tell
-from policyctl.views.pause import pause_sentence
 from policyctl.views.progress import progress_of
 
 

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from engine.pauses import Pause
+from engine.pauses import Pause, moment, pause_sentence
 from policyctl.views.console import Json
 
 if TYPE_CHECKING:
     from policyctl.pausing import Paused, Resumed
-
-
-def pause_sentence(pause: Pause, timezone: str) -> str:
-    """A pause in one sentence: `nightly is paused until 2026-12-01 06:00 (UTC): new disk`."""
-    reason = f": {pause.reason}" if pause.reason else ""
-    return f"{pause.leg} is paused until {moment(pause.until, timezone)} ({timezone}){reason}"
-
-
-def moment(when: datetime, timezone: str) -> str:
-    """A time of the manifest's zone, with its year: a pause may be long."""
-    return f"{when.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
 
 
 def paused_lines(done: Paused) -> Iterator[str]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from engine.drift import PolicyDrift
 from engine.facts import Ran
 from engine.objectives import hours
-from engine.pauses import Pause
+from engine.pauses import Pause, moment
 from engine.status import Health, ItemStatus, LegStatus
 from engine.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
 from engine.volumes import human_bytes
@@ -21,7 +21,6 @@ from policyctl.views.coverage import coverage_lines
 from policyctl.views.fitted import fitted
 from policyctl.views.orphans import total_lines
 from policyctl.views.paths import counted, show_path
-from policyctl.views.pause import moment
 from policyctl.views.safety import safety_lines
 
 _MOST_FILES = 20
