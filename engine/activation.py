@@ -135,7 +135,7 @@ def activation(
         then=(
             *_units(started, pending, machine),
             *_limits(pending, machine),
-            *_devices(pending),
+            *_devices(pending, machine),
             *_prometheus(pending, machine),
         ),
         notes=tuple(_notes(plan, pending, machine)),
@@ -275,8 +275,9 @@ def _limits(pending: Pending, machine: Machine) -> Iterator[ActivationStep]:
         )
 
 
-def _devices(pending: Pending) -> Iterator[ActivationStep]:
-    if pending.udev:
+def _devices(pending: Pending, machine: Machine) -> Iterator[ActivationStep]:
+    """In a container devices are the host's, and so is udev."""
+    if pending.udev and machine.limits_settable:
         yield ActivationStep(
             argv=("udevadm", "control", "--reload"),
             because="clones of snapshots must not get the names of live file systems",

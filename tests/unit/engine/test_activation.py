@@ -40,6 +40,7 @@ def files(**texts):
         "tracker": layout.unit_file(layout.TRACKER_UNIT),
         "target": layout.unit_file(layout.TARGET_UNIT),
         "sysctl": layout.SYSCTL_FILE,
+        "udev": layout.UDEV_FILE,
         "rules": RULES,
         "filter": layout.filter_file("a", "nfs"),
     }
@@ -186,6 +187,13 @@ class TestLimitsAndRules:
         found = active((), files(sysctl="1"), here(limits_settable=False))
         assert found.steps == ()
         assert "set them on the machine" in found.notes[0]
+
+    def test_changed_rules_for_devices_are_read(self):
+        found = active(files(udev="1"), files(udev="2"))
+        assert said(found) == ["udevadm control --reload"]
+
+    def test_in_a_container_devices_are_the_hosts(self):
+        assert active((), files(udev="1"), here(limits_settable=False)).steps == ()
 
     @pytest.mark.parametrize("old", [(), files(rules="1")], ids=["new", "changed"])
     def test_changed_rules_are_read_again(self, old):
