@@ -11,7 +11,10 @@ from tests.lab.homelab import REFERENCE, ZONE, Homelab, compiled, manifest
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]
 
-HERE = ("host-config", "offsite", "sda-mirror", "synology-direct")
+HERE = (
+    *("host-config", "lvm-snapshots", "offsite", "pvc-files", "sda-mirror", "sqlite-copies"),
+    "synology-direct",
+)
 """The legs of the reference that this version runs on the host."""
 
 
