@@ -6,171 +6,29 @@ its feed; a row about the whole leg stops all of them. Nothing is waived below `
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 
 from engine.deletions import much_smaller
-from engine.generations import Generation
-from engine.items import Inventory, Item
-from engine.journal import JournalSeen
+from engine.items import Inventory
 from engine.kinds import is_runnable
-from engine.modes import Forced
+from engine.observation import (
+    FeedSeen,
+    FilterState,
+    Observation,
+    Presence,
+    SourceSeen,
+    TargetSeen,
+    Waiver,
+)
 from engine.plan import LegPlan
 from engine.preflight_items import inventory_rows, item_row
 from engine.reports import Finding, Verdict
-from engine.targets import Identity, Target
-from policy.parts import Attribute
-from policy.patterns import PathPattern
-from policy.values import Percentage, display
+from policy.values import display
 
 RSYNC_NEEDED = (3, 2, 0)
 LEAST_FREE = 64 * 2**20
 """Bytes that must be free at a destination for a run to begin."""
-
-
-class Waiver(enum.Enum):
-    """A guard that a person may waive for one run, as `run --allow` names it."""
-
-    SMALLER_SOURCE = "smaller-source"
-    OTHER_FILE_SYSTEM = "other-file-system"
-    DELETIONS = "deletions"
-
-
-class Presence(enum.Enum):
-    """What lies at a path."""
-
-    DIRECTORY = "a directory"
-    OTHER = "not a directory"
-    MISSING = "nothing"
-    UNREADABLE = "something that cannot be read"
-    UNKNOWN = "unknown: the other side runs no commands but rsync"
-
-
-class FilterState(enum.Enum):
-    """The applied filter file of a feed, compared with what its plan renders to."""
-
-    SAME = "as applied"
-    MISSING = "missing"
-    CHANGED = "changed by hand"
-    NONE = "none: the leg needs no filter"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSeen:
-    """What a feed reads, as it is now, and what was known of it before."""
-
-    path: bytes
-    presence: Presence
-    identity: Identity
-    file_system: str
-    taken: tuple[bytes, ...] = ()
-    """Top-level entries that the leg takes something of."""
-    entries: int = 0
-    counted_all: bool = True
-    """False: counting stopped once there were surely enough."""
-    mounts: tuple[bytes, ...] = ()
-    """Mount points below it."""
-    previous_entries: int | None = None
-    previous_file_system: str | None = None
-    previous_mounts: tuple[bytes, ...] = ()
-    missing: tuple[bytes, ...] = ()
-    """Paths that a `files` source lists, and that are not there."""
-    mounted: tuple[Identity, ...] = ()
-    """The mount points below it, as they are now."""
-    holder: str = ""
-    """The destination that it lies in, where it does: its disk must be the one that is recorded."""
-    recorded: str | None = None
-    found: str | None = None
-    strangers: tuple[tuple[bytes, ...], ...] = ()
-    """Paths in a destination that is read, which none of the legs that write there owns."""
-    awaited: tuple[PathPattern, ...] = ()
-    """What legs carry here since the last apply, and has not come yet."""
-    keeping: tuple[tuple[bytes, ...], ...] = ()
-    """Folders in it in which legs keep generations."""
-    owned: frozenset[bytes] = frozenset()
-    """Top-level entries that this leg has written or seen in a completed pass."""
-    journal: JournalSeen | None = None
-    """What the journal holds of it for this feed; None: nobody notes its changes."""
-    same_rules: bool = False
-    """Whether the last full pass went by today's rules."""
-    full_began: datetime | None = None
-    """When the last full pass that succeeded here began."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetSeen:
-    """Where a feed writes, as it is now."""
-
-    target: Target
-    unreachable: str = ""
-    """Why the other side does not answer; empty where it does."""
-    root: Presence = Presence.DIRECTORY
-    recorded: str | None = None
-    """Identity recorded at apply."""
-    found: str | None = None
-    """Identity found now."""
-    identity_needed: bool = True
-    free: int | None = None
-    total: int | None = None
-    max_used: Percentage | None = None
-    cannot_keep: tuple[Attribute, ...] = ()
-    rsync: tuple[int, int, int] | None = None
-    """Of the other side; None on this machine, or where it does not say."""
-    commands: bool = True
-    """Whether the other side runs other commands than rsync."""
-    present: bool = False
-    """Whether the directory of copies is there."""
-    entries: tuple[bytes, ...] = ()
-    """Top-level entries of the directory of copies."""
-    directories: frozenset[bytes] = frozenset()
-    """Those of them that are directories."""
-    root_identity: Identity | None = None
-    """The root directory as it is now; None on another machine."""
-    astray: bytes = b""
-    """A symlink on the way to the copies, or in the place of what is set aside."""
-    twins: tuple[str, ...] = ()
-    """Other destinations whose root is the same directory."""
-    retired: tuple[tuple[bytes, ...], ...] = ()
-    """Places in it whose legs have left the manifest: their copies are nobody's to delete."""
-    read_on: bool = False
-    """Whether a later leg reads these copies by the journal, and must be told what changes."""
-    set_aside: tuple[bytes, ...] = ()
-    """Runs whose deletions are still kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedSeen:
-    """One feed's two ends and its rules."""
-
-    feed: str
-    source: SourceSeen
-    target: TargetSeen
-    filter_path: bytes
-    filter_state: FilterState
-    generations: tuple[Generation, ...] = ()
-    """This leg's own, where it keeps any."""
-    item: Item | None = None
-    """What is read, where that is one of several items; then `source` says where it will be seen.
-    """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """Everything that preflight and the steps know of the machine."""
-
-    plan_host: str
-    host: str | None
-    """This machine's name; None below another root, where any machine will do."""
-    rsync: tuple[int, int, int] | None
-    feeds: tuple[FeedSeen, ...]
-    inventories: tuple[Inventory, ...] = ()
-    """Of sources that have items."""
-    waived: frozenset[Waiver] = field(default_factory=frozenset)
-    forced: Forced = Forced.NOTHING
-    timezone: str = "UTC"
-    """In which days and weeks are counted."""
 
 
 def preflight_kind(leg_plan: LegPlan) -> tuple[Finding, ...]:
@@ -361,13 +219,18 @@ def _identity(
     return _fine(feed, what, recorded)
 
 
+def lacks_room(free: int, total: int) -> bool:
+    """Whether a place is so full that no run should begin; bytes."""
+    return free < min(LEAST_FREE, total // 100)
+
+
 def _room(feed: str, what: str, seen: TargetSeen) -> Finding:
     what += ": room"
     if seen.free is None or not seen.total:
         return _note(feed, what, "unknown")
     used = 1 - seen.free / seen.total
     found = f"{seen.free / 2**30:,.1f} GiB free, {used:.0%} used"
-    if seen.free < min(LEAST_FREE, seen.total // 100):
+    if lacks_room(seen.free, seen.total):
         hint = "free some; what unfinished runs left lies there in folders `.policyctl-partial`"
         return _refuse(feed, what, f"{found}: too full to begin; {hint}")
     if seen.max_used is not None and used > seen.max_used.fraction:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.preflight import Presence
+from engine.observation import Presence
 from engine.rsync_output import parse_version
 
 _LIST = (

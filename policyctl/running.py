@@ -10,9 +10,9 @@ from pathlib import Path
 
 from engine.due import Due, all_legs, before, due_legs
 from engine.modes import Forced
+from engine.observation import Waiver
 from engine.pauses import Pause, pause_sentence
 from engine.plan import Plan
-from engine.preflight import Waiver
 from engine.reports import RunReport
 from engine.system.apply import load_applied
 from engine.system.destinations import find_identity

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from engine.generations import Generation, Standing, name_of
 from engine.items import Item
 from engine.legs import Run
+from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.plan import Feed, LegPlan, Location
-from engine.preflight import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.selection import Line, Selection
 from engine.targets import Identity, Target
 from policy.legs import Leg

@@ -21,7 +21,7 @@ from engine.generations import Generation, Standing, name_of
 from engine.item_steps import CloseItem, OpenItem
 from engine.legs.kind import Run
 from engine.modes import Mode, ModeChoice
-from engine.preflight import FeedSeen
+from engine.observation import FeedSeen
 from engine.retention import Decision, Verdict, decide
 from engine.selection import is_reserved
 from engine.steps import EnsureDirectory, Step

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from engine.observation import Observation
 from engine.plan import LegPlan
-from engine.preflight import Observation
 from engine.steps import Step
 
 

@@ -27,8 +27,8 @@ from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
 from engine.legs.mirrored_entries import remembered, strangers, unowned
 from engine.modes import Forced, Mode, ModeChoice, choose_mode
+from engine.observation import FeedSeen, Observation, Waiver
 from engine.plan import LegPlan
-from engine.preflight import FeedSeen, Observation, Waiver
 from engine.rsync_command import (
     SET_ASIDE,
     SWEEP,

@@ -6,7 +6,7 @@ lay there before stays foreign until it is adopted (law 1).
 
 from __future__ import annotations
 
-from engine.preflight import FeedSeen
+from engine.observation import FeedSeen
 from engine.selection import Selection, Verdict
 
 

@@ -14,8 +14,8 @@ from engine.items import Item
 from engine.legs.generation_frame import letting_go
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
+from engine.observation import Observation
 from engine.plan import LegPlan
-from engine.preflight import Observation
 from engine.snapshot_steps import RemoveSnapshots, TakeSnapshot
 from engine.steps import Step
 from policy.legs import SnapshotLeg

@@ -13,8 +13,8 @@ from engine.generation_steps import CopyDatabases
 from engine.legs.generation_frame import Frame
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
+from engine.observation import Observation, Waiver
 from engine.plan import LegPlan
-from engine.preflight import Observation, Waiver
 from engine.selection import Selection
 from engine.sqlite_copies import CopyRules, worker_arguments
 from engine.steps import Step

@@ -16,8 +16,8 @@ from engine.generation_steps import CopyGeneration
 from engine.legs.generation_frame import Frame
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
+from engine.observation import FeedSeen, Observation
 from engine.plan import LegPlan
-from engine.preflight import FeedSeen, Observation
 from engine.rsync_command import generation_command, merge_rules
 from engine.selection import Line, Selection
 from engine.steps import Step, WriteRules

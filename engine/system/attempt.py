@@ -15,15 +15,9 @@ from datetime import datetime
 from engine.legs import LEG_KINDS, Run
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.modes import Forced, Mode
+from engine.observation import FeedSeen, Observation, Waiver
 from engine.plan import LegPlan, Plan
-from engine.preflight import (
-    FeedSeen,
-    Observation,
-    Waiver,
-    preflight,
-    preflight_kind,
-    refusals,
-)
+from engine.preflight import preflight, preflight_kind, refusals
 from engine.progress import ProgressSink
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, refusal_sentence, worst_of
 from engine.steps import BeginPass, HookStep, Step

@@ -9,8 +9,8 @@ import stat
 from collections.abc import Collection
 from contextlib import suppress
 
+from engine.observation import FeedSeen, Presence
 from engine.plan import Feed
-from engine.preflight import FeedSeen, Presence
 from engine.rsync_command import PARTIAL, SET_ASIDE
 from engine.selection import is_reserved
 from engine.targets import Identity, Target

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from engine.legs.generation_frame import foreign_beside
 from engine.legs.mirrored_entries import strangers, unowned
+from engine.observation import FeedSeen, Observation, Presence
 from engine.plan import Feed, LegPlan, Location, Plan
-from engine.preflight import FeedSeen, Observation, Presence, refusals
+from engine.preflight import refusals
 from engine.reports import FeedReport, Finding, RunStatus
 from engine.system.facts import live_as_of
 from engine.system.state import State, Stream, stream_of

@@ -27,6 +27,7 @@ from engine.generation_steps import (
 from engine.generations import Standing
 from engine.journal import Change
 from engine.legs.kind import Run
+from engine.preflight import lacks_room
 from engine.reports import RunStatus
 from engine.rsync_output import parse_figures
 from engine.sqlite_copies import CopyStatus, read_lines
@@ -34,6 +35,7 @@ from engine.sqlite_judgement import judge_copies, wanted
 from engine.system.descent import remove_tree
 from engine.system.directories import flush, make_below
 from engine.system.feed_runs import FeedRuns, FeedStopped, check_still_there
+from engine.system.file_systems import room_of
 from engine.system.item_runs import ItemRuns
 from engine.system.journal import Journal
 from engine.system.process import Completed
@@ -42,6 +44,8 @@ from engine.system.state import LastSeen, State, Stream
 from engine.targets import Target
 from policy.values import display
 
+_NO_ROOM = ("No space left on device", "Disk quota exceeded", "disk is full")
+"""How rsync, the system (errno(3)) and SQLite say it."""
 _WORKED = frozenset({0, 6})
 """What the process that copies databases ends with: all of them are good, or some are not."""
 
@@ -74,6 +78,10 @@ class GenerationRuns:
 
     def copy(self, step: CopyGeneration) -> None:
         """Copy everything. Raises `FeedStopped`."""
+        with _giving_room_back(step.target):
+            self._copy(step)
+
+    def _copy(self, step: CopyGeneration) -> None:
         check_still_there(step.still)
         if self.feeds.transfers.sink is not None:
             self.feeds.transfers.sink.expect(step.feed, entries=step.previous_entries, size=None)
@@ -96,7 +104,14 @@ class GenerationRuns:
         return told
 
     def copy_databases(self, step: CopyDatabases) -> None:
-        """Copy each database. Raises `FeedStopped` where there is no good copy at all."""
+        """Copy each database. Raises `FeedStopped` where there is no good copy at all.
+
+        So it does where the disk is full: what it holds then is for nobody.
+        """
+        with _giving_room_back(step.target):
+            self._copy_databases(step)
+
+    def _copy_databases(self, step: CopyDatabases) -> None:
         check_still_there(step.still)
         argv = (os.fsencode(sys.executable), *step.arguments)
         told = self._run(step, argv)
@@ -114,7 +129,8 @@ class GenerationRuns:
         status, reason = judge_copies(found, step.previous_entries)
         if reason:
             self.feeds.note(step.feed, status, reason)
-        if found and not good:
+        full = status is RunStatus.DEGRADED and _is_full(step.target, reason)
+        if (found and not good) or full:
             raise FeedStopped(status, reason)
 
     def complete(self, step: CompleteGeneration) -> None:
@@ -170,6 +186,31 @@ class GenerationRuns:
         """Whoever reads these copies is told before anything changes."""
         path = b"/".join((*target.names, name))
         self.journal.record_tree(target.holder, (Change(path, deep=True),), held=True)
+
+
+@contextmanager
+def _giving_room_back(target: Target) -> Iterator[None]:
+    """Where the disk is full, what a copy has written goes: other legs need the disk too."""
+    try:
+        yield
+    except FeedStopped as stop:
+        if not _is_full(target, str(stop)):
+            raise
+        with _stopping("the disk is full, and what was written could not be removed"):
+            drop_unfinished_generation(target)
+        said = "the disk is full: what was written of the new generation is removed"
+        raise FeedStopped(stop.status, f"{stop}; {said}") from None
+
+
+def _is_full(target: Target, complaint: str) -> bool:
+    """Whether it was for want of room: a program that failed so may have freed a part of it."""
+    if any(words in complaint for words in _NO_ROOM):
+        return True
+    try:
+        free, total = room_of(target.root)
+    except OSError:
+        return False
+    return lacks_room(free, total)
 
 
 def drop_unfinished_generation(target: Target) -> int:

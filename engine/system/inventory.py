@@ -11,7 +11,7 @@ from engine.plan import Feed, LegPlan, Plan
 from engine.system.open_volume import sweep
 from engine.system.places import Places
 from engine.system.state import State
-from engine.system.thin_pool import LvmFailed, look
+from engine.system.thin_pool import LvmFailed, look, retag
 from engine.system.volume_names import NamesUnknown, claim_names
 from engine.thin_names import LvName
 from engine.thin_pool import PoolContent
@@ -123,7 +123,7 @@ def _items(
     chosen = {name: at for name, at in named.names.items() if carries(taken.selection, at)}
     chosen |= {name: at for name, at in named.unnamed.items() if names_it(taken.selection, at)}
     for volume, address in sorted(chosen.items(), key=lambda pair: pair[1]):
-        own = (one for one in content.snapshots if one.of == volume and one.leg == taker.name)
+        own = (one for one in content.snapshots if one.of == volume and one.leg in _names(taker))
         key = source.key_file
         yield Item(
             names=address,
@@ -131,6 +131,11 @@ def _items(
             snapshots=tuple(sorted(own, key=lambda one: one.moment)),
             key_file=key.of(volume).text if key is not None else None,
         )
+
+
+def _names(taker: LegPlan) -> tuple[str | None, ...]:
+    """What the leg is called, and what it was when older snapshots were taken."""
+    return (taker.name, taker.leg.was)
 
 
 def _strays(content: PoolContent) -> Iterator[str]:
@@ -152,4 +157,13 @@ def sweep_items(plan: Plan, leg: LegPlan, places: Places) -> tuple[str, ...]:
             assert isinstance(source, LvmThinSource)
             content = look(LvName(group=source.vg, volume=source.pool))
             done += sweep(content, leg.name)
+            done += _take_over(content, leg)
     return tuple(done)
+
+
+def _take_over(content: PoolContent, leg: LegPlan) -> Iterator[str]:
+    """Give the snapshots of a renamed leg its new name. Raises `LvmFailed`."""
+    for snapshot in content.snapshots:
+        if isinstance(leg.leg, SnapshotLeg) and snapshot.leg == leg.leg.was:
+            retag(snapshot, leg.name)
+            yield f"{snapshot.volume.name.text}: it is {leg.name}'s now, which was {leg.leg.was}"

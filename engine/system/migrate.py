@@ -47,7 +47,8 @@ class Migrator:
         """What would become of each path; nothing is touched."""
         if looked.why_not:
             base = looked.record.orphan.base
-            return (Stay(names=(), old=base, why=looked.why_not),)
+            # Whether it belongs somewhere else, nobody knows: that must not look like "no".
+            return (Stay(names=(), old=base, why=looked.why_not, belongs=True),)
         cleaner = self.cleaner
         arrivals = cleaner.state.awaited()
         steps = moves(cleaner.plan, looked.record.orphan, looked.scope, arrivals)

@@ -12,15 +12,8 @@ from engine.items import Item, is_itemised
 from engine.journal import JournalSeen
 from engine.legs.kind import Run
 from engine.modes import Forced
+from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, Waiver
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
-from engine.preflight import (
-    FeedSeen,
-    FilterState,
-    Observation,
-    Presence,
-    SourceSeen,
-    Waiver,
-)
 from engine.readers import read_place, reader_of
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.legs.kind import Run
+from engine.observation import Presence, TargetSeen
 from engine.plan import Location, Plan, tree_root
-from engine.preflight import Presence, TargetSeen
 from engine.rsync_command import SET_ASIDE
 from engine.system.destinations import find_identity
 from engine.system.directories import astray_link, list_directory, look_at

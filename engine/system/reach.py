@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.legs.kind import Run
+from engine.observation import Presence, TargetSeen
 from engine.plan import Location, Plan
-from engine.preflight import Presence, TargetSeen, preflight_target
+from engine.preflight import preflight_target
 from engine.reports import Verdict
 from engine.rsync_command import connection_options
 from engine.system.directories import astray_link, list_directory, look_at

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from engine.legs.kind import Run
-from engine.preflight import Presence
+from engine.observation import Presence
 from engine.probe import (
     ASK,
     FLUSH,

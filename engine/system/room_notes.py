@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
+from engine.observation import Observation
 from engine.plan import Plan
-from engine.preflight import Observation
 from engine.system.file_systems import room_of
 from engine.system.places import Places
 from engine.system.state import RoomRecord, State

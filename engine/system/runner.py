@@ -11,8 +11,9 @@ from pathlib import Path
 
 from engine.legs import Run
 from engine.modes import Forced
+from engine.observation import Waiver
 from engine.plan import LegPlan, Plan
-from engine.preflight import Waiver, preflight, preflight_kind
+from engine.preflight import preflight, preflight_kind
 from engine.progress import ProgressSink
 from engine.readers import readers_of
 from engine.reports import Finding, RunReport, RunStatus

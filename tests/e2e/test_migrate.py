@@ -319,6 +319,22 @@ def test_an_apply_that_died_before_it_renamed_is_completed_by_the_next(
     assert applied.migrate("--all").out == "nothing was to be renamed\n"
 
 
+def test_what_cannot_be_looked_at_is_never_taken_for_nothing_to_do(applied: Migrating) -> None:
+    """The NAS is gone: an end that looked well would have the next run send everything anew."""
+    applied.route("  /srv/data/a: direct", "  /srv/data/b: direct")
+    away = applied.root / "@nas.example.net"
+    away.rename(applied.root / "away")
+    done = applied("apply", "--migrate")
+    assert done.code == 6
+    assert "is it mounted?" in done.out
+    again = applied.migrate("--all")
+    assert again.code == 5
+    assert "is it mounted?" in again.out
+    (applied.root / "away").rename(away)
+    assert applied.migrate("--all").code == 0
+    assert (applied.nas / "data/b/file").read_text() == "two"
+
+
 def test_a_rollback_takes_them_back(applied: Migrating) -> None:
     applied.route("  /srv/data/a: direct")
     assert applied("apply", "--migrate").code == 0

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from engine.compile import compile_policy
 from engine.filters import render_rules
+from engine.observation import Waiver
 from engine.plan import Plan
-from engine.preflight import Waiver
 from engine.reports import FeedReport, RunReport
 from engine.system.destinations import Recorded, record_destinations
 from engine.system.places import Places

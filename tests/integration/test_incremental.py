@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.preflight import Waiver
+from engine.observation import Waiver
 from engine.reports import RunStatus
 from engine.system.descent import remove_tree
 from engine.system.journal import open_journal

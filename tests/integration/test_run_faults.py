@@ -112,6 +112,27 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def test_a_generation_that_does_not_fit_leaves_the_disk_to_others(machine: Machine) -> None:
+    machine.mount("8m")
+    (machine.root / "policy.yaml").write_text(
+        manifest(", keep: {last: 2}").replace("kind: mirror", "kind: versions")
+    )
+    machine("apply")
+    write(machine.source / "small", os.urandom(100_000))
+    machine("run", "nightly")
+    before = machine.copies()
+    write(machine.source / "film", os.urandom(12_000_000))
+    time.sleep(1.05)  # a generation has the name of its second
+    said = machine("run", "nightly", code=5)
+    assert "No space left on device" in said
+    assert "the disk is full: what was written of the new generation is removed" in said
+    assert machine.copies() == before
+    (machine.source / "film").unlink()
+    time.sleep(1.05)
+    machine("run", "nightly")
+    assert len(machine.copies()) == 2 * len(before)
+
+
 def test_a_full_disk_is_told_and_what_it_left_blocks_nothing(machine: Machine) -> None:
     machine.mount("8m")
     machine.apply()

@@ -16,7 +16,7 @@ import pytest
 from engine.check import check_manifest
 from engine.metrics import Sample
 from engine.modes import Mode
-from engine.preflight import Waiver
+from engine.observation import Waiver
 from engine.reports import RunReport, RunStatus
 from engine.system.facts import leg_facts
 from engine.system.lock import hold

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.preflight import Waiver
+from engine.observation import Waiver
 from engine.reports import RunStatus
 from tests.integration.lab import HOSTILE, Lab, at, manifest, only, tree, write
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.preflight import Waiver
+from engine.observation import Waiver
 from engine.reports import RunStatus
 from engine.system.lock import hold
 from engine.system.lock_probe import is_held

@@ -7,19 +7,18 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.generations import Standing, moment_of
-from engine.preflight import Waiver
+from engine.observation import Waiver
 from engine.reports import FeedReport, RunReport, RunStatus
 from engine.system import generation_runs, relocate
-from engine.system.execute import Executor
 from engine.system.state import open_state, stream_of
 from tests.databases import beside, flip, in_use, locked, make, make_cut, make_in_log, rows
+from tests.integration.killing import Patch, before_step, die, killed
 from tests.integration.lab import Lab, only, tree, write
 
 MANIFEST = """\
@@ -243,28 +242,7 @@ def test_law_41_a_cut_transaction_in_a_tree_in_use_is_left_to_its_application(
 # ── Killed ───────────────────────────────────────────────────────────────────────────────────
 
 
-def die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(10)
-
-
-def before_step(number: int) -> Callable[[], None]:
-    def patch() -> None:
-        real, count = Executor._match, 0
-
-        def match(self: Executor, step: object) -> None:
-            nonlocal count
-            if count == number:
-                die()
-            count += 1
-            real(self, step)  # type: ignore[arg-type]  # passed on as it came
-
-        Executor._match = match  # type: ignore[method-assign]  # in this process alone
-
-    return patch
-
-
-def around_naming(*, after: bool) -> Callable[[], None]:
+def around_naming(*, after: bool) -> Patch:
     """Die just before the new generation has its name, or just after."""
 
     def patch() -> None:
@@ -281,18 +259,6 @@ def around_naming(*, after: bool) -> Callable[[], None]:
     return patch
 
 
-def killed(house: House, patch: Callable[[], None]) -> None:
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        patch()
-        house.run("bases")
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    house.now = house.now.replace(day=house.now.day + 1)
-    assert os.WIFSIGNALED(status), "the run ended before it was killed"
-
-
 PATCHES = {
     **{f"before step {number}": before_step(number) for number in range(4)},
     "before naming": around_naming(after=False),
@@ -301,13 +267,12 @@ PATCHES = {
 
 
 @pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES)
-def test_law_15_killed_at_any_step_the_next_run_completes(
-    house: House, patch: Callable[[], None]
-) -> None:
+def test_law_15_killed_at_any_step_the_next_run_completes(house: House, patch: Patch) -> None:
     house.copy()
     house.copy()
     whole = {name: tree(house.bases / name) for name in house.generations()}
-    killed(house, patch)
+    killed(lambda: house.run("bases"), patch)
+    house.now = house.now.replace(day=house.now.day + 1)
     for name in house.generations():
         assert tree(house.bases / name) == whole.get(name, tree(house.bases / name))
         assert rows(house.bases / name / "plain.db") == [(1,), (2,), (3,)]

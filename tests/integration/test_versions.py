@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +12,8 @@ import pytest
 from engine.generations import moment_of, name_of
 from engine.reports import RunStatus
 from engine.system import generation_runs
-from engine.system.execute import Executor
 from engine.system.state import open_state, stream_of
+from tests.integration.killing import Patch, before_step, die, killed
 from tests.integration.lab import HOSTILE, Lab, at, only, tree, wrap_rsync, write
 
 pytestmark = pytest.mark.tool("rsync")
@@ -68,6 +65,11 @@ class House(Lab):
     @property
     def hist(self) -> Path:
         return self.disk / "hist"
+
+    def killed(self, patch: Patch) -> None:
+        """A run that a patch kills; it is a day later then."""
+        killed(lambda: self.run("hist"), patch)
+        self.now += timedelta(days=1)
 
     def change(self) -> None:
         self.number += 1
@@ -233,42 +235,7 @@ def test_weekly_on_a_daily_leg_keeps_the_newest_of_each_week(tmp_path: Path) -> 
 # ── Killed ───────────────────────────────────────────────────────────────────────────────────
 
 
-def killed(house: House, patch: Callable[[], None]) -> None:
-    """Make a run in a process that a patch has kill itself."""
-    child = os.fork()
-    if child == 0:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        patch()
-        house.run("hist")
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    house.now += timedelta(days=1)
-    assert os.WIFSIGNALED(status), "the run ended before it was killed"
-
-
-def die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(10)
-
-
-def before_step(number: int) -> Callable[[], None]:
-    def patch() -> None:
-        real, count = Executor._match, 0
-
-        def match(self: Executor, step: object) -> None:
-            nonlocal count
-            if count == number:
-                die()
-            count += 1
-            real(self, step)  # type: ignore[arg-type]  # passed on as it came
-
-        Executor._match = match  # type: ignore[method-assign]  # in this process alone
-
-    return patch
-
-
-def around(name: str, *, call: int, after: bool) -> Callable[[], None]:
+def around(name: str, *, call: int, after: bool) -> Patch:
     """Die before or after the n-th call of a function that the runs of generations use."""
 
     def patch() -> None:
@@ -307,16 +274,14 @@ CALLS = [
 @pytest.mark.parametrize(
     "patch", [one for _, one in STEPS + CALLS], ids=[n for n, _ in STEPS + CALLS]
 )
-def test_law_15_killed_at_any_step_the_next_run_completes(
-    house: House, patch: Callable[[], None]
-) -> None:
+def test_law_15_killed_at_any_step_the_next_run_completes(house: House, patch: Patch) -> None:
     strangers = house.strangers()
     for _ in range(3):
         house.change()
         house.run("hist")
     whole = {name: tree(house.hist / name) for name in house.generations()}
     house.change()
-    killed(house, patch)
+    house.killed(patch)
     for name in house.generations():
         if name in whole:
             assert tree(house.hist / name) == whole[name], "a generation was touched"
@@ -340,7 +305,7 @@ def test_what_a_cut_off_copy_had_brought_is_not_copied_again(house: House) -> No
     def patch() -> None:
         around("flush", call=1, after=False)()
 
-    killed(house, patch)
+    house.killed(patch)
     report = house.run("hist")
     assert report.status is RunStatus.OK
     assert only(report).bytes_sent == 0
@@ -398,7 +363,7 @@ def test_what_a_leg_has_pruned_does_not_count_as_lost_at_later_hops(tmp_path: Pa
 def test_what_is_not_complete_is_not_carried_on(house: House) -> None:
     house.run("hist")
     house.run("offsite")
-    killed(house, around("flush", call=1, after=False))
+    house.killed(around("flush", call=1, after=False))
     assert house.hist.joinpath(".policyctl-staging").is_dir()
     assert house.run("offsite").status is RunStatus.OK
     assert len(house.generations("mnt/nas/lab/hist")) == 1

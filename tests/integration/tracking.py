@@ -18,8 +18,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine.modes import Forced, Mode
+from engine.observation import Waiver
 from engine.plan_json import plan_from_json, plan_to_json
-from engine.preflight import Waiver
 from engine.reports import FeedReport, RunReport, RunStatus
 from engine.system.barrier import synchronize
 from engine.system.inotify import Inotify

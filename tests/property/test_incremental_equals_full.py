@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.preflight import Waiver
+from engine.observation import Waiver
 from engine.reports import RunStatus
 from engine.system.barrier import synchronize
 from tests.integration.facts import Fact, differences, facts

@@ -19,7 +19,7 @@ from engine.generations import Generation, Standing
 from engine.item_steps import CloseItem, OpenItem
 from engine.legs.generation_frame import Frame, foreign_beside, letting_go, most_at_once
 from engine.modes import Mode
-from engine.preflight import FeedSeen
+from engine.observation import FeedSeen
 from engine.retention_reasons import Outrun, Rule
 from engine.steps import EnsureDirectory
 from policy.parts import Keep

@@ -10,8 +10,8 @@ from engine.kinds import is_runnable
 from engine.legs import LEG_KINDS, Run
 from engine.legs.mirror import MirrorKind, most_deletions
 from engine.legs.mirrored_entries import remembered, strangers, unowned
+from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.plan import Feed, LegPlan, Location
-from engine.preflight import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.rsync_command import SWEEP, mirror_options
 from engine.selection import Line, Selection
 from engine.steps import (

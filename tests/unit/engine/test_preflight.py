@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.plan import LegPlan
-from engine.preflight import (
+from engine.observation import (
     FeedSeen,
     FilterState,
     Observation,
@@ -13,10 +12,9 @@ from engine.preflight import (
     SourceSeen,
     TargetSeen,
     Waiver,
-    preflight,
-    preflight_kind,
-    refusals,
 )
+from engine.plan import LegPlan
+from engine.preflight import preflight, preflight_kind, refusals
 from engine.reports import Finding, Verdict
 from engine.targets import Identity, Target
 from policy.legs import FetchLeg, MirrorLeg

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from engine.items import Inventory, Item
-from engine.preflight import Waiver, preflight, refusals
+from engine.observation import Waiver
+from engine.preflight import preflight, refusals
 from engine.preflight_items import inventory_rows, item_row
 from engine.reports import Verdict
 from engine.thin_names import LvName

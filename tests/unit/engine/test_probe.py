@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.preflight import Presence
+from engine.observation import Presence
 from engine.probe import ASK, MAKE, REFUSALS, RENAME, RENAMED, greeting, parse_answer, speaks
 from tests.integration.lab import HOSTILE, at, tree, write
 from tests.integration.mounts import mount_namespace

@@ -14,7 +14,7 @@ from engine.generation_steps import (
 )
 from engine.item_steps import CloseItem, OpenItem
 from engine.legs.sqlite import SqliteKind
-from engine.preflight import FeedSeen, Waiver
+from engine.observation import FeedSeen, Waiver
 from engine.steps import Step
 from policy.legs import SqliteLeg
 from policy.parts import Keep, Limits

@@ -13,7 +13,7 @@ from engine.generation_steps import (
 )
 from engine.item_steps import CloseItem, OpenItem
 from engine.legs.versions import VersionsKind
-from engine.preflight import FeedSeen
+from engine.observation import FeedSeen
 from engine.steps import HookStep, Step, WriteRules
 from policy.legs import VersionsLeg
 from policy.parts import Attribute, Hook, Keep

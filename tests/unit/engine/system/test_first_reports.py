@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.items import Inventory
+from engine.observation import FeedSeen, Observation, Presence
 from engine.plan import LegPlan, Plan
-from engine.preflight import FeedSeen, Observation, Presence
 from engine.reports import FeedReport, Finding, RunStatus, Verdict
 from engine.system.first_reports import begin_reports, item_streams, parts_of
 from engine.system.state import State, open_state, stream_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.items import Inventory
-from engine.lvm_commands import look_command, remove_command
+from engine.lvm_commands import look_at_command, look_command, remove_command, retag_command
 from engine.plan import Plan
 from engine.reports import FeedReport, RunStatus
 from engine.system import open_volume
@@ -163,3 +163,30 @@ class TestSweep:
         assert self.sweep("hist") == ()
         assert self.sweep("files", Places(root=tmp_path)) == ()
         world.commands.check()
+
+
+def test_a_renamed_leg_knows_its_snapshots_and_takes_them_over(world: World) -> None:
+    """`was: weekly`: they are pruned with its own, and read, also before it has run again."""
+    renamed = replace(
+        PLAN,
+        legs=tuple(
+            replace(one, leg=replace(one.leg, was="weekly")) if one.name == "nightly" else one
+            for one in PLAN.legs
+        ),
+    )
+    leg = renamed.leg("nightly")
+    assert leg is not None
+    out = report(POOL, WEB, SNAP, OTHERS)
+    for name in ("nightly", "files"):
+        reader = renamed.leg(name)
+        assert reader is not None
+        world.commands.expect(look_command("pve"), out=out)
+        found = inventory(renamed, reader, reader.feeds[0], HERE, world.state, MOMENT)
+        assert [len(one.snapshots) for one in found.items] == [2]
+    old = next(one for one in found.items[0].snapshots if one.leg == "weekly")
+    world.commands.expect(look_command("pve"), out=out)
+    world.commands.expect(retag_command(old, "nightly"))
+    taken = report(POOL, replace(OTHERS, tags="policyctl/nightly"))
+    world.commands.expect(look_at_command(old.volume.name), out=taken)
+    (said,) = sweep_items(renamed, leg, HERE)
+    assert said.endswith("it is nightly's now, which was weekly")

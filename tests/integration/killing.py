@@ -1,0 +1,49 @@
+"""Runs that are killed at a chosen step, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from engine.system.execute import Executor
+
+Patch = Callable[[], None]
+"""Changes the process that it is called in, so that it kills itself somewhere."""
+
+
+def die(*_: object) -> None:
+    """End this process at once, as a power cut does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(10)
+
+
+def before_step(number: int) -> Patch:
+    """Die before the n-th step of a run, counted from 0."""
+
+    def patch() -> None:
+        real, count = Executor._match, 0
+
+        def match(self: Executor, step: object) -> None:
+            nonlocal count
+            if count == number:
+                die()
+            count += 1
+            real(self, step)  # type: ignore[arg-type]  # passed on as it came
+
+        Executor._match = match  # type: ignore[method-assign]  # in this process alone
+
+    return patch
+
+
+def killed(run: Callable[[], object], patch: Patch) -> None:
+    """Run something in a process that a patch has kill itself."""
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        patch()
+        run()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "the run ended before it was killed"
