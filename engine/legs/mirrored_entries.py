@@ -44,9 +44,15 @@ def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
     left_over = {
         name
         for name in seen.source.owned & set(seen.target.entries) - inner
-        if name in left_out or _kept_by_the_filter(name, selection)
+        if name in left_out or _is_awaited(name, seen) or _kept_by_the_filter(name, selection)
     }
     return tuple(sorted((left_over | set(seen.source.taken)) - set(unowned(seen))))
+
+
+def _is_awaited(name: bytes, seen: FeedSeen) -> bool:
+    """Whether something in it has yet to come to the source, so that the pass leaves it."""
+    first = (one.components[0] if one.components else None for one in seen.source.awaited)
+    return any(one is None or one.matches(name) for one in first)
 
 
 def _kept_by_the_filter(name: bytes, selection: Selection) -> bool:

@@ -335,6 +335,35 @@ def test_what_cannot_be_looked_at_is_never_taken_for_nothing_to_do(applied: Migr
     assert (applied.nas / "data/b/file").read_text() == "two"
 
 
+SECOND = '  second: {kind: mirror, to: "disk:/second", schedule: "05:00", timeout: 5m}\nroutes:\n'
+
+
+def test_there_and_back_costs_no_copy_where_the_later_hop_is_first(applied: Migrating) -> None:
+    """What has yet to come back to the disk is kept at the NAS, which may hold the only copy."""
+    there = MANIFEST.replace("routes:\n", SECOND + "  /srv/data/a: second\n")
+    applied.manifest.write_text(there)
+    assert applied("apply", "--migrate").code == 6, "at the NAS it waits for `second`"
+    assert (applied.root / "mnt/disk/second/a").is_dir()
+    back = MANIFEST.replace("routes:\n", SECOND + "  /srv/data/c: second\n")
+    applied.manifest.write_text(back)
+    assert applied("apply").code == 0
+    assert not (applied.root / "mnt/disk/a").exists()
+    assert applied("run", "onward").code == 0
+    assert (applied.nas / "disk/a/file").read_text() == "one"
+    told = applied("explain", str(applied.root / "srv/data/a/file")).out
+    assert "age not known: nightly has not succeeded since the path came to it" in told
+    assert applied("run", "nightly").code == 0
+    assert applied("run", "onward").code == 0
+    told = applied("explain", str(applied.root / "srv/data/a/file")).out
+    assert "age not known" not in told
+    # Now that it has come, it is the disk that says what goes.
+    (applied.root / "srv/data/a/file").unlink()
+    applied.write("srv/data/a/other", "new")
+    for leg in ("nightly", "onward"):
+        assert applied("run", leg).code == 0
+    assert not (applied.nas / "disk/a/file").exists()
+
+
 def test_a_rollback_takes_them_back(applied: Migrating) -> None:
     applied.route("  /srv/data/a: direct")
     assert applied("apply", "--migrate").code == 0
