@@ -39,25 +39,18 @@ class Probe:
     """Its name for that, such as `ext4`; empty where it has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MountOptions:
-    """What mounting a kind of file system needs beside being read-only."""
-
-    replaying: str
-    """The kernel replays the journal: the device may be written."""
-    as_found: str
-    """It does not: what the journal holds is not seen, and what it would mend is torn."""
-
-
 MOUNTABLE: Final = {
-    "ext2": MountOptions(replaying=_PANIC_OFF, as_found=_PANIC_OFF),
-    "ext3": MountOptions(replaying=_PANIC_OFF, as_found=f"{_PANIC_OFF},noload"),
-    "ext4": MountOptions(replaying=_PANIC_OFF, as_found=f"{_PANIC_OFF},noload"),
-    # A snapshot has the UUID of what it was taken of, and XFS mounts each UUID once.
-    "xfs": MountOptions(replaying="nouuid", as_found="nouuid,norecovery"),
-    "btrfs": MountOptions(replaying="", as_found="rescue=nologreplay"),
+    "ext2": _PANIC_OFF,
+    "ext3": _PANIC_OFF,
+    "ext4": _PANIC_OFF,
+    # A clone has the UUID of what it was made of, and XFS mounts each UUID once.
+    "xfs": "nouuid",
+    "btrfs": "",
 }
-"""The file systems that are mounted: ext4(5), xfs(5), btrfs(5)."""
+"""The file systems that are mounted, each with its options: ext4(5), xfs(5), btrfs(5).
+
+None has `noload` or its like: it hides what the journal holds, and tears what it would mend.
+"""
 
 
 def probe_command(device: bytes) -> Arguments:

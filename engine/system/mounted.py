@@ -30,8 +30,6 @@ class Mount:
     """Its file system, one of `MOUNTABLE`; empty: a directory, without what is mounted in it."""
     at: bytes
     """The directory where the command sees it; it is there already, and ours alone."""
-    replay: bool = True
-    """Whether the kernel replays the journal, for which the device must be one that may change."""
     seconds: float = MOUNT_SECONDS
     """How long mounting may take; a second try is within it."""
 
@@ -44,7 +42,8 @@ def with_mount(command: Command, mount: Mount) -> Command:
     """The same command, seeing that. Raises `NotMounted` for a kind that is never mounted."""
     if mount.kind and mount.kind not in MOUNTABLE:
         raise NotMounted(f"a file system of the kind {mount.kind!r} is not mounted here")
-    words = (b"%f" % mount.seconds, mount.kind.encode(), _options(mount), mount.source, mount.at)
+    options = MOUNTABLE[mount.kind].encode() if mount.kind else b""
+    words = (b"%f" % mount.seconds, mount.kind.encode(), options, mount.source, mount.at)
     return replace(command, argv=(*_WORKER, *words, *command.argv))
 
 
@@ -55,13 +54,6 @@ def check_mounted(done: Completed, mount: Mount) -> None:
     if done.code == -signal.SIGALRM:
         where = os.fsdecode(mount.source)
         raise NotMounted(f"{where} cannot be mounted: it took more than {mount.seconds:g} s")
-
-
-def _options(mount: Mount) -> bytes:
-    if not mount.kind:
-        return b""
-    known = MOUNTABLE[mount.kind]
-    return (known.replaying if mount.replay else known.as_found).encode()
 
 
 # By its path, and apart from all that Python finds by itself (-I, -S): a folder named `engine` in
