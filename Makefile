@@ -6,6 +6,8 @@ PY := $(BIN)/python
 # Workers take tests from each other, so that one long file does not hold up the rest.
 PYTEST := $(PY) -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
+# A third of the time a test waits: for a server, a process, a clock. So two share a core.
+SHARING := -n $(shell expr 2 \* $$(nproc)) --maxprocesses 8 --dist worksteal
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -48,7 +50,7 @@ format: setup ## put the code in order: formatting, and what ruff can mend by it
 	$(BIN)/ruff check --fix .
 
 pytest: setup ## the tests alone (ARGS="-k routing" is passed on)
-	$(PYTEST) $(PARALLEL) $(ARGS)
+	$(PYTEST) $(SHARING) $(ARGS)
 
 lab: setup-lab ## tests on machines with a real systemd; needs root (tests/lab/README.md)
 	$(PYTEST) $(PARALLEL) -m lab tests/lab $(ARGS)
