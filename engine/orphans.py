@@ -6,7 +6,7 @@ No run deletes them: rsync protects what it does not send, so they stay until `g
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -78,7 +78,7 @@ def arrivals_between(applied: Plan, plan: Plan) -> tuple[Orphan, ...]:
 
 
 def _left_behind(before: Plan, plan: Plan) -> tuple[Orphan, ...]:
-    retired = _places(before) - _places(plan)
+    retired = _retired(before, plan)
     found: dict[Spot, Orphan] = {}
     for source, pattern, leg in _carried(before, plan):
         for hop in hops_of(before, source, pattern, leg):
@@ -96,8 +96,41 @@ def _left_behind(before: Plan, plan: Plan) -> tuple[Orphan, ...]:
     return tuple(found[one] for one in sorted(found, key=lambda place: place.name))
 
 
+def _retired(before: Plan, plan: Plan) -> frozenset[Location]:
+    return with_images(plan, _places(before) - _places(plan))
+
+
 def _places(plan: Plan) -> set[Location]:
     return {feed.writes for leg in plan.legs for feed in leg.feeds if feed.writes is not None}
+
+
+def with_images(plan: Plan, places: Iterable[Location]) -> frozenset[Location]:
+    """Directories of copies, and those to which the later hops of a plan carry what is in them."""
+    return frozenset(image for one in places for image in (one, *_images(plan, one, ())))
+
+
+def _images(plan: Plan, place: Location, via: tuple[str, ...]) -> Iterator[Location]:
+    for leg in plan.legs:
+        for feed in leg.feeds:
+            if feed.reads == place.holder and feed.writes is not None and leg.name not in via:
+                names = feed.writes.names + place.names
+                image = Location(holder=feed.writes.holder, names=names)
+                yield image
+                yield from _images(plan, image, (*via, leg.name))
+
+
+def retired_inside(
+    plan: Plan, retired: Iterable[Location], inside: Location
+) -> tuple[tuple[bytes, ...], ...]:
+    """Directories below a place, relative to it, whose legs have left, and images of such ones."""
+    depth = len(inside.names)
+    return tuple(
+        sorted(
+            one.names[depth:]
+            for one in with_images(plan, retired)
+            if inside.contains(one) and one != inside
+        )
+    )
 
 
 def _carried(before: Plan, plan: Plan) -> Iterator[tuple[str, PathPattern, str]]:

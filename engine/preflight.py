@@ -168,8 +168,9 @@ def _filter(seen: FeedSeen) -> Iterator[Finding]:
             yield _refuse(seen.feed, what, "it is missing: run `policyctl apply`")
         case FilterState.CHANGED:
             found = (
-                "the filter file was changed by hand: `policyctl plan` shows how, `policyctl apply "
-                f"--overwrite {display(seen.filter_path)}` puts it right"
+                "the filter file is not as applied: it was changed by hand, or an apply was cut "
+                "off; `policyctl plan` shows it, `policyctl apply` puts it right, and takes "
+                f"`--overwrite {display(seen.filter_path)}` where it was changed by hand"
             )
             yield _refuse(seen.feed, what, found)
 

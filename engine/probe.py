@@ -31,6 +31,11 @@ MAKE = (
     b'{ [ -d "./$name" ] || mkdir -m 700 "./$name"; } && cd "./$name" || exit 1; done'
 )
 """$1 is a root that must be there; directories named by the rest are made below it, in a row."""
+MAKE_WAY = MAKE.replace(
+    b"for name; do ", b'for name; do if [ -L "./$name" ]; then echo astray; exit 3; fi; '
+)
+"""The same, but through no symlink: it leads somewhere else."""
+assert MAKE_WAY != MAKE
 
 FLUSH = b'sync -f "$1" 2>/dev/null || sync'
 """$1 lies on the file system that is to be on the disk; a smaller `sync` takes no path."""

@@ -179,8 +179,6 @@ class Migrator:
         if root.ssh is None:
             rename_below(root.path, move.old.names, move.new.names)
             return
-        above = replace(root, names=move.new.names[:-1])
-        Remote(above, reached.run).ensure_directory()
         Remote(root, reached.run).rename(move.old.names, move.new.names)
 
     # ── Afterwards ───────────────────────────────────────────────────────────────────────────

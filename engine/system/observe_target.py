@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engine.legs.kind import Run
 from engine.observation import Presence, TargetSeen
+from engine.orphans import retired_inside
 from engine.plan import Location, Plan, tree_root
 from engine.rsync_command import SET_ASIDE
 from engine.system.destinations import find_identity
@@ -72,7 +73,7 @@ class TargetLook:
             found=find_identity(destination, self.places) if destination and not remote else None,
             max_used=destination.max_used if destination else None,
             cannot_keep=destination.cannot_keep if destination else (),
-            retired=self.state.retired(writes),
+            retired=retired_inside(self.plan, self.state.all_retired(), writes),
             read_on=bool(self.journal.consumers(writes.holder)),
         )
         if ssh is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.clean_up import Names, Scope
-from engine.orphans import Orphan, carried_inside, owner_of
+from engine.orphans import Orphan, carried_inside, owner_of, retired_inside
 from engine.plan import Feed, Location, Plan, tree_root
 from engine.readers import read_place
 from engine.selection import Selection, Verdict
@@ -107,12 +107,7 @@ class ScopeFinder:
         verdict = self._verdict(feed.selection, inner, names)
         if verdict not in _OWNED:
             return True
-        # Where a leg has left from inside another one, that one's rules take what it had written.
-        return (
-            verdict is Verdict.TAKEN
-            and self._has_lapsed(feed.writes, inner)
-            and not self._is_there(feed, inner)
-        )
+        return verdict is Verdict.TAKEN and self._has_lapsed(feed, feed.writes, inner)
 
     def _verdict(self, selection: Selection, inner: Names, names: Names) -> Verdict:
         """What becomes of a path; only where it matters, its kind is looked at."""
@@ -121,11 +116,28 @@ class ScopeFinder:
             return one
         return one if self.reached.is_directory(names) else other
 
-    def _has_lapsed(self, writes: Location, inner: Names) -> bool:
-        return any(inner[: len(one)] == one for one in self.state.retired(writes))
+    def _has_lapsed(self, feed: Feed, writes: Location, inner: Names) -> bool:
+        """Where a leg has left from inside another one, that one's rules take what it had written.
+
+        It is not that one's as long as it reads no such path.
+        """
+        retired = any(inner[: len(one)] == one for one in self._retired(writes))
+        return retired and not self._is_there(feed, inner)
+
+    def _retired(self, inside: Location) -> tuple[Names, ...]:
+        return retired_inside(self.plan, self.state.all_retired(), inside)
 
     def _is_there(self, feed: Feed, inner: Names) -> bool:
         """Whether a feed reads such a path now; yes where that cannot be seen."""
+        read = read_place(self.plan, feed.reads)
+        if read is not None:
+            # What lies where a hop reads, and is nobody's there, is not carried further.
+            names = (*read.names, *inner)
+            before = owner_of(self.plan, read.holder, names)
+            if before is not None and before.writes is not None:
+                there = names[len(before.writes.names) :]
+                if self._has_lapsed(before, before.writes, there):
+                    return False
         root = self._root_read(feed)
         try:
             # What is away or empty is taken for unmounted (law 11): nobody sees what it holds.

@@ -13,6 +13,7 @@ from engine.probe import (
     ASK,
     FLUSH,
     MAKE,
+    MAKE_WAY,
     REFUSALS,
     RENAME,
     RENAMED,
@@ -88,19 +89,23 @@ class Remote:
             raise Unreachable(told.last_words or f"the other side ended with {told.code}")
 
     def rename(self, old: tuple[bytes, ...], new: tuple[bytes, ...]) -> None:
-        """Rename a path below the root, whose new directory is there.
+        """Rename a path below the root; directories above its new name are made where missing.
 
         Raises `Unreachable` and `NotRenamed`.
         """
+        self._ask_to_rename(MAKE_WAY, *new[:-1])
         ends = (part for one in (old, new) for part in (b"/".join(one[:-1]), one[-1]))
-        told = self._shell(RENAME, self._target.root, *ends, patience=_PATIENCE_FLUSH)
+        told = self._ask_to_rename(RENAME, *ends)
+        if told.code != 0:
+            raise Unreachable("it was renamed there, and may not be on the disk")
+
+    def _ask_to_rename(self, script: bytes, *arguments: bytes) -> Completed:
+        told = self._shell(script, self._target.root, *arguments, patience=_PATIENCE_FLUSH)
         answers = set(told.stdout.split(b"\n"))
-        if RENAMED in answers:
-            if told.code != 0:
-                raise Unreachable("it was renamed there, and may not be on the disk")
-            return
-        why = next((said for word, said in REFUSALS.items() if word in answers), "")
-        raise NotRenamed(why or told.last_words or f"the other side ended with {told.code}")
+        if told.code != 0 and RENAMED not in answers:
+            why = next((said for word, said in REFUSALS.items() if word in answers), "")
+            raise NotRenamed(why or told.last_words or f"the other side ended with {told.code}")
+        return told
 
     def _shell(self, script: bytes, *arguments: bytes, patience: float = _PATIENCE) -> Completed:
         words = (b"sh", b"-c", script, b"sh", *arguments)

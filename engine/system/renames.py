@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from engine.items import is_itemised
-from engine.orphans import is_owned
-from engine.plan import LegPlan, Location, Plan
+from engine.orphans import is_owned, with_images
+from engine.plan import LegPlan, Plan
 from engine.readers import readers_of
 from engine.system.journal import Journal, open_journal
 from engine.system.lock import Locked, hold
@@ -92,11 +92,10 @@ def _follow_in_orphans(plan: Plan, state: State) -> None:
             state.arrivals.rename(part.was, part.name)
     now = (feed.writes for leg in plan.legs for feed in leg.feeds)
     state.set_places(place for place in now if place is not None)
+    retired = with_images(plan, state.all_retired())
     for one in state.orphans.all():
         place = one.orphan.place
-        retired = state.retired(Location(holder=place.holder))
-        gone = [Location(holder=place.holder, names=names) for names in retired]
-        if is_owned(plan, place, gone):
+        if is_owned(plan, place, retired):
             state.orphans.drop(place)
 
 

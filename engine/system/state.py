@@ -217,14 +217,22 @@ class State(RunHistory):
 
     def retired(self, inside: Location) -> tuple[tuple[bytes, ...], ...]:
         """Places below this one, relative to it, whose legs have left."""
-        rows = self._connection.execute(
-            "SELECT path FROM place WHERE holder = ? AND current = 0 ORDER BY path",
-            (inside.holder,),
-        )
-        names = [tuple(bytes(row[0]).split(b"/")) for row in rows if row[0]]
         depth = len(inside.names)
         return tuple(
-            one[depth:] for one in names if one[:depth] == inside.names and len(one) > depth
+            one.names[depth:]
+            for one in self.all_retired()
+            if inside.contains(one) and one != inside
+        )
+
+    def all_retired(self) -> tuple[Location, ...]:
+        """Places of legs that have left."""
+        rows = self._connection.execute(
+            "SELECT holder, path FROM place WHERE current = 0 ORDER BY holder, path"
+        )
+        return tuple(
+            Location(holder=str(holder), names=tuple(bytes(path).split(b"/")))
+            for holder, path in rows
+            if path
         )
 
     def forget_retired(self, at: Location) -> None:

@@ -405,7 +405,7 @@ def test_law_07_it_waits_for_no_run(here: House) -> None:
     assert (big(here) / "y/photos/film").exists()
 
 
-@pytest.mark.parametrize("end", ["old", "new"])
+@pytest.mark.parametrize("end", ["old", "new", "above"])
 def test_law_41_a_symlink_on_the_way_leads_nowhere(house: House, end: str) -> None:
     both_hops(house)
     house.apply(house.text("photos/film: direct", legs=ONWARD))
@@ -414,8 +414,11 @@ def test_law_41_a_symlink_on_the_way_leads_nowhere(house: House, end: str) -> No
     if end == "old":
         (big(house) / "y/photos").rename(outside / "photos")
         (big(house) / "y/photos").symlink_to(outside / "photos")
-    else:
+    elif end == "new":
         (big(house) / "x/photos").symlink_to(outside)
+    else:
+        shutil.rmtree(big(house) / "x")
+        (big(house) / "x").symlink_to(outside)
     before = tree(house.top / "outside"), tree(big(house))
     done = house.migrate("big:/y/photos/film")
     assert done.moved == ()

@@ -327,7 +327,7 @@ def test_law_11_a_changed_filter_file_is_refused(lab: Lab) -> None:
     write(lab.source / "a")
     file = lab.places.filter_file("nightly", "data")
     file.write_bytes(b"+ *\n" + file.read_bytes())
-    assert "the filter file was changed by hand" in lab.run().reason
+    assert "the filter file is not as applied" in lab.run().reason
     file.unlink()
     assert "it is missing: run `policyctl apply`" in lab.run().reason
     assert lab.copies() == {}

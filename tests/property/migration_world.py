@@ -52,6 +52,7 @@ FILES = (
     b"b/sub/5",
     b"c/6",
     b"c/sub/7",
+    b"sub/sub/0",
     HOSTILE + b"/ 8\xff\n",
     HOSTILE + b"/[ab]/9",
     HOSTILE + b"/sub/x",

@@ -24,7 +24,11 @@ from tests.property.migration_world import FILES, KEYS, LEGS, Layout, Version, W
 pytestmark = pytest.mark.tool("rsync")
 
 Copies = Mapping[bytes, Version]
-PLACES = {"direct": ("direct", "photos", "pve/in"), "offsite": ("pve", "old")}
+PLACES = {
+    "second": ("second", "third", "third/in"),
+    "direct": ("direct", "photos", "pve/in"),
+    "offsite": ("pve", "old"),
+}
 """Where legs may write: beside each other, and the one inside the other."""
 MOST_CALLS = 4_000
 """About as many calls as the longest command makes before it ends."""
@@ -280,6 +284,11 @@ BEATEN: list[Step] = [
     Apply({"*/sub": "mirror"}, {}, migrating=False, dies=0),
     Collect(0),
 ]
+INNER: list[Step] = [
+    # What `second` had written at the disk has an image at the NAS, which nobody carries either.
+    Apply({}, {"second": "third"}, migrating=False, dies=0),
+    Collect(0),
+]
 
 
 @settings(
@@ -292,6 +301,7 @@ BEATEN: list[Step] = [
 @example(todo=LAST_OFF_SITE)
 @example(todo=LEFT_INSIDE)
 @example(todo=BEATEN)
+@example(todo=INNER)
 def test_no_path_has_fewer_copies_until_the_new_ones_stand(todo: list[Step]) -> None:
     top = Path(tempfile.mkdtemp())
     try:

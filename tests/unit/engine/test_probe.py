@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from engine.observation import Presence
-from engine.probe import ASK, MAKE, REFUSALS, RENAME, RENAMED, greeting, parse_answer, speaks
+from engine.probe import (
+    ASK,
+    MAKE,
+    MAKE_WAY,
+    REFUSALS,
+    RENAME,
+    RENAMED,
+    greeting,
+    parse_answer,
+    speaks,
+)
 from tests.integration.lab import HOSTILE, at, tree, write
 from tests.integration.mounts import mount_namespace
 
@@ -57,9 +67,10 @@ def test_the_script_answers_for_what_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.tool("sh")
-def test_directories_are_made_below_a_root_that_is_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", [MAKE, MAKE_WAY], ids=["make", "make way"])
+def test_directories_are_made_below_a_root_that_is_there(tmp_path: Path, script: bytes) -> None:
     names = [b"a", b"-b", b"c\nd"]
-    command = [b"sh", b"-c", MAKE, b"sh", os.fsencode(tmp_path), *names]
+    command = [b"sh", b"-c", script, b"sh", os.fsencode(tmp_path), *names]
     assert subprocess.run(command).returncode == 0
     assert subprocess.run(command).returncode == 0
     assert at(tmp_path, *names).stat().st_mode & 0o777 == 0o700
