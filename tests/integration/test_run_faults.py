@@ -278,7 +278,7 @@ def _below(process: int) -> list[int]:
 
 def test_law_06_a_run_that_was_killed_is_said_to_be(machine: Machine) -> None:
     machine.mount("64m")
-    machine.apply(", bandwidth: 2M")
+    machine.apply(", bandwidth: 400K")  # longer than it takes to ask twice
     write(machine.source / "large", os.urandom(3_000_000))
     run = machine.started()
     disk = machine.space.seen(machine.disk)
@@ -292,6 +292,7 @@ def test_law_06_a_run_that_was_killed_is_said_to_be(machine: Machine) -> None:
     assert leg["last_run"]["status"] == "killed"
     assert leg["last_run"]["reason"] == "it ended without telling: killed, or a power cut"
     assert (leg["health"], leg["last_success"]) == ("stale", None)
+    machine.apply()
     machine("run", "nightly")
     assert machine.copies() == tree(machine.source)
 
