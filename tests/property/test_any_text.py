@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import policy.document
@@ -168,7 +168,6 @@ class TestAnyText:
 class TestMutations:
     """The reference manifest with something wrong in it."""
 
-    @settings(max_examples=40)
     @given(
         st.lists(
             st.tuples(
@@ -192,7 +191,6 @@ class TestMutations:
             }[what]
         judge("".join(tokens).encode("utf-8", "surrogatepass"))
 
-    @settings(max_examples=40)
     @given(st.data())
     def test_scalars(self, data: st.DataObject) -> None:
         content = yaml.load(REFERENCE_TEXT, Loader=yaml.BaseLoader)
@@ -252,13 +250,11 @@ class TestMutations:
         )
         judge(json.dumps(content).encode())
 
-    @settings(max_examples=40)
     @given(st.integers(0, len(REFERENCE_TEXT)), st.sampled_from(SPECIAL))
     def test_inserted_anywhere(self, at: int, what: str) -> None:
         text = REFERENCE_TEXT[:at] + what + REFERENCE_TEXT[at:]
         judge(text.encode("utf-8", "surrogatepass"))
 
-    @settings(max_examples=25)
     @given(st.integers(0, len(REFERENCE_TEXT)), st.integers(1, 400))
     def test_cut(self, at: int, length: int) -> None:
         judge((REFERENCE_TEXT[:at] + REFERENCE_TEXT[at + length :]).encode())

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.compile import compile_policy
@@ -43,6 +43,7 @@ PLAN = plan_of(TEXT)
 FILES = render(PLAN)
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(seed=st.integers(0, 2**32))
 def test_key_order_changes_nothing(seed):
     text = json.dumps(shuffled(plain(TEXT), random.Random(seed)))
@@ -52,6 +53,7 @@ def test_key_order_changes_nothing(seed):
     assert render(plan) == FILES
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(data=st.data())
 def test_comments_and_blank_lines_change_nothing(data):
     lines = []
