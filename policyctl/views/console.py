@@ -49,9 +49,20 @@ def _with_root(command: re.Match[str]) -> str:
     return command[0] if " --root" in rest else f"`policyctl {command[1]}{rest} --root {_ROOT}`"
 
 
+def harmless(text: str) -> str:
+    """The text with an escape for whatever a terminal would obey, our own colours aside.
+
+    Names of files, and what other programs have said, may hold anything.
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+_CONTROL = re.compile(r"(?!\x1b\[[0-9]{1,2}m)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def result(text: str = "") -> None:
     """Print a line of the result. Raises `OutputFailed` where it cannot be written."""
-    _print(typeable(text))
+    _print(harmless(typeable(text)))
 
 
 def _print(text: str) -> None:
@@ -92,7 +103,7 @@ def finish_output() -> None:
 def tell(text: str = "") -> None:
     """Print a line that is not part of the result; that nobody can read it changes nothing."""
     with suppress(OSError):
-        print(typeable(text), file=sys.stderr)
+        print(harmless(typeable(text)), file=sys.stderr)
 
 
 def result_json(value: Json) -> None:

@@ -14,7 +14,7 @@ from engine.plan import Plan
 from engine.step_words import show_command
 from policyctl.loading import Answer
 from policyctl.views.console import Json
-from policyctl.views.paths import copy_path, counted, path_json, show_path
+from policyctl.views.paths import copy_path, counted, path_json, show_path, show_text
 
 _MOST_BELOW = 20
 
@@ -41,7 +41,7 @@ def answer_lines(
     yield from explanation_lines(plan, answer.explanation, standings)
     for one in answer.below[:_MOST_BELOW]:
         reason = f" ({one.reason})" if one.reason else ""
-        yield f"  below       {one.text} → {one.leg or 'none'}{reason}"
+        yield f"  below       {show_text(one.text)} → {one.leg or 'none'}{reason}"
     if len(answer.below) > _MOST_BELOW:
         yield f"  below       … and {len(answer.below) - _MOST_BELOW} more routes"
     if answer.as_directory is not None:
@@ -119,10 +119,11 @@ def explanation_lines(
     yield f"  leg         {one.leg or 'none: no copy is made'}"
     yield f"  because     {one.reason}"
     if one.decided_by is not None:
-        yield f"  decided by  {one.decided_by.file}:{one.decided_by.line}  {one.line}"
+        yield f"  decided by  {one.decided_by.file}:{one.decided_by.line}  {show_text(one.line)}"
     if one.runner_up is not None:
         to = one.runner_up.leg or f"none ({one.runner_up.reason})"
-        yield f"  else        line {one.runner_up.origin.line}  {one.runner_up.text} → {to}"
+        line, text = one.runner_up.origin.line, show_text(one.runner_up.text)
+        yield f"  else        line {line}  {text} → {to}"
     for copy, now in zip_longest(one.copies, standings):
         yield f"  {'snapshot' if copy.snapshot else 'copy    '}    {_copy_line(plan, copy)}"
         if now is not None:

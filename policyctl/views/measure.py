@@ -10,7 +10,7 @@ from engine.volumes import SourceVolumes, Volume, human_bytes
 from policy.sources import TreeSource
 from policyctl.measuring import Measured
 from policyctl.views.console import Json, paint, table
-from policyctl.views.paths import counted, path_json, show_path
+from policyctl.views.paths import counted, path_json, show_path, show_text
 
 _HEADER = ("source", "files", "size", "leg", "route")
 
@@ -18,7 +18,13 @@ _HEADER = ("source", "files", "size", "leg", "route")
 def measured_lines(plan: Plan, found: Sequence[Measured]) -> Iterator[str]:
     """A table of routes, and a line for each source."""
     rows = [
-        (one.source.name, f"{volume.files:,}", human_bytes(volume.bytes), leg or "none", text)
+        (
+            one.source.name,
+            f"{volume.files:,}",
+            human_bytes(volume.bytes),
+            leg or "none",
+            show_text(text),
+        )
         for one in found
         if one.volumes is not None
         for text, leg, volume in _routes(plan, one.volumes)

@@ -49,3 +49,8 @@ def counted(number: int, one: str, several: str = "") -> str:
 def show_path(path: bytes) -> str:
     """A path on one line."""
     return display(path)
+
+
+def show_text(text: str) -> str:
+    """A line of the manifest, such as a route's key, on one line."""
+    return display(text.encode("utf-8", "surrogateescape"))

@@ -16,6 +16,7 @@ from policyctl.plan_data import PlanData
 from policyctl.planning import Prepared
 from policyctl.views.console import Json, paint, result
 from policyctl.views.coverage import coverage_json, coverage_lines
+from policyctl.views.paths import show_text
 from policyctl.views.plan_data import (
     acceptance_lines,
     destination_lines,
@@ -118,7 +119,7 @@ def _route(one: RouteChange, data: PlanData, orphans: Left) -> str:
     )
     known = data.volumes.get(one.source)
     volume = known.by_line.get(one.text) if known else None
-    parts = [f"{_sign(one.action)} {one.text}  {way}"]
+    parts = [f"{_sign(one.action)} {show_text(one.text)}  {way}"]
     if known is not None and volume is not None:
         age = known.age_words(datetime.now(UTC))
         parts.append(f"  ({volume}; {age})" if age else f"  ({volume})")

@@ -15,7 +15,7 @@ from engine.plan_changes import Action, RouteChange
 from engine.volumes import Volume, human_bytes
 from policyctl.plan_data import PlanData
 from policyctl.views.console import table
-from policyctl.views.paths import counted
+from policyctl.views.paths import counted, show_text
 
 _Said = Callable[[Held], str]
 _FEW = 3
@@ -188,7 +188,7 @@ def _sum(flows: Sequence[Flow]) -> str:
 
 def _shift_words(shifts: tuple[Shift, ...]) -> Iterator[str]:
     for numbers in dict.fromkeys((one.before, one.after) for one in shifts):
-        texts = [one.text for one in shifts if (one.before, one.after) == numbers]
+        texts = [show_text(one.text) for one in shifts if (one.before, one.after) == numbers]
         more = f" and {len(texts) - _FEW} more" if len(texts) > _FEW else ""
         yield f"copies {numbers[0]} → {numbers[1]} of {', '.join(texts[:_FEW])}{more}"
 
@@ -323,10 +323,10 @@ def acceptance_lines(data: PlanData, now: datetime) -> list[str]:
 def _acceptance(one: Acceptance, now: datetime) -> str:
     sign = one.action.sign
     if one.action is Action.DELETE:
-        said = f"{one.text} falls short no longer, or is gone"
+        said = f"{show_text(one.text)} falls short no longer, or is gone"
         return f"{sign} {said}; accepted {_since(one, now)}"
     was = f" (was: {one.was})" if one.action is Action.UPDATE and one.was != one.message else ""
-    return f"{sign} {one.text} has {one.message}{was}; accepted because {one.because}"
+    return f"{sign} {show_text(one.text)} has {one.message}{was}; accepted because {one.because}"
 
 
 def _since(one: Acceptance, now: datetime) -> str:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from policyctl.views.console import OutputFailed, typeable
+from policyctl.views.console import OutputFailed, harmless, typeable
 
 _ENTER = "\x1b[?1049h\x1b[?25l"
 _LEAVE = "\x1b[?25h\x1b[?1049l"
@@ -36,7 +36,7 @@ def show_screen(lines: Sequence[str], *, whole: bool) -> None:
 
     Raises `BrokenPipeError` where nobody reads any more, and `OutputFailed`.
     """
-    shown = [typeable(line) for line in lines]
+    shown = [harmless(typeable(line)) for line in lines]
     text = _HOME + "\n".join(_fitting(shown)) if whole else "\n".join((*shown, "", ""))
     try:
         sys.stdout.write(text)

@@ -40,3 +40,20 @@ def test_on_the_machine_itself_nothing_is_added(capsys: pytest.CaptureFixture[st
     commands_below(Path("/"))
     result("`policyctl apply`")
     assert capsys.readouterr().out == "`policyctl apply`\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[2J\rb\x07", "a\\x1b[2J\\rb\\x07"),
+        ("\x1b]0;title\x9c", "\\x1b]0;title\\x9c"),
+        ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
+        ("+ a line\n\tof a diff", "+ a line\n\tof a diff"),
+    ],
+)
+def test_law_34_no_name_commands_the_terminal(
+    text: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result(text)
+    tell(text)
+    assert capsys.readouterr() == (shown + "\n", shown + "\n")
