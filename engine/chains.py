@@ -82,6 +82,8 @@ class _Way:
     behind: int | None = None
     """How many names, counted from the end, stand behind a generation's; None: there is none."""
     heads: int = 0
+    inner: int = 0
+    """How many names, counted from the end, lie inside an item."""
 
     @property
     def dated(self) -> int | None:
@@ -94,7 +96,7 @@ class _Way:
         behind = self.behind
         if behind is None and writes is not None and not isinstance(draft.leg, MirrorLeg):
             # Of a volume each item has generations of its own; of all else a leg has.
-            behind = 0 if self.via else len(self.names)
+            behind = self.inner if self.via else len(self.names)
         heads = len(writes.names) if writes is not None else 0
         return replace(self, via=(*self.via, draft.leg.name), behind=behind, heads=heads)
 
@@ -134,10 +136,18 @@ class Chains:
         line = table.line_for(names) if table else None
         return self.of_line(source, names, line) if line else ()
 
-    def of_line(self, source: str, names: tuple[bytes, ...], line: RouteLine) -> tuple[Copy, ...]:
-        """All copies of a path that this line decides."""
+    def of_line(
+        self,
+        source: str,
+        names: tuple[bytes, ...],
+        line: RouteLine,
+        *,
+        inner: tuple[bytes, ...] = (),
+    ) -> tuple[Copy, ...]:
+        """All copies of a path that this line decides; `inner` are its names inside an item."""
         draft = self._draft(line.leg, source)
-        return tuple(self._follow(draft, _Way(names=names), line)) if draft else ()
+        way = _Way(names=names + inner, inner=len(inner))
+        return tuple(self._follow(draft, way, line)) if draft else ()
 
     def of_leg(self, leg: str) -> tuple[Copy, ...]:
         """All copies of what a leg takes as a whole."""

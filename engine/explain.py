@@ -9,12 +9,13 @@ from engine.compile import Compilation
 from engine.feeds import ignores_for
 from engine.plan import Feed, RouteLine, tree_root
 from engine.selection import Verdict, ignore_hits, is_reserved
+from engine.subvolumes import is_meant
 from policy.diagnostics import Origin
 from policy.legs import FetchLeg, Leg
 from policy.model import Policy
 from policy.routes import IgnoreRule
-from policy.sources import FilesSource, Source, TreeSource
-from policy.values import AbsolutePath
+from policy.sources import BtrfsSource, FilesSource, Source, TreeSource
+from policy.values import AbsolutePath, display
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,9 @@ class Subject:
 
     source: Source
     names: tuple[bytes, ...]
+    """Of what has items, the address of one."""
+    inner: tuple[bytes, ...] = ()
+    """Names inside that item."""
 
 
 def find_subject(policy: Policy, path: bytes) -> Subject | None:
@@ -57,6 +61,18 @@ def find_subject(policy: Policy, path: bytes) -> Subject | None:
         if isinstance(source, FilesSource) and not _listed(source, absolute):
             continue
         return Subject(source=source, names=absolute.names[len(root.names) :])
+    return _in_subvolume(policy, absolute)
+
+
+def _in_subvolume(policy: Policy, absolute: AbsolutePath) -> Subject | None:
+    """A path in what may be a subvolume: without a look nobody knows whether it is one."""
+    roots = [one for one in policy.sources if isinstance(one, BtrfsSource)]
+    for source in sorted(roots, key=lambda one: len(one.path.names), reverse=True):
+        names = absolute.names[len(source.path.names) :]
+        if source.path.contains(absolute) and (not names or is_meant(source, names[0])):
+            given = {name.encode(): text.encode() for name, text in source.given_names}
+            address = tuple(given.get(names[0], names[0]).split(b"/")) if names else ()
+            return Subject(source=source, names=address, inner=names[1:])
     return None
 
 
@@ -82,7 +98,8 @@ def explain(
         refused = _refused(policy, compilation, subject, line, path, directory=directory)
         if refused is not None:
             return refused
-    reason = line.reason or f"the route {line.text!r} sends it to {line.leg}"
+    what = _what(subject, path)
+    reason = line.reason or f"the route {line.text!r} sends {what} to {line.leg}"
     return Explanation(
         path=path,
         leg=line.leg,
@@ -90,9 +107,20 @@ def explain(
         decided_by=line.origin,
         line=line.text,
         runner_up=table.runner_up(subject.names),
-        copies=compilation.chains.of_line(subject.source.name, subject.names, line),
+        copies=compilation.chains.of_line(
+            subject.source.name, subject.names, line, inner=subject.inner
+        ),
         source=subject.source.name,
     )
+
+
+def _what(subject: Subject, path: bytes) -> str:
+    """What a route sends: of a path in a subvolume the whole of that one, if it is one."""
+    if not isinstance(subject.source, BtrfsSource) or not path.startswith(b"/"):
+        return "it"
+    if not subject.names:
+        return "the subvolumes in it"
+    return f"the subvolume {display(b'/'.join(subject.names))}, if it is one,"
 
 
 def _nowhere(path: bytes, reason: str) -> Explanation:

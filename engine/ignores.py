@@ -14,7 +14,7 @@ from policy.patterns import (
     parse_component,
 )
 from policy.routes import IgnoreRule
-from policy.sources import LvmThinSource, TreeSource
+from policy.sources import ItemSource, TreeSource
 
 _SIDECARS = tuple(parse_component(name) for name in (b"*-wal", b"*-shm", b"*-journal"))
 
@@ -64,7 +64,7 @@ def _check_sidecar(rule: IgnoreRule, policy: Policy, findings: Findings) -> None
     exposed = [
         source.name
         for source in policy.sources
-        if isinstance(source, TreeSource | LvmThinSource)
+        if isinstance(source, TreeSource | ItemSource)
         and (not rule.only or source.name in rule.only)
         and source.name not in covered
     ]

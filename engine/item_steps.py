@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.thin_pool import ThinSnapshot
+from engine.items import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +12,7 @@ class OpenItem:
     """Open the snapshot of an item, so that what follows can see its content at a directory."""
 
     feed: str
-    snapshot: ThinSnapshot
+    snapshot: Snapshot
     reader: str
     """The leg that reads."""
     key_file: bytes | None

@@ -1,4 +1,4 @@
-"""Items: what a source has several of, found anew at each run, such as the volumes of a pool.
+"""Items: what a source has several of, found anew at each run: volumes of a pool, subvolumes.
 
 An item has an address below its source (`pvcs:media/films`), by which routes choose it, a status of
 its own in each run, and a folder of generations of its own.
@@ -11,24 +11,29 @@ from datetime import datetime
 
 from engine.plan import Feed, LegPlan, Plan
 from engine.selection import Selection, Verdict
+from engine.subvolumes import FileSystem, Subvolume, SubvolumeSnapshot
 from engine.thin_pool import Pool, ThinSnapshot, ThinVolume
 from policy.legs import SnapshotLeg
 from policy.values import display
 
 Names = tuple[bytes, ...]
+Volume = ThinVolume | Subvolume
+Snapshot = ThinSnapshot | SubvolumeSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A volume that a leg carries."""
+    """A volume, or a subvolume, that a leg carries."""
 
     names: Names
     """Its address below the source."""
-    volume: ThinVolume
-    snapshots: tuple[ThinSnapshot, ...] = ()
+    volume: Volume
+    snapshots: tuple[Snapshot, ...] = ()
     """Those of the leg that takes them, the oldest first."""
     key_file: bytes | None = None
     """What unlocks it, where it is encrypted."""
+    notes: tuple[str, ...] = ()
+    """What somebody should know of it, such as what no snapshot of it holds."""
 
     @property
     def name(self) -> str:
@@ -36,7 +41,7 @@ class Item:
         return display(b"/".join(self.names))
 
     @property
-    def newest(self) -> ThinSnapshot | None:
+    def newest(self) -> Snapshot | None:
         """The newest snapshot."""
         return self.snapshots[-1] if self.snapshots else None
 
@@ -46,8 +51,8 @@ class Inventory:
     """What a source holds now, as far as a leg carries it."""
 
     source: str
-    pool: Pool | None
-    """None: it could not be looked at, and `refused` says why."""
+    pool: Pool | FileSystem | None
+    """What holds them; None: it could not be looked at, and `refused` says why."""
     items: tuple[Item, ...] = ()
     notes: tuple[str, ...] = ()
     """What somebody should know: names from an old answer, snapshots that are nobody's."""
@@ -67,6 +72,11 @@ def is_itemised(plan: Plan, leg: LegPlan, feed: Feed) -> bool:
     return isinstance(leg.leg, SnapshotLeg) or (
         upstream is not None and isinstance(upstream.leg, SnapshotLeg)
     )
+
+
+def names_of(taker: LegPlan) -> tuple[str | None, ...]:
+    """What a leg that takes snapshots is called, and what it was when older ones were taken."""
+    return (taker.name, taker.leg.was)
 
 
 def carries(selection: Selection | None, names: Names) -> bool:

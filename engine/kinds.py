@@ -7,6 +7,7 @@ no unit, since a timer that fails each night helps nobody, and running such a le
 from engine.plan import LegPlan
 from policy.legs import MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.sources import (
+    BtrfsSource,
     DeviceSource,
     FilesSource,
     LvmThinSource,
@@ -26,6 +27,7 @@ def is_runnable(leg: LegPlan) -> bool:
 SOURCE_KIND_NAMES: dict[type, str] = {
     TreeSource: "tree",
     LvmThinSource: "lvm-thin",
+    BtrfsSource: "btrfs",
     FilesSource: "files",
     DeviceSource: "device",
     ServerSource: "server",

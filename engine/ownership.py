@@ -15,7 +15,7 @@ from policy.diagnostics import Findings
 from policy.legs import SnapshotLeg
 from policy.model import Policy
 from policy.patterns import PathPattern
-from policy.sources import FilesSource, Source, TreeSource
+from policy.sources import BtrfsSource, FilesSource, Source, TreeSource
 from policy.values import AbsolutePath, display
 
 
@@ -145,7 +145,7 @@ def _check_into_itself(
 
 def _live_roots(policy: Policy) -> Iterator[tuple[Source, AbsolutePath]]:
     for source in policy.sources:
-        if isinstance(source, TreeSource):
+        if isinstance(source, TreeSource | BtrfsSource):
             yield source, source.path
         elif isinstance(source, FilesSource):
             yield from ((source, path) for path in source.paths)

@@ -22,7 +22,7 @@ from engine.observation import (
     Waiver,
 )
 from engine.plan import LegPlan
-from engine.preflight_items import inventory_rows, item_row
+from engine.preflight_items import into_itself_rows, inventory_rows, item_row
 from engine.reports import Finding, Verdict
 from policy.values import display
 
@@ -99,6 +99,7 @@ def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
     if seen.item is None:
         yield from _source(seen.feed, seen.source, waived)
         yield from _filter(seen)
+    yield from into_itself_rows(seen)
     yield from _target(seen.feed, seen.target)
 
 
@@ -208,16 +209,20 @@ def _identity(
     feed: str, what: str, recorded: str | None, found: str | None, *, name: str
 ) -> Finding:
     what += ": identity"
+    problem = identity_problem(recorded, found, name=name)
+    return _refuse(feed, what, problem) if problem else _fine(feed, what, recorded or "")
+
+
+def identity_problem(recorded: str | None, found: str | None, *, name: str) -> str:
+    """Say why a file system is not the one that is meant; empty where it is."""
     if recorded is None:
-        hint = "none was recorded: run `policyctl apply` while the right file system is mounted"
-        return _refuse(feed, what, hint)
+        return "none was recorded: run `policyctl apply` while the right file system is mounted"
     if found != recorded:
-        hint = (
+        return (
             f"{found or 'none'}, and {recorded} was recorded: is it mounted? If the disk was "
             f"replaced on purpose: `policyctl apply --new-disk {name}`"
         )
-        return _refuse(feed, what, hint)
-    return _fine(feed, what, recorded)
+    return ""
 
 
 def lacks_room(free: int, total: int) -> bool:

@@ -1,4 +1,4 @@
-"""Preflight of items: the pool, the inventory, and the snapshot that each of them is read of."""
+"""Preflight of items: what holds them, the inventory, and the snapshot that each is read of."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from datetime import timedelta
 
 from engine.deletions import much_smaller
 from engine.items import Inventory, Item
+from engine.observation import FeedSeen
 from engine.plan import LegPlan
 from engine.reports import Finding, Verdict
+from engine.subvolumes import FileSystem, Subvolume
+from engine.subvolumes import room_problem as btrfs_room_problem
+from engine.thin_pool import Pool
 from engine.thin_room import room_problem
 from policy.legs import SnapshotLeg
+from policy.values import display
 
 
 def inventory_rows(
@@ -23,17 +28,19 @@ def inventory_rows(
         return
     yield from (_row(what, note, Verdict.NOTED) for note in found.notes)
     yield _count(what, found, smaller_allowed=smaller_allowed)
+    for item in found.items:
+        yield from (_row(what, note, Verdict.NOTED, item.name) for note in item.notes)
     if isinstance(leg_plan.leg, SnapshotLeg):
-        yield _room(found, leg_plan.leg)
+        yield _room(found.pool, leg_plan.leg)
 
 
 def _count(what: str, found: Inventory, *, smaller_allowed: bool) -> Finding:
     number = len(found.items)
     if not number:
-        hint = "is `volumes` right, and does a route send anything here?"
-        return _row(
-            what, f"the leg carries none of the volumes that are there: {hint}", Verdict.REFUSED
-        )
+        key = "subvolumes" if isinstance(found.pool, FileSystem) else "volumes"
+        hint = f"is `{key}` right, and does a route send anything here?"
+        said = f"the leg carries none of the {key} that are there: {hint}"
+        return _row(what, said, Verdict.REFUSED)
     if not much_smaller(found.previous, number):
         return _row(what, f"{number:,} of them", Verdict.FINE)
     said = f"{number:,} of them, and {found.previous:,} at the last success"
@@ -43,14 +50,21 @@ def _count(what: str, found: Inventory, *, smaller_allowed: bool) -> Finding:
     return _row(what, f"{said}; {hint}", Verdict.REFUSED)
 
 
-def _room(found: Inventory, leg: SnapshotLeg) -> Finding:
-    assert found.pool is not None
-    problem = room_problem(found.pool, leg.min_free)
-    what = f"pool {found.pool.name.text}"
+def _room(holder: Pool | FileSystem, leg: SnapshotLeg) -> Finding:
+    match holder:
+        case Pool():
+            what, problem = f"pool {holder.name.text}", room_problem(holder, leg.min_free)
+            said = f"data {holder.data_used} used, metadata {holder.metadata_used} used"
+        case FileSystem():
+            what, problem = (
+                f"btrfs {display(holder.path)}",
+                btrfs_room_problem(holder, leg.min_free),
+            )
+            metadata = holder.metadata_free or "not known how much"
+            said = f"{holder.free} free, of the metadata {metadata}"
     if problem:
         return _row(what, f"{problem}: no snapshot is taken", Verdict.REFUSED)
-    used = f"data {found.pool.data_used} used, metadata {found.pool.metadata_used} used"
-    return _row(what, used, Verdict.FINE)
+    return _row(what, said, Verdict.FINE)
 
 
 def item_row(item: Item, found: Inventory) -> Finding:
@@ -68,6 +82,15 @@ def item_row(item: Item, found: Inventory) -> Finding:
             what, f"{said}: {hours} h old, older than it may be: {hint}", Verdict.REFUSED, item.name
         )
     return _row(what, said, Verdict.FINE, item.name)
+
+
+def into_itself_rows(seen: FeedSeen) -> Iterator[Finding]:
+    """Judge whether the copies of an item lie in it."""
+    root = seen.target.root_identity
+    volume = seen.item.volume if seen.item is not None else None
+    if root is not None and isinstance(volume, Subvolume) and root.device == volume.device:
+        found = "it lies in the subvolume itself: each copy would hold those before it"
+        yield _row(f"destination {seen.target.target.holder}", found, Verdict.REFUSED, seen.feed)
 
 
 def _row(looked_at: str, found: str, verdict: Verdict, feed: str | None = None) -> Finding:

@@ -96,7 +96,7 @@ def _check_takes(leg: Leg, policy: Policy, findings: Findings) -> None:
 
 _TAKES: dict[type[Leg], str] = {
     MirrorLeg: "a mirror takes a tree, a list of files, another leg's product or a destination",
-    SnapshotLeg: "a snapshot leg has no `from`: route items of an lvm-thin source to it",
+    SnapshotLeg: "a snapshot leg has no `from`: route items of an lvm-thin or btrfs source to it",
     VersionsLeg: "it takes a snapshot leg or a tree",
     SqliteLeg: "it takes a snapshot leg or a tree",
     FetchLeg: "it takes a device",

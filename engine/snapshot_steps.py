@@ -1,12 +1,12 @@
-"""Steps of a `snapshot` leg: snapshots taken and removed, in the pool of their volume."""
+"""Steps of a `snapshot` leg: snapshots taken and removed, where their volume lies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.items import Snapshot, Volume
 from engine.retention import Decision
-from engine.thin_pool import ThinSnapshot, ThinVolume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class TakeSnapshot:
 
     feed: str
     """The item."""
-    volume: ThinVolume
+    volume: Volume
     moment: datetime
     leg: str
 
@@ -25,7 +25,7 @@ class RemoveSnapshots:
     """Remove what the retention lets go, once the new one is there."""
 
     feed: str
-    snapshots: tuple[ThinSnapshot, ...]
+    snapshots: tuple[Snapshot, ...]
     decisions: tuple[Decision, ...]
     """Why, one for each."""
 

@@ -34,7 +34,6 @@ from engine.steps import (
     Transfer,
     WriteRules,
 )
-from engine.thin_names import snapshot_name
 from policy.values import display
 
 
@@ -119,12 +118,11 @@ def _explain_pruned(one: Decision) -> str:
 def _explain_item(step: ItemStep | SnapshotStep) -> str:
     match step:
         case OpenItem():
-            return f"open its snapshot {step.snapshot.volume.name.text}"
+            return f"open its snapshot {step.snapshot.text}"
         case CloseItem():
             return "close it, whatever became of it"
         case TakeSnapshot():
-            name = snapshot_name(step.volume.name.volume, step.moment)
-            return f"take the snapshot {name}"
+            return f"take the snapshot {step.volume.snapshot_text(step.moment, step.leg)}"
         case RemoveSnapshots():
             return f"remove {'; '.join(map(_explain_pruned, step.decisions))}"
 

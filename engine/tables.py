@@ -16,7 +16,7 @@ from policy.legs import CopyingLeg, Leg, SnapshotLeg
 from policy.model import Policy
 from policy.patterns import PathPattern
 from policy.routes import Route
-from policy.sources import LvmThinSource, Source, TreeSource
+from policy.sources import ItemSource, Source, TreeSource
 from policy.values import display
 
 
@@ -68,7 +68,7 @@ def _resolve(route: Route, policy: Policy, findings: Findings) -> tuple[Source, 
             )
             return None
         source, pattern = found
-    if not isinstance(source, TreeSource | LvmThinSource):
+    if not isinstance(source, TreeSource | ItemSource):
         findings.error(
             "route-not-routable",
             f"the source {source.name!r} has no paths to route",
@@ -120,7 +120,7 @@ def _leg_fits(route: Route, source: Source, policy: Policy, findings: Findings) 
             "route-wrong-kind",
             f"the leg {leg.name!r} cannot take what {source.name!r} holds",
             route.origin,
-            hint="a tree rides a mirror or versions leg, thin volumes a snapshot leg",
+            hint="a tree rides a mirror or versions leg; volumes and subvolumes, a snapshot leg",
         )
         return False
     return True

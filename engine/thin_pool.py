@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from engine.thin_names import LvName, is_clone_name, parse_snapshot_name
+from engine.thin_names import LvName, is_clone_name, parse_snapshot_name, snapshot_name
 from engine.typed_json import Unreadable, parse_json
 from policy.values import Percentage, parse_percentage
 
@@ -76,6 +76,10 @@ class ThinVolume:
     origin does not tell a snapshot from a volume: one that was restored from its snapshot has one,
     and so has a linked clone."""
 
+    def snapshot_text(self, moment: datetime, leg: str) -> str:
+        """How people name the snapshot that a run makes."""
+        return snapshot_name(self.name.volume, moment)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThinSnapshot:
@@ -88,6 +92,11 @@ class ThinSnapshot:
     moment: datetime
     leg: str
     """Who took it, by the name that the leg had then."""
+
+    @property
+    def text(self) -> str:
+        """How people name it."""
+        return self.volume.name.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,22 +87,29 @@ class Naming:
     unnamed: tuple[UnnamedVolume, ...] = ()
 
 
+GIVEN_AWAY: Final = "the manifest gives its name, or one below it, to another"
+"""Why something that the manifest does not name has no address."""
+
+
+def given_addresses(
+    found: Iterable[bytes], names: Mapping[str, str]
+) -> Iterator[tuple[bytes, Address | None]]:
+    """Address each as the manifest does, and else by its own name; None: that is given away."""
+    given = {name.encode(): tuple(text.encode().split(b"/")) for name, text in names.items()}
+    # Also where it would be a folder above: what is kept of items must not lie in others.
+    heads = {address[0] for address in given.values()}
+    for name in sorted(found):
+        yield name, given.get(name, None if name in heads else (name,))
+
+
 def name_by_lv(volumes: Iterable[str], names: Mapping[str, str]) -> Naming:
     """Name each volume as the manifest does, and else by the LV's own name."""
-    taken = {tuple(text.encode().split(b"/")) for text in names.values()}
     named, unnamed = [], []
-    for volume in sorted(volumes):
-        given = names.get(volume)
-        if given is not None:
-            address: Address = tuple(given.encode().split(b"/"))
+    for name, address in given_addresses((one.encode() for one in volumes), names):
+        if address is None:
+            unnamed.append(UnnamedVolume(volume=name.decode(), why=GIVEN_AWAY))
         else:
-            address = (volume.encode(),)
-            # Also where it would be a folder above: what is kept of items must not lie in others.
-            if any(one[:1] == address for one in taken):
-                why = "the manifest gives its name, or one below it, to another volume"
-                unnamed.append(UnnamedVolume(volume=volume, why=why))
-                continue
-        named.append(NamedVolume(volume=volume, address=address))
+            named.append(NamedVolume(volume=name.decode(), address=address))
     return Naming(named=tuple(named), unnamed=tuple(unnamed))
 
 

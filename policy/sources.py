@@ -81,6 +81,16 @@ class LvmThinSource(SourceCommon):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BtrfsSource(SourceCommon):
+    """Subvolumes directly below a directory of a btrfs, discovered at each run."""
+
+    path: AbsolutePath
+    subvolumes: str
+    given_names: tuple[tuple[str, str], ...] = ()
+    """Addresses that the manifest gives to subvolumes, by the subvolumes' names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesSource(SourceCommon):
     """A list of files and directories, kept with their full paths."""
 
@@ -132,7 +142,9 @@ class SqliteSource(SourceCommon):
     companions: tuple[str, ...] = ()
 
 
-Source = TreeSource | LvmThinSource | FilesSource | DeviceSource | ServerSource | SqliteSource
+ItemSource = LvmThinSource | BtrfsSource
+"""Sources whose items are found at each run, and snapshotted where they lie."""
+Source = TreeSource | ItemSource | FilesSource | DeviceSource | ServerSource | SqliteSource
 
 _SECRET_BY_DEFAULT = {"files", "etcd", "vault"}
 
@@ -168,11 +180,6 @@ def _tree(fields: Fields, common: _Common) -> TreeSource:
 
 
 def _lvm_thin(fields: Fields, common: _Common) -> LvmThinSource:
-    volumes = fields.need("volumes")
-    try:
-        parse_component(volumes.encode())
-    except PatternError as error:
-        fields.findings.error("bad-pattern", f"{volumes!r}: {error}", fields.origin("volumes"))
     kubernetes_names = fields.text("names") == "kubernetes"
     if "kubeconfig" in fields and not kubernetes_names:
         message = "a kubeconfig is for names: kubernetes"
@@ -182,12 +189,31 @@ def _lvm_thin(fields: Fields, common: _Common) -> LvmThinSource:
         **common,
         vg=fields.need("vg"),
         pool=fields.need("pool"),
-        volumes=volumes,
+        volumes=_name_pattern("volumes", fields),
         kubernetes_names=kubernetes_names,
         kubeconfig=fields.path("kubeconfig"),
         given_names=_given_names(fields),
         key_file=luks.parsed("key_file", parse_key_file) if luks is not None else None,
     )
+
+
+def _btrfs(fields: Fields, common: _Common) -> BtrfsSource:
+    return BtrfsSource(
+        **common,
+        path=fields.need_path("path"),
+        subvolumes=_name_pattern("subvolumes", fields),
+        given_names=_given_names(fields),
+    )
+
+
+def _name_pattern(key: str, fields: Fields) -> str:
+    """The pattern of one name, as it stands there; what is none is told."""
+    text = fields.need(key)
+    try:
+        parse_component(text.encode())
+    except PatternError as error:
+        fields.findings.error("bad-pattern", f"{text!r}: {error}", fields.origin(key))
+    return text
 
 
 def _given_names(fields: Fields) -> tuple[tuple[str, str], ...]:
@@ -240,6 +266,7 @@ def _sqlite(fields: Fields, common: _Common) -> SqliteSource:
 SOURCE_KINDS: dict[str, Callable[[Fields, _Common], Source]] = {
     "tree": _tree,
     "lvm-thin": _lvm_thin,
+    "btrfs": _btrfs,
     "files": _files,
     "device": _device,
     "sqlite": _sqlite,

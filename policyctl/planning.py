@@ -36,6 +36,7 @@ from engine.system.look import without_root
 from engine.system.places import Places
 from engine.system.reading import read_state
 from policy.diagnostics import PolicyInvalid, Severity
+from policy.sources import BtrfsSource
 from policy.values import AbsolutePath, parse_absolute_path
 from policyctl.boundary import Refused
 from policyctl.checking import check_file
@@ -242,8 +243,9 @@ def tell_warnings(report: CheckReport | None) -> None:
 
 
 def check_disks(plan: Plan, names: Sequence[str]) -> None:
-    """Refuse a `--new-disk` that names no destination."""
+    """Refuse a `--new-disk` that names nothing whose file system is on record."""
     known = [one.name for one in plan.destinations]
+    known += [one.name for one in plan.sources if isinstance(one, BtrfsSource)]
     for name in names:
         if name not in known:
             raise Refused(

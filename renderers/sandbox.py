@@ -140,7 +140,8 @@ def _width(plan: Plan, leg: LegPlan) -> Width:
     if any(is_itemised(plan, leg, feed) for feed in leg.feeds):
         # LVM waits for udev by semaphores that the two share, locks below /run/lock/lvm, writes
         # /etc/lvm/backup and archive, and opens devices; cryptsetup and mount have as many needs.
-        # What is mounted is so in a name space of its own. Narrower once it is measured.
+        # What is mounted is so in a name space of its own. Narrower once it is measured: a leg of
+        # subvolumes needs less, but a lock on a snapshot, and mount all the same.
         return Width.OPEN
     read, written = tuple(_read(plan, leg)), tuple(_written(plan, leg))
     keys = (path for target in _ssh_targets(plan, leg) for path in _keys(target))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from engine.plan import LegPlan, Location, Plan, tree_root
-from policy.sources import DeviceSource, FilesSource
+from policy.sources import BtrfsSource, DeviceSource, FilesSource
 from policy.values import AbsolutePath
 
 
@@ -41,7 +41,8 @@ def _holders(plan: Plan, leg: LegPlan) -> Iterator[Location]:
         if upstream is None:
             yield Location(holder=feed.reads)
             continue
-        yield from (other.writes for other in upstream.feeds if other.writes is not None)
+        # Snapshots lie where their source does.
+        yield from (one.writes or Location(holder=one.reads) for one in upstream.feeds)
 
 
 def _paths_of(plan: Plan, location: Location) -> list[AbsolutePath]:
@@ -52,5 +53,7 @@ def _paths_of(plan: Plan, location: Location) -> list[AbsolutePath]:
     source = plan.source(location.holder)
     if isinstance(source, FilesSource):
         return list(source.paths)
+    if isinstance(source, BtrfsSource):
+        return [source.path]
     root = tree_root(source) if source else None
     return [] if root is None else [root.joined(location.names)]

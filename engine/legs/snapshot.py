@@ -1,7 +1,8 @@
-"""`snapshot`: snapshots of volumes in their own pool: a rollback, no copy.
+"""`snapshot`: snapshots of volumes and subvolumes where they lie: a rollback, no copy.
 
 All are taken before the first one is removed, so that they are of one time. What is removed is the
-engine's own by name, tag and origin, and each item keeps its own (law 35).
+engine's own by name, tag and origin (a subvolume's: by place, name and parent), and each item keeps
+its own (law 35).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class SnapshotKind:
 
 def _removed(item: Item, keep: Keep, run: Run, zone: ZoneInfo) -> Iterator[Step]:
     by_moment = {one.moment: one for one in item.snapshots}
-    # A snapshot is whole once it is there: LVM makes it in one change of its metadata.
+    # A snapshot is whole once it is there: LVM and btrfs make it in one change of their metadata.
     known = tuple(Generation(moment=one, standing=Standing.VERIFIED) for one in by_moment)
     decisions = letting_go(known, keep, run, zone)
     if decisions:

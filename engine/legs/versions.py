@@ -8,6 +8,7 @@ into a complete generation: a mode that is changed through a hard link would rew
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from policy.patterns import PathPattern
 
 _OF_A_VOLUME = render_rules(Selection(lines=(Line(pattern=PathPattern(), taken=True),)))
 """Everything but what a file system keeps for itself, and what the engine does."""
+_NAME_MOST = 100
 
 
 class VersionsKind:
@@ -49,7 +51,7 @@ class VersionsKind:
 def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Iterator[Step]:
     seen, base = frame.seen, frame.base
     linked = f"linked to {base.decode()}" if base is not None else "the first generation here"
-    path = run.directory + b"/filter-" + seen.feed.replace("/", "%").encode()
+    path = run.directory + b"/filter-" + _file_name(seen.feed)
     yield WriteRules(feed=seen.feed, path=path, text=_rules(seen, leg_plan))
     yield from frame.opening(leg.name)
     yield from frame.begin(linked)
@@ -70,6 +72,12 @@ def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Itera
     )
     yield from frame.closing()
     yield from frame.end()
+
+
+def _file_name(feed: str) -> bytes:
+    """A name for a file of a feed; that of an item may be as long as a name can be."""
+    name = feed.replace("/", "%").encode()
+    return name if len(name) <= _NAME_MOST else hashlib.sha256(name).hexdigest().encode()
 
 
 def _rules(seen: FeedSeen, leg_plan: LegPlan) -> bytes:

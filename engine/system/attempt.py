@@ -167,7 +167,7 @@ class Attempt:
             raise _Refused(refusal_sentence(self.findings))
         path = self.places.state_dir / "run" / self.leg_plan.name
         with self._holder_lock(), run_directory(path) as (directory, control):
-            for sentence in sweep_items(self.plan, self.leg_plan, self.places):
+            for sentence in sweep_items(self.plan, self.leg_plan, self.places, self.state):
                 self.progress(sentence)
             this_run = Run(
                 run_id=self.run_id, now=self.started, directory=directory, control=control

@@ -1,22 +1,27 @@
 """Who a destination is: its identity, recorded at `apply` and compared at each run.
 
+So is that of a btrfs whose subvolumes are a source: snapshots are written there, and removed.
+
 Below a root other than `/` a marker file stands for the mounted file system: it holds the
 destination's name and an id, and goes when the directory is emptied or another one lies there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.plan import Plan
+from engine.system.btrfs import BtrfsFailed, identity_of_btrfs
 from engine.system.file_systems import identity_of, mount_of, read_mounts
 from engine.system.journal import open_journal
 from engine.system.places import MARKER, Places
 from engine.system.state import State, open_state
 from policy.destinations import Destination
+from policy.sources import BtrfsSource
 from policy.values import display
 
 _MARKER_MOST = 1000
@@ -24,9 +29,11 @@ _MARKER_MOST = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What became of one destination at `apply`."""
+    """What became of one destination, or one source, at `apply`."""
 
     destination: str
+    """Its name; sources and destinations share one name space."""
+    what: str = "destination"
     recorded: bool
     """Whether its identity is on record now."""
     sentence: str
@@ -35,7 +42,7 @@ class Recorded:
 def record_destinations(
     plan: Plan, places: Places, *, now: datetime, replace: frozenset[str] = frozenset()
 ) -> tuple[Recorded, ...]:
-    """Record the identity of each destination that has none yet, or is named in `replace`.
+    """Record the identity of each place that has none yet, or is named in `replace`.
 
     An identity once recorded stays: a disk that is not mounted today must not be taken for new.
     """
@@ -43,6 +50,13 @@ def record_destinations(
         before = {one.name: state.destination_identity(one.name) for one in plan.destinations}
         recorded = tuple(
             _record(one, places, state, now, renew=one.name in replace) for one in plan.destinations
+        )
+        recorded += tuple(
+            dataclasses.replace(
+                _record_btrfs(one, places, state, now, renew=one.name in replace), what="source"
+            )
+            for one in plan.sources
+            if isinstance(one, BtrfsSource)
         )
         after = {one.name: state.destination_identity(one.name) for one in plan.destinations}
     for name, identity in before.items():
@@ -60,13 +74,10 @@ def _record(
     if places.reaches_over_ssh(destination):
         return _told(name, "it is reached over SSH, so no file system is recorded", recorded=False)
     root = places.destination_root(destination)
-    known = state.destination_identity(name)
     found = find_identity(destination, places)
-    if known is not None and not renew:
-        if found == known:
-            return _told(name, f"it is {known}, as recorded", recorded=True)
-        kept = f"it is {found or 'not there'}; {known} stays on record"
-        return _told(name, f"{kept} ({_replaced(name)})", recorded=True)
+    kept = None if renew else _kept(name, state.destination_identity(name), found)
+    if kept is not None:
+        return kept
     if not os.path.isdir(root):  # noqa: PTH112 - the path is bytes
         missing = (
             f"nothing was recorded: there is no directory {display(root)}; "
@@ -87,6 +98,34 @@ def _record(
     assert found is not None, "a directory has an identity"
     state.record_destination(name, found, now)
     return _told(name, f"recorded as {found}", recorded=True)
+
+
+def _record_btrfs(
+    source: BtrfsSource, places: Places, state: State, now: datetime, *, renew: bool
+) -> Recorded:
+    name, problem, found = source.name, "", None
+    try:
+        found = identity_of_btrfs(places.below_root(source.path))
+    except BtrfsFailed as error:
+        problem = str(error)
+    kept = None if renew else _kept(name, state.destination_identity(name), found)
+    if kept is not None:
+        return kept
+    if found is None:
+        missing = f"nothing was recorded: {problem}; mount it, then `policyctl apply` again"
+        return _told(name, missing, recorded=False)
+    state.record_destination(name, found, now)
+    return _told(name, f"recorded as {found}", recorded=True)
+
+
+def _kept(name: str, known: str | None, found: str | None) -> Recorded | None:
+    """What is on record already stays; None where nothing is."""
+    if known is None:
+        return None
+    if found == known:
+        return _told(name, f"it is {known}, as recorded", recorded=True)
+    kept = f"it is {found or 'not there'}; {known} stays on record"
+    return _told(name, f"{kept} ({_replaced(name)})", recorded=True)
 
 
 def _replaced(name: str) -> str:

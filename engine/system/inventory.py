@@ -1,38 +1,18 @@
-"""Finding the items of a source: the volumes of its pool that a leg carries, by their addresses."""
+"""Finding the items of a source: what of it a leg carries, by addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 
-from engine.items import Inventory, Item, Names, carries, is_itemised, names_it
+from engine.items import Inventory, is_itemised, names_of
 from engine.plan import Feed, LegPlan, Plan
-from engine.system.open_volume import sweep
 from engine.system.places import Places
 from engine.system.state import State
-from engine.system.thin_pool import LvmFailed, look, retag
-from engine.system.volume_names import NamesUnknown, claim_names
-from engine.thin_names import LvName
-from engine.thin_pool import PoolContent
-from engine.volume_names import Naming, name_by_lv
+from engine.system.subvolume_inventory import subvolume_inventory, sweep_subvolumes
+from engine.system.thin_inventory import sweep_pool, thin_inventory
 from policy.legs import SnapshotLeg
-from policy.patterns import parse_component
-from policy.sources import LvmThinSource
-
-_STAGED = "volumes are this machine's own: below another root none is looked at"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """Volumes by their addresses, and what somebody should know of how they got them."""
-
-    names: Mapping[str, Names]
-    """Of each volume that has one."""
-    unnamed: Mapping[str, Names] = field(default_factory=dict)
-    """Of those that nobody names, what a route has to say to choose one."""
-    notes: tuple[str, ...] = ()
-    refused: str = ""
+from policy.sources import BtrfsSource, ItemSource, LvmThinSource
 
 
 def inventory(
@@ -40,24 +20,17 @@ def inventory(
 ) -> Inventory:
     """What a feed of items finds now."""
     taker, taken = _taker(plan, leg, feed)
-    source = plan.source(taken.reads)
-    assert isinstance(source, LvmThinSource)
-    previous = _previous(leg, state)
-    if places.staged:
-        return Inventory(source=source.name, pool=None, refused=_STAGED, previous=previous)
-    try:
-        content = look(LvName(group=source.vg, volume=source.pool))
-    except LvmFailed as error:
-        return Inventory(source=source.name, pool=None, refused=str(error), previous=previous)
-    named = _named(source, content, places, now)
-    items = () if named.refused else tuple(_items(taker, taken, content, named, source))
-    return Inventory(
-        source=source.name,
-        pool=content.pool,
-        items=items,
-        notes=(*named.notes, *_strays(content)),
-        refused=named.refused,
-        previous=previous,
+    source = _source(plan, taken)
+    match source:
+        case LvmThinSource():
+            found = thin_inventory(source, taker, taken, places, now)
+        case BtrfsSource():
+            takers = [one for one in plan.legs if isinstance(one.leg, SnapshotLeg)]
+            legs = {name for one in takers for name in names_of(one)}
+            found = subvolume_inventory(source, taker, taken, places, state, legs)
+    return replace(
+        found,
+        previous=_previous(leg, state),
         allowed=taker.allowed_age if taker is not leg else None,
         moment=now,
     )
@@ -72,98 +45,30 @@ def _taker(plan: Plan, leg: LegPlan, feed: Feed) -> tuple[LegPlan, Feed]:
     return taker, taker.feeds[0]
 
 
+def _source(plan: Plan, taken: Feed) -> ItemSource:
+    source = plan.source(taken.reads)
+    assert isinstance(source, ItemSource)
+    return source
+
+
 def _previous(leg: LegPlan, state: State) -> int | None:
     """How many items the last success had."""
     success = state.last_success(leg.name)
     return len(state.items(success.run_id)) if success is not None else None
 
 
-def _named(source: LvmThinSource, content: PoolContent, places: Places, now: datetime) -> Named:
-    """The volumes that are meant, each by its address; those that have none are told."""
-    pattern = parse_component(source.volumes.encode())
-    meant = [one for one in content.volumes if pattern.matches(one.name.volume.encode())]
-    # What nobody can use is what somebody has snapshotted: a volume that was restored from a
-    # snapshot, or is a linked clone, has an origin as well.
-    theirs = [one for one in meant if one.origin and one.skipped and not one.active]
-    volumes = [one.name.volume for one in meant if one not in theirs]
-    notes = [
-        f"{one.name.text} is a snapshot of {one.origin} that somebody else took: left alone"
-        for one in theirs
-    ]
-    if not source.kubernetes_names:
-        return _of_naming(name_by_lv(volumes, dict(source.given_names)), notes)
-    cache = places.state_dir / f"names.{source.name}.json"
-    config = source.kubeconfig.text if source.kubeconfig is not None else None
-    try:
-        found = claim_names(volumes, source.vg, kubeconfig=config, cache=cache, now=now)
-    except NamesUnknown as unknown:
-        return Named(names={}, refused=str(unknown))
-    if found.problem:
-        age = f"{found.asked:%Y-%m-%d %H:%M} UTC"
-        notes.append(
-            f"names are those of {age}, since the cluster cannot be asked: {found.problem}"
-        )
-    return _of_naming(found.naming, notes)
-
-
-def _of_naming(naming: Naming, notes: list[str]) -> Named:
-    told = (f"{one.volume}: {one.why}" for one in naming.unnamed)
-    return Named(
-        names={one.volume: one.address for one in naming.named},
-        unnamed={one.volume: one.address for one in naming.unnamed},
-        notes=(*notes, *told),
-    )
-
-
-def _items(
-    taker: LegPlan, taken: Feed, content: PoolContent, named: Named, source: LvmThinSource
-) -> Iterator[Item]:
-    """The volumes that the leg carries; what has no address only where a route names it itself."""
-    by_name = {one.name.volume: one for one in content.volumes}
-    chosen = {name: at for name, at in named.names.items() if carries(taken.selection, at)}
-    chosen |= {name: at for name, at in named.unnamed.items() if names_it(taken.selection, at)}
-    for volume, address in sorted(chosen.items(), key=lambda pair: pair[1]):
-        own = (one for one in content.snapshots if one.of == volume and one.leg in _names(taker))
-        key = source.key_file
-        yield Item(
-            names=address,
-            volume=by_name[volume],
-            snapshots=tuple(sorted(own, key=lambda one: one.moment)),
-            key_file=key.of(volume).text if key is not None else None,
-        )
-
-
-def _names(taker: LegPlan) -> tuple[str | None, ...]:
-    """What the leg is called, and what it was when older snapshots were taken."""
-    return (taker.name, taker.leg.was)
-
-
-def _strays(content: PoolContent) -> Iterator[str]:
-    for one in content.strays:
-        yield f"{one.volume.name.text} stays: {one.why.value}"
-
-
-def sweep_items(plan: Plan, leg: LegPlan, places: Places) -> tuple[str, ...]:
+def sweep_items(plan: Plan, leg: LegPlan, places: Places, state: State) -> tuple[str, ...]:
     """Close what a killed run of the leg has left open; what was done.
 
     The caller holds the leg's lock. Raises `LvmFailed` and `NotClosed`.
     """
-    if places.staged:
-        return ()
     done: list[str] = []
     for feed in leg.feeds:
         if is_itemised(plan, leg, feed):
-            source = plan.source(_taker(plan, leg, feed)[1].reads)
-            assert isinstance(source, LvmThinSource)
-            content = look(LvName(group=source.vg, volume=source.pool))
-            done += sweep(content, leg.name)
-            done += _take_over(content, leg)
+            source = _source(plan, _taker(plan, leg, feed)[1])
+            match source:
+                case LvmThinSource():
+                    done += sweep_pool(source, leg, places)
+                case BtrfsSource():
+                    done += sweep_subvolumes(source, leg, places, state)
     return tuple(done)
-
-
-def _take_over(content: PoolContent, leg: LegPlan) -> Iterator[str]:
-    """Give the snapshots of a renamed leg its new name. Raises `LvmFailed`."""
-    for snapshot in content.snapshots:
-        if isinstance(leg.leg, SnapshotLeg) and snapshot.leg == leg.leg.was:
-            retag(snapshot, leg.name)
-            yield f"{snapshot.volume.name.text}: it is {leg.name}'s now, which was {leg.leg.was}"

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.item_steps import CloseItem, OpenItem
 from engine.reports import RunStatus
 from engine.snapshot_steps import RemoveSnapshots, TakeSnapshot
+from engine.subvolumes import Subvolume, SubvolumeSnapshot
+from engine.system import subvolume_snapshots, thin_pool
+from engine.system.btrfs import BtrfsFailed
 from engine.system.feed_runs import FeedRuns, FeedStopped
 from engine.system.mounted import Mount, NotMounted, check_mounted, with_mount
-from engine.system.open_volume import NotClosed, NotOpened, OpenVolume, opened
+from engine.system.open_volume import NotClosed, NotOpened, opened
 from engine.system.process import Command, Completed
-from engine.system.thin_pool import LvmFailed, remove, take_snapshot
+from engine.system.subvolume_snapshots import InUse, check_there
+from engine.system.thin_pool import LvmFailed
+from engine.thin_pool import ThinSnapshot, ThinVolume
+
+_FAILED = (LvmFailed, BtrfsFailed, NotOpened, NotClosed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a command sees of an item while it is open."""
+
+    mount: Mount
+    check: Callable[[], None]
+    """Raises where that is not there any more."""
 
 
 @dataclass(slots=True)
 class _Open:
-    volume: AbstractContextManager[OpenVolume]
-    mount: Mount
+    item: AbstractContextManager[_Shown]
+    shown: _Shown
 
 
 @dataclass(slots=True)
@@ -36,31 +52,41 @@ class ItemRuns:
     def take(self, step: TakeSnapshot) -> None:
         """Take the snapshot of one item. Raises `FeedStopped`."""
         try:
-            take_snapshot(step.volume, step.moment, step.leg)
-        except LvmFailed as error:
+            match step.volume:
+                case ThinVolume():
+                    thin_pool.take_snapshot(step.volume, step.moment, step.leg)
+                case Subvolume():
+                    subvolume_snapshots.take_snapshot(step.volume, step.moment, step.leg)
+        except _FAILED as error:
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
 
     def remove(self, step: RemoveSnapshots) -> None:
         """Remove what goes of one item. Raises `FeedStopped`."""
         for snapshot in step.snapshots:
             try:
-                remove(snapshot)
-            except LvmFailed as error:
+                match snapshot:
+                    case ThinSnapshot():
+                        thin_pool.remove(snapshot)
+                    case SubvolumeSnapshot():
+                        subvolume_snapshots.remove(snapshot)
+            except InUse as busy:
+                self.feeds.note(step.feed, RunStatus.NOTED, str(busy))
+                continue
+            except _FAILED as error:
                 raise FeedStopped(RunStatus.FAILED, str(error)) from None
-            self.progress(f"{step.feed}: {snapshot.volume.name.text} goes")
+            self.progress(f"{step.feed}: {snapshot.text} goes")
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────
 
     def open(self, step: OpenItem) -> None:
         """Open the snapshot of an item. Raises `FeedStopped`."""
         Path(step.at.decode()).mkdir(mode=0o700, exist_ok=True)
-        volume = opened(step.snapshot, step.reader, step.key_file)
+        item = _shown(step)
         try:
-            found = volume.__enter__()  # until `close`: what reads it are steps of their own
-        except (LvmFailed, NotOpened, NotClosed) as error:
+            shown = item.__enter__()  # until `close`: what reads it are steps of their own
+        except _FAILED as error:
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
-        mount = Mount(source=found.device, kind=found.kind, at=step.at)
-        self._open[step.feed] = _Open(volume=volume, mount=mount)
+        self._open[step.feed] = _Open(item=item, shown=shown)
         report = self.feeds.report(step.feed)
         self.feeds.put(replace(report, data_as_of=step.snapshot.moment))
 
@@ -70,8 +96,8 @@ class ItemRuns:
         if known is None:
             return
         try:
-            known.volume.__exit__(None, None, None)
-        except (LvmFailed, NotClosed) as error:
+            known.item.__exit__(None, None, None)
+        except _FAILED as error:
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
 
     def close_all(self) -> None:
@@ -82,12 +108,33 @@ class ItemRuns:
 
     def seeing(self, feed: str, argv: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """The same command where it sees the content of an item."""
-        mount = self._open[feed].mount
-        return with_mount(Command(argv=argv, timeout=0), mount).argv
+        shown = self._open[feed].shown
+        return with_mount(Command(argv=argv, timeout=0), shown.mount).argv
 
     def check(self, feed: str, told: Completed) -> None:
-        """Tell a command that could not see it from one that failed. Raises `FeedStopped`."""
+        """Tell a command that could not see it, or not to the end. Raises `FeedStopped`."""
+        shown = self._open[feed].shown
         try:
-            check_mounted(told, self._open[feed].mount)
-        except NotMounted as error:
+            check_mounted(told, shown.mount)
+            shown.check()
+        except (NotMounted, *_FAILED) as error:
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
+
+
+@contextmanager
+def _shown(step: OpenItem) -> Iterator[_Shown]:
+    """Open what a step names, for the length of the block."""
+    match step.snapshot:
+        case ThinSnapshot():
+            with opened(step.snapshot, step.reader, step.key_file) as volume:
+                mount = Mount(source=volume.device, kind=volume.kind, at=step.at)
+                yield _Shown(mount, lambda: None)
+        case SubvolumeSnapshot():
+            with subvolume_snapshots.opened(step.snapshot) as found:
+                mount = Mount(
+                    source=step.snapshot.path,
+                    kind="",
+                    at=step.at,
+                    identity=(found.device, found.inode),
+                )
+                yield _Shown(mount, lambda: check_there(found))

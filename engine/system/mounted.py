@@ -30,6 +30,8 @@ class Mount:
     """Its file system, one of `MOUNTABLE`; empty: a directory, without what is mounted in it."""
     at: bytes
     """The directory where the command sees it; it is there already, and ours alone."""
+    identity: tuple[int, int] | None = None
+    """Device and inode of the directory that is meant, where somebody could swap it meanwhile."""
     seconds: float = MOUNT_SECONDS
     """How long mounting may take; a second try is within it."""
 
@@ -43,7 +45,8 @@ def with_mount(command: Command, mount: Mount) -> Command:
     if mount.kind and mount.kind not in MOUNTABLE:
         raise NotMounted(f"a file system of the kind {mount.kind!r} is not mounted here")
     options = MOUNTABLE[mount.kind].encode() if mount.kind else b""
-    words = (b"%f" % mount.seconds, mount.kind.encode(), options, mount.source, mount.at)
+    meant = b"%d:%d" % mount.identity if mount.identity is not None else b""
+    words = (b"%f" % mount.seconds, mount.kind.encode(), options, mount.source, mount.at, meant)
     return replace(command, argv=(*_WORKER, *words, *command.argv))
 
 

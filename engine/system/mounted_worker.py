@@ -1,11 +1,14 @@
 """Runs a command with something mounted that nobody else sees: a program of its own.
 
-    mounted_worker.py SECONDS KIND OPTIONS SOURCE AT COMMAND…
+    mounted_worker.py SECONDS KIND OPTIONS SOURCE AT MEANT COMMAND…
 
 In a mount namespace of its own it mounts SOURCE on AT, read-only, and becomes COMMAND: once the
 last process of the namespace has ended, by SIGKILL too, nothing is mounted any more. KIND is a file
-system, or empty for a directory. It imports nothing of the project, so that it starts at once and
-from anywhere; `engine.system.mounted` calls it and knows how it ends.
+system, or empty for a directory. MEANT is `device:inode` of that directory, or empty: what is
+mounted must be that one, whatever its path led to (law 41).
+
+It imports nothing of the project, so that it starts at once and from anywhere;
+`engine.system.mounted` calls it and knows how it ends.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def main(words: list[bytes]) -> None:
     """Mount, and become the command."""
-    seconds, kind, options, source, at, *command = words
+    seconds, kind, options, source, at, meant, *command = words
     try:
         _leave()
         # Its default action ends this process, and the kernel's own waiting in mount(2) too.
@@ -42,8 +45,12 @@ def main(words: list[bytes]) -> None:
         signal.setitimer(signal.ITIMER_REAL, float(seconds))
         _mount_twice(source, at, kind, options)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        found = os.stat(at)  # noqa: PTH116 - bytes
     except OSError as error:
         _fail(f"{os.fsdecode(source)} cannot be mounted: {_words(error)}")
+    # Here, where nobody else can mount or rename anything any more.
+    if meant and meant != b"%d:%d" % (found.st_dev, found.st_ino):
+        _fail(f"{os.fsdecode(source)} is not the directory any more that was looked at")
     try:
         os.execvp(command[0], command)  # noqa: S606 - an argument list, and no shell
     except OSError as error:

@@ -274,7 +274,9 @@ class State(RunHistory):
     def rename_source(self, old: str, new: str) -> bool:
         """Give what was seen of a source its new name; whether there was anything."""
         measured = self.measurements.rename(old, new)
-        return self._rename("source", old, new, _STREAM_TABLES) or measured
+        # Of a source whose snapshots lie in it, the file system is on record too.
+        identified = self._rename("name", old, new, ("destination",))
+        return self._rename("source", old, new, _STREAM_TABLES) or measured or identified
 
     def rename_destination(self, old: str, new: str) -> bool:
         """Give a destination's identity, and what its legs own there, its new name."""
@@ -312,7 +314,7 @@ class State(RunHistory):
     # ── Destinations ─────────────────────────────────────────────────────────────────────────
 
     def destination_identity(self, name: str) -> str | None:
-        """The identity recorded for a destination."""
+        """The identity recorded for a destination, or for a source that holds its snapshots."""
         row = self._connection.execute(
             "SELECT identity FROM destination WHERE name = ?", (name,)
         ).fetchone()

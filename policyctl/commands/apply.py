@@ -54,7 +54,8 @@ def apply(
         typer.Option(
             "--new-disk",
             metavar="DESTINATION",
-            help="Record the file system that is there now as this destination's. Repeatable.",
+            help="Record the file system that is there now as this destination's, or btrfs "
+            "source's. Repeatable.",
         ),
     ] = None,
 ) -> None:

@@ -29,7 +29,7 @@ def tell_applied(
     for sentence in renamed:
         tell(sentence)
     for one in recorded:
-        tell(f"destination {one.destination}: {one.sentence}")
+        tell(f"{one.what} {one.destination}: {one.sentence}")
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from engine.chains import Copy
 from engine.plan import Location, Plan
-from policy.sources import TreeSource
+from engine.subvolumes import SNAPSHOTS
+from policy.sources import BtrfsSource, TreeSource
 from policy.values import display
 from policyctl.views.console import Json
 
@@ -38,6 +39,8 @@ def location_path(plan: Plan, location: Location) -> bytes:
     source = plan.source(location.holder)
     if isinstance(source, TreeSource):
         return source.path.joined(location.names).text
+    if isinstance(source, BtrfsSource):
+        return source.path.joined((SNAPSHOTS, *location.names)).text
     return location.holder.encode() + b":" + b"/".join(location.names)
 
 

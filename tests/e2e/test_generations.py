@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from engine.generations import moment_of
 from tests.databases import make, rows
 from tests.e2e.test_cli import Machine, machine_is_settled, policyctl
+from tests.integration.btrfs import mounted_btrfs, subvolume
+from tests.integration.btrfs import text as btrfs_manifest
 from tests.integration.lab import at
 from tests.integration.sshd import serving
 
@@ -271,3 +274,44 @@ def test_law_38_plan_says_how_many_generations_a_change_comes_to(machine: Machin
     assert leg["after"]["generations"] == [3, 3]
     assert machine("apply").code == 0
     assert machine_is_settled(machine)
+
+
+# ── Subvolumes ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.tool("btrfs", "mkfs.btrfs", "losetup", "rsync")
+@pytest.mark.root
+def test_subvolumes_by_the_command_line(tmp_path: Path) -> None:
+    text = btrfs_manifest().replace(socket.gethostname(), "myhost")
+    machine = Machine(tmp_path, text)
+    with mounted_btrfs(tmp_path, machine.root / "srv/pool"):
+        for name in ("photos", "apps"):
+            subvolume(machine.root / "srv/pool" / name)
+        (machine.root / "srv/pool/photos/1.jpg").write_text("picture")
+        done = machine("apply")
+        assert done.code == 0, done.err
+        assert "source data: recorded as uuid:" in done.err + done.out
+        done = machine("run", "snaps", "--explain")
+        assert "take the snapshot .policyctl-snapshots/photos/" in done.out
+        run(machine, "snaps", 3)
+        run(machine, "files")
+        folders = {one["item"]: one for one in shown(machine, "snaps")}
+        assert {item: len(one["generations"]) for item, one in folders.items()} == {
+            "apps": 2,
+            "photos": 2,
+        }
+        done = machine("explain", "/srv/pool/photos/1.jpg")
+        assert done.code == 0, done.err
+        assert "/mnt/disk/files/photos/*/1.jpg" in done.out
+        assert "/srv/pool/.policyctl-snapshots" in done.out
+        statuses = machine("status", "--json").json["legs"]
+        items = {leg["leg"]: {one["item"] for one in leg["items"]} for leg in statuses}
+        assert items["snaps"] == items["files"] == {"apps", "photos"}
+    # Another one at its place: it has to be named.
+    with mounted_btrfs(tmp_path, machine.root / "srv/pool", name="second"):
+        subvolume(machine.root / "srv/pool/photos")
+        assert machine("run", "snaps").code == 5
+        assert machine("apply", "--new-disk", "dta").code == 5
+        done = machine("apply", "--new-disk", "data")
+        assert done.code == 0, done.err
+        assert machine("run", "snaps").code == 0

@@ -137,3 +137,44 @@ class TestWholeSources:
         told = ask("/srv/data/x", content)
         assert [copy.leg for copy in told.copies] == ["a", "b"]
         assert "a and b" in told.reason
+
+
+class TestSubvolumes:
+    BTRFS = manifest(
+        sources={
+            "data": {
+                "kind": "btrfs",
+                "path": "/srv/data",
+                "subvolumes": "[!x]*",
+                "names": {"@home": "people/home"},
+            }
+        },
+        legs={
+            "snaps": {"kind": "snapshot", "keep": {"last": 2}},
+            "files": {"kind": "versions", "from": "snaps", "to": "disk:/f", "keep": {"last": 2}},
+        },
+        routes={"data:": "snaps", "data:scratch": {"none": "scratch"}},
+    )
+
+    @pytest.mark.parametrize(
+        ("path", "leg", "place"),
+        [
+            ("/srv/data/photos/a/b.jpg", "snaps", ("f", "photos", "*", "a", "b.jpg")),
+            ("/srv/data/@home/c", "snaps", ("f", "people", "home", "*", "c")),
+            ("/srv/data/photos", "snaps", ("f", "photos", "*")),
+            ("data:people/home", "snaps", ("f", "people", "home", "*")),
+            ("/srv/data/scratch/x", None, None),
+            ("/srv/data/x-files", None, None),
+            ("/srv/data/.policyctl-snapshots/photos", None, None),
+        ],
+    )
+    def test_a_path_in_one_is_where_its_items_generations_are(
+        self, path: str, leg: str | None, place: tuple[str, ...] | None
+    ) -> None:
+        found = ask(path, self.BTRFS)
+        assert found.leg == leg
+        if place is not None:
+            copy = found.copies[-1]
+            assert copy.dated is not None
+            names = [one.decode() for one in copy.location.names]
+            assert (*names[: copy.dated], "*", *names[copy.dated :]) == place

@@ -95,6 +95,21 @@ class TestLoops:
     def test_live_data_inside_the_place_for_copies(self) -> None:
         assert self.inside(path="/srv") == ["source-in-destination"]
 
+    def test_subvolumes_are_live_data_too(self) -> None:
+        content = manifest(
+            destinations={"disk": place("/mnt/disk")},
+            sources={
+                "data": {"kind": "tree", "path": "/srv/data"},
+                "pool": {"kind": "btrfs", "path": "/mnt/disk/live", "subvolumes": "*"},
+            },
+            legs={
+                "mirror": {"kind": "mirror", "to": "disk:/"},
+                "snaps": {"kind": "snapshot", "keep": {"last": 2}},
+            },
+            routes={"/srv/data": "mirror", "pool:": "snaps"},
+        )
+        assert errors(content) == ["source-in-destination"]
+
     def test_live_data_of_another_leg_inside_the_place_for_copies(self) -> None:
         content = manifest(
             destinations={"disk": place("/mnt/disk"), "far": place("/mnt/far")},

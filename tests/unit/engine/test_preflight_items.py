@@ -10,14 +10,15 @@ import pytest
 from engine.items import Inventory, Item
 from engine.observation import Waiver
 from engine.preflight import preflight, refusals
-from engine.preflight_items import inventory_rows, item_row
+from engine.preflight_items import into_itself_rows, inventory_rows, item_row
 from engine.reports import Verdict
+from engine.subvolumes import FileSystem, Subvolume
 from engine.thin_names import LvName
 from engine.thin_pool import Health, Pool, read_pool
 from policy.legs import SnapshotLeg, VersionsLeg
 from policy.parts import Keep
 from policy.values import Percentage, Place
-from tests.generations import LIMITS, NOW, ago, observed, planned, seen_item, web
+from tests.generations import LIMITS, NOW, ROOT, ago, observed, planned, seen_item, web
 from tests.reports import POOL, report
 
 GOOD: Pool = read_pool(report(POOL).encode(), LvName(group="pve", volume="data")).pool
@@ -42,6 +43,50 @@ def test_a_sound_pool_gives_rows_without_refusals() -> None:
         "items of pool": (Verdict.FINE, "1 of them"),
         "pool pve/data": (Verdict.FINE, "data 42.1% used, metadata 10.74% used"),
     }
+
+
+BTRFS = FileSystem(
+    path=b"/srv/data",
+    uuid="fs",
+    free=Percentage(20_000),
+    metadata_free=Percentage(50_000),
+    read_only=False,
+)
+
+
+def test_a_sound_btrfs_too() -> None:
+    assert rows(replace(FOUND, pool=BTRFS)) == {
+        "items of pool": (Verdict.FINE, "1 of them"),
+        "btrfs /srv/data": (Verdict.FINE, "20% free, of the metadata 50%"),
+    }
+    untold = rows(replace(FOUND, pool=replace(BTRFS, metadata_free=None)))
+    assert "not known how much" in untold["btrfs /srv/data"][1]
+    failed = rows(replace(FOUND, pool=replace(BTRFS, read_only=True)))
+    assert failed["btrfs /srv/data"][0] is Verdict.REFUSED
+    nothing = rows(replace(FOUND, pool=BTRFS, items=()))
+    assert "none of the subvolumes that are there" in nothing["items of pool"][1]
+
+
+def test_law_02_what_no_snapshot_of_an_item_holds_is_told_of_it() -> None:
+    noted = replace(FOUND, items=(replace(web(), notes=("inner is not in it",)),))
+    for leg in (TAKER, READER):
+        (row,) = (
+            one for one in inventory_rows(leg, noted, smaller_allowed=False) if one.feed is not None
+        )
+        assert (row.feed, row.verdict, row.found) == (
+            "apps/web",
+            Verdict.NOTED,
+            "inner is not in it",
+        )
+
+
+def test_copies_that_would_lie_in_their_own_subvolume_are_refused() -> None:
+    live = Subvolume(root=b"/srv", name=b"web", file_system="fs", uuid="u", device=ROOT.device)
+    (row,) = into_itself_rows(seen_item(replace(web(), volume=live, snapshots=())))
+    assert row.verdict is Verdict.REFUSED
+    elsewhere = replace(live, device=ROOT.device + 1)
+    assert not list(into_itself_rows(seen_item(replace(web(), volume=elsewhere, snapshots=()))))
+    assert not list(into_itself_rows(seen_item(web())))
 
 
 def test_law_33_where_nobody_could_look_nothing_is_done() -> None:

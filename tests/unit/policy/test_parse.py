@@ -10,6 +10,7 @@ from policy.legs import DumpLeg, FetchLeg, MirrorLeg, SnapshotLeg, SqliteLeg, Ve
 from policy.parse import load
 from policy.parts import AlertSeverity, Attribute
 from policy.sources import (
+    BtrfsSource,
     DeviceSource,
     FilesSource,
     LvmThinSource,
@@ -199,6 +200,12 @@ def leg(**more: Any) -> dict[str, Any]:
             "already taken",
         ),
         (
+            {"sources": {"b": {"kind": "btrfs", "path": "/srv", "subvolumes": "**"}}},
+            "bad-pattern",
+            "/sources/b/subvolumes",
+            "never crosses",
+        ),
+        (
             {"sources": {"v": {"kind": "lvm-thin", "vg": "a", "pool": "b", "volumes": "["}}},
             "bad-pattern",
             "/sources/v/volumes",
@@ -234,6 +241,17 @@ def test_names_and_keys_of_volumes() -> None:
     assert source.kubeconfig.text == b"/etc/k.conf"
     assert source.key_file is not None
     assert source.key_file.of("vm-1").text == b"/k"
+
+
+def test_names_of_subvolumes() -> None:
+    given = {"kind": "btrfs", "path": "/srv/data", "subvolumes": "*", "names": {"@h": "a/home"}}
+    source = policy_of(manifest(sources={"b": given})).source("b")
+    assert isinstance(source, BtrfsSource)
+    assert (source.path.text, source.subvolumes) == (b"/srv/data", "*")
+    assert source.given_names == (("@h", "a/home"),)
+    for names, words in (({"a/b": "x"}, "subvolume name"), ({"a": "../x"}, "is no address")):
+        findings = checked(manifest(sources={"b": {**given, "names": names}})).findings
+        assert any(words in one.message for one in findings), findings
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from renderers.environment import unit_optional_path
 from renderers.sandbox import Network, Width, sandbox_of
 from renderers.touched import mount_paths
 from tests.plans import disk, mirror, nas, plan, tree
-from tests.strategies import ROOT
+from tests.strategies import ROOT, compiled, manifest
 
 REFERENCE = "examples/homelab/backup-policy.yaml"
 OF_ITS_OWN = re.compile("Failed to parse system call, ignoring")
@@ -103,6 +103,29 @@ class TestWidth:
         writes = {"pvc-files": "/mnt/backup/pvc-data", "sqlite-copies": "/mnt/backup/sqlite-backup"}
         mounts = [path(writes[name])] if name in writes else []
         assert mount_paths(some, leg) == mounts
+
+    def test_legs_of_subvolumes_are_open_and_wait_for_their_file_system(self):
+        some = compiled(
+            manifest(
+                sources={"data": {"kind": "btrfs", "path": "/srv/data", "subvolumes": "*"}},
+                legs={
+                    "snaps": {"kind": "snapshot", "keep": {"last": 2}},
+                    "files": {
+                        "kind": "versions",
+                        "from": "snaps",
+                        "to": "disk:/f",
+                        "keep": {"last": 2},
+                    },
+                },
+                routes={"data:": "snaps"},
+            )
+        )[0].plan
+        found = {one.name: mount_paths(some, one) for one in some.legs}
+        assert found == {
+            "snaps": [path("/srv/data")],
+            "files": [path("/mnt/disk/f"), path("/srv/data")],
+        }
+        assert {sandbox_of(some, one).width for one in some.legs} == {Width.OPEN}
 
     def test_generations_of_a_tree_are_as_closed_as_a_mirror_of_it(self):
         leg = VersionsLeg(

@@ -17,6 +17,7 @@ from engine.system.inventory import inventory, sweep_items
 from engine.system.places import Places
 from engine.system.records import RunRecord
 from engine.system.state import State, open_state
+from engine.thin_pool import ThinSnapshot
 from tests.fake_commands import FakeCommands, fake_commands
 from tests.fake_lvm import CLONE, MOMENT, SNAP, WEB, FakeLvm, clone
 from tests.reports import POOL, Lv, report
@@ -92,7 +93,7 @@ def test_a_reader_has_the_items_of_the_leg_that_takes_them(world: World) -> None
 def test_snapshots_are_the_takers_own_and_in_order(world: World) -> None:
     for leg in ("nightly", "files"):
         (item,) = world.found(leg, WEB, SNAP, OTHERS, OLDER).items
-        assert [one.volume.name.volume for one in item.snapshots] == [OLDER.name, SNAP.name]
+        assert [one.text for one in item.snapshots] == [f"pve/{OLDER.name}", f"pve/{SNAP.name}"]
         assert item.newest is not None
         assert item.newest.moment == MOMENT
 
@@ -141,10 +142,10 @@ def test_below_another_root_no_volume_is_looked_at(world: World, tmp_path: Path)
 
 
 class TestSweep:
-    def sweep(self, leg: str, places: Places = HERE) -> tuple[str, ...]:
+    def sweep(self, world: World, leg: str, places: Places = HERE) -> tuple[str, ...]:
         plan = PLAN.leg(leg)
         assert plan is not None
-        return sweep_items(PLAN, plan, places)
+        return sweep_items(PLAN, plan, places, world.state)
 
     def test_what_a_killed_run_has_left_open_is_closed(self, world: World) -> None:
         world.commands.expect(look_command("pve"), out=report(POOL, WEB, SNAP, CLONE))
@@ -152,16 +153,16 @@ class TestSweep:
         lvm.seen(CLONE, CLONE)
         world.commands.expect(remove_command(clone()))
         lvm.seen(CLONE)
-        (said,) = self.sweep("files")
+        (said,) = self.sweep(world, "files")
         assert CLONE.name in said
 
     def test_law_07_what_another_leg_reads_stays_open(self, world: World) -> None:
         world.commands.expect(look_command("pve"), out=report(POOL, WEB, SNAP, CLONE))
-        assert self.sweep("nightly") == ()
+        assert self.sweep(world, "nightly") == ()
 
     def test_where_nothing_can_be_open_nobody_looks(self, world: World, tmp_path: Path) -> None:
-        assert self.sweep("hist") == ()
-        assert self.sweep("files", Places(root=tmp_path)) == ()
+        assert self.sweep(world, "hist") == ()
+        assert self.sweep(world, "files", Places(root=tmp_path)) == ()
         world.commands.check()
 
 
@@ -184,9 +185,10 @@ def test_a_renamed_leg_knows_its_snapshots_and_takes_them_over(world: World) -> 
         found = inventory(renamed, reader, reader.feeds[0], HERE, world.state, MOMENT)
         assert [len(one.snapshots) for one in found.items] == [2]
     old = next(one for one in found.items[0].snapshots if one.leg == "weekly")
+    assert isinstance(old, ThinSnapshot)
     world.commands.expect(look_command("pve"), out=out)
     world.commands.expect(retag_command(old, "nightly"))
     taken = report(POOL, replace(OTHERS, tags="policyctl/nightly"))
     world.commands.expect(look_at_command(old.volume.name), out=taken)
-    (said,) = sweep_items(renamed, leg, HERE)
+    (said,) = sweep_items(renamed, leg, HERE, world.state)
     assert said.endswith("it is nightly's now, which was weekly")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ def test_what_the_mount_is_for_is_not_started_without_it(ext4: Path, at: Path) -
         with pytest.raises(NotMounted, match=words):
             seeing(mount, "touch", proof)
     assert not proof.exists()
+
+
+def test_law_41_a_directory_that_was_swapped_is_not_shown(tmp_path: Path, at: Path) -> None:
+    mount = directory(tmp_path, at)
+    status = (tmp_path / "source").stat()
+    meant = replace(mount, identity=(status.st_dev, status.st_ino))
+    assert seeing(meant, "cat", at / "file").stdout == b"content"
+    (tmp_path / "source").rename(tmp_path / "aside")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/file").write_text("secret")
+    (tmp_path / "source").symlink_to(tmp_path / "other")
+    with pytest.raises(NotMounted, match="not the directory any more that was looked at"):
+        seeing(meant, "cat", at / "file")
 
 
 def test_only_well_kept_file_systems_are_mounted(at: Path) -> None:

@@ -371,3 +371,12 @@ def tables(state: State) -> dict[str, list[tuple[object, ...]]]:
         )
         for (name,) in names.fetchall()
     }
+
+
+def test_a_renamed_source_is_the_file_system_that_it_was(tmp_path: Path) -> None:
+    """Of a source that holds its snapshots; else another disk would be taken for it at `apply`."""
+    with open_state(tmp_path / "state.db") as state:
+        state.record_destination("data", "uuid:a", NOW)
+        assert state.rename_source("data", "media")
+        assert state.destination_identity("media") == "uuid:a"
+        assert state.destination_identity("data") is None
