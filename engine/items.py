@@ -11,7 +11,7 @@ from datetime import datetime
 
 from engine.plan import Feed, LegPlan, Plan
 from engine.selection import Selection, Verdict
-from engine.thin_pool import Pool, ThinSnapshot, ThinVolume
+from engine.thin_pool import Pool, SetAside, ThinSnapshot, ThinVolume
 from policy.legs import SnapshotLeg
 from policy.values import display
 
@@ -29,6 +29,8 @@ class Item:
     """Those of the leg that takes them, the oldest first."""
     key_file: bytes | None = None
     """What unlocks it, where it is encrypted."""
+    set_aside: tuple[SetAside, ...] = ()
+    """What rollbacks of it have set aside, the oldest first."""
 
     @property
     def name(self) -> str:
@@ -37,8 +39,25 @@ class Item:
 
     @property
     def newest(self) -> ThinSnapshot | None:
-        """The newest snapshot."""
-        return self.snapshots[-1] if self.snapshots else None
+        """The newest snapshot of the volume as it is now.
+
+        Where a rollback has set the one aside that all of them are of, it is the snapshot that was
+        brought back: the volume holds what that does, and what came after since.
+        """
+        own = [one for one in self.snapshots if one.volume.origin == one.of]
+        if own:
+            return own[-1]
+        origin = self.volume.origin
+        return next((one for one in self.snapshots if one.volume.name.volume == origin), None)
+
+    @property
+    def held(self) -> frozenset[datetime]:
+        """Moments of snapshots that stay whatever `keep` says.
+
+        A rollback has set aside what they are of: until that is removed, somebody may want to go
+        back to one of them.
+        """
+        return frozenset(one.moment for one in self.snapshots if one.aside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.items import Item, Names, carries, is_itemised
@@ -51,6 +53,27 @@ def test_the_newest_snapshot_is_the_last_one() -> None:
     item = web(snapshots=3)
     assert item.newest is item.snapshots[2]
     assert web(snapshots=0).newest is None
+
+
+def test_after_a_rollback_the_newest_is_what_the_volume_came_from() -> None:
+    """Those of what was set aside hold what was given up."""
+    item = web(snapshots=3)
+    aside = "web.policyctl-before.2026-11-29T02-15-00Z"
+    held = tuple(replace(one, volume=replace(one.volume, origin=aside)) for one in item.snapshots)
+    now = replace(item.volume, origin=held[0].volume.name.volume)
+    rolled = replace(item, volume=now, snapshots=held)
+    assert rolled.newest is held[0]
+    assert rolled.held == {one.moment for one in held}
+    # Its own next one is the newest, whatever the others are dated.
+    again = replace(rolled, snapshots=(item.snapshots[0], *held[1:]))
+    assert again.newest is item.snapshots[0]
+    assert again.held == {one.moment for one in held[1:]}
+    # Once what was set aside is removed, nothing holds them any more.
+    free = tuple(replace(one, volume=replace(one.volume, origin="")) for one in held)
+    assert replace(rolled, snapshots=free).held == frozenset()
+    assert replace(rolled, snapshots=free).newest is free[0]
+    assert replace(rolled, snapshots=free, volume=item.volume).newest is None
+    assert item.held == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,21 @@ def test_law_35_each_item_keeps_its_own() -> None:
     }
 
 
+def test_what_a_rollback_has_set_aside_keeps_its_snapshots() -> None:
+    """Also where `keep` wants none of them: somebody may want to go back to one."""
+    aside = "web.policyctl-before.2026-11-29T02-15-00Z"
+    item = web(snapshots=4)
+    held = tuple(
+        replace(one, volume=replace(one.volume, origin=aside)) for one in item.snapshots[:3]
+    )
+    found = steps(replace(item, snapshots=(*held, item.snapshots[3])))
+    assert [type(one) for one in found] == [TakeSnapshot]
+    freed = tuple(replace(one, volume=replace(one.volume, origin="")) for one in held)
+    (_, removed) = steps(replace(item, snapshots=(*freed, item.snapshots[3])))
+    assert isinstance(removed, RemoveSnapshots)
+    assert removed.snapshots == freed[:2]
+
+
 def test_the_first_one_lets_nothing_go() -> None:
     (take,) = steps(web(snapshots=0))
     assert isinstance(take, TakeSnapshot)
