@@ -12,7 +12,7 @@ from datetime import datetime
 from engine.plan import Feed, LegPlan, Plan
 from engine.selection import Selection, Verdict
 from engine.subvolumes import FileSystem, Subvolume, SubvolumeSnapshot
-from engine.thin_pool import Pool, ThinSnapshot, ThinVolume
+from engine.thin_pool import Pool, SetAside, ThinSnapshot, ThinVolume
 from policy.legs import SnapshotLeg
 from policy.values import display
 
@@ -34,6 +34,8 @@ class Item:
     """What unlocks it, where it is encrypted."""
     notes: tuple[str, ...] = ()
     """What somebody should know of it, such as what no snapshot of it holds."""
+    set_aside: tuple[SetAside, ...] = ()
+    """What rollbacks of it have set aside, the oldest first."""
 
     @property
     def name(self) -> str:
@@ -42,8 +44,32 @@ class Item:
 
     @property
     def newest(self) -> Snapshot | None:
-        """The newest snapshot."""
-        return self.snapshots[-1] if self.snapshots else None
+        """The newest snapshot of the volume as it is now.
+
+        Where a rollback has set the one aside that all of them are of, it is the snapshot that was
+        brought back: the volume holds what that does, and what came after since.
+        """
+        own = [one for one in self.snapshots if one.current]
+        if own:
+            return own[-1]
+        return next((one for one in self.snapshots if self._came_from(one)), None)
+
+    def _came_from(self, snapshot: Snapshot) -> bool:
+        """Whether a rollback has made the volume of that snapshot."""
+        return (
+            isinstance(self.volume, ThinVolume)
+            and isinstance(snapshot, ThinSnapshot)
+            and snapshot.volume.name.volume == self.volume.origin
+        )
+
+    @property
+    def held(self) -> frozenset[datetime]:
+        """Moments of snapshots that stay whatever `keep` says.
+
+        A rollback has set aside what they are of: until that is removed, somebody may want to go
+        back to one of them.
+        """
+        return frozenset(one.moment for one in self.snapshots if one.aside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

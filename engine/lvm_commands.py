@@ -14,12 +14,17 @@ snapshot that may be written, so that a journal can be replayed in it, and is th
   both while it holds the group's lock, so nothing else can have taken the name meanwhile.
 * Clones leave no file in /etc/lvm/archive, of which there would soon be ten thousands. The backup
   in /etc/lvm/backup is still written: an old one does not fit the pool any more.
+* A rollback gives its new volume the name of the one in use by two renames of volumes that are not
+  active. What is set aside has the same file system's UUID, so that it is skipped at boot like a
+  clone. Deactivating is what shows that nobody uses a volume: the kernel refuses it otherwise, and
+  afterwards nobody can open it before the next step.
 * LVM waits until udev has made the device (`activation/udev_sync`); that takes semaphores, so a
   service that runs these commands must not have `PrivateIPC=`, nor `PrivateDevices=`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from engine.thin_names import LvName
@@ -92,6 +97,37 @@ def retag_command(snapshot: ThinSnapshot, leg: str) -> Arguments:
     """Give a snapshot to a leg of another name (`was`), in one change of the metadata."""
     old, new = SNAPSHOT_TAG + snapshot.leg, SNAPSHOT_TAG + leg
     return _arguments("lvchange", "--addtag", new, "--deltag", old, snapshot.volume.name.text)
+
+
+def successor_command(snapshot: LvName, successor: LvName, tags: Collection[str]) -> Arguments:
+    """Make a volume of a snapshot that is to take the place of the one it was taken of."""
+    return _arguments(
+        *("lvcreate", "--yes", "--snapshot", "--permission", "rw"),
+        *("--setactivationskip", "y", "--activate", "n"),
+        *(word for tag in sorted(tags) for word in ("--addtag", tag)),
+        *("--name", successor.volume, snapshot.text),
+    )
+
+
+def deactivate_command(name: LvName) -> Arguments:
+    """Take away its device; fails where anything has that open."""
+    return _arguments("lvchange", "--activate", "n", name.text)
+
+
+def rename_command(old: LvName, new: LvName) -> Arguments:
+    """Give a volume another name in its group; fails where something has that name."""
+    return _arguments("lvrename", old.group, old.volume, new.volume)
+
+
+def skip_command(name: LvName, *, skip: bool) -> Arguments:
+    """Have activation skip a volume from now on, or not."""
+    return _arguments("lvchange", "--setactivationskip", "y" if skip else "n", name.text)
+
+
+def tag_command(names: Collection[LvName], tag: str, *, tagged: bool) -> Arguments:
+    """Give several volumes a tag, or take it away; that it is so already is fine."""
+    how = "--addtag" if tagged else "--deltag"
+    return _arguments("lvchange", how, tag, *(one.text for one in names))
 
 
 def _arguments(*words: str) -> Arguments:

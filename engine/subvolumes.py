@@ -86,6 +86,16 @@ class SubvolumeSnapshot:
         """How people name it."""
         return _text(self.of.name, self.name)
 
+    @property
+    def current(self) -> bool:
+        """Whether it is of the subvolume that bears the name now: else it is a stray."""
+        return True
+
+    @property
+    def aside(self) -> bool:
+        """Whether it is of what a rollback has set aside: nobody rolls subvolumes back."""
+        return False
+
 
 class StrayReason(enum.Enum):
     """Why something that lies there is not ours."""

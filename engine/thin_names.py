@@ -8,6 +8,7 @@ activated.
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from engine.generations import moment_of, name_of
 
 INFIX: Final = ".policyctl."
 """Between a volume's name and the moment of its snapshot."""
+ASIDE_INFIX: Final = ".policyctl-"
+"""Between a volume's name and what says why a rollback has set it aside."""
+_ASIDE: Final = re.compile(r"(.+)\.policyctl-(before|after)\.([^.]+)")
 CLONE_PREFIX: Final = "policyctl-open."
 """How clones for reading begin, and the LUKS mappings on them."""
 _TOGETHER_MOST: Final = 124
@@ -67,6 +71,43 @@ class SnapshotName:
     volume: str
     moment: datetime
     """The start of the run that took it, in UTC."""
+
+
+class Line(enum.Enum):
+    """Which of the two volumes of a rollback: each begins a line of history of its own."""
+
+    BEFORE = "before"
+    """The one that was in use until then."""
+    AFTER = "after"
+    """The one that was made of a snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsideName:
+    """What the name of a volume says that a rollback has set aside."""
+
+    volume: str
+    """What it was called while it was in use."""
+    line: Line
+    moment: datetime
+    """The start of the rollback, in UTC."""
+
+
+def aside_name(volume: str, line: Line, moment: datetime) -> str:
+    """Return what a volume is called while the other one of a rollback has its name.
+
+    `vm-1-pvc-a.policyctl-before.2026-11-28T03-00-00Z`. Raises `ValueError` as `name_of` does.
+    """
+    return f"{volume}{ASIDE_INFIX}{line.value}.{name_of(moment).decode('ascii')}"
+
+
+def parse_aside_name(name: str) -> AsideName | None:
+    """Return what such a name says; None: no name that `aside_name` gives."""
+    found = _ASIDE.fullmatch(name)
+    moment = moment_of(found[3].encode()) if found is not None else None
+    if found is None or moment is None:
+        return None
+    return AsideName(volume=found[1], line=Line(found[2]), moment=moment)
 
 
 def snapshot_name(volume: str, moment: datetime) -> str:

@@ -3,19 +3,32 @@
 A snapshot is ours where all of this holds: its name is a volume's with a moment, it carries one of
 our tags, and its origin is that volume. Where one of these fails although the name is of our form,
 it is a *stray*: told, never removed and never taken for a volume. A volume that was deleted leaves
-strays, since they may be the last copy of it; so does one that was renamed, or swapped for one of
-its snapshots, since the older snapshots belong to another line of its history then.
+strays, since they may be the last copy of it; so does one that somebody renamed.
+
+A rollback (`engine.rollback`) swaps a volume for another one and keeps both. The snapshots of the
+one that was set aside have it for their origin, and stay ours: its name says whose place it had.
+Once it is removed they have no origin any more, and are ours by a tag that the rollback gave them,
+as long as the volume of that name comes from the same rollback.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from engine.thin_names import LvName, is_clone_name, parse_snapshot_name, snapshot_name
+from engine.generations import moment_of, name_of
+from engine.thin_names import (
+    Line,
+    LvName,
+    is_clone_name,
+    parse_aside_name,
+    parse_snapshot_name,
+    snapshot_name,
+)
 from engine.typed_json import Unreadable, parse_json
 from policy.values import Percentage, parse_percentage
 
@@ -30,6 +43,8 @@ _ATTRIBUTES: Final = 10
 SNAPSHOT_TAG: Final = "policyctl/"
 CLONE_TAG: Final = "policyctl-open/"
 """Each is followed by a leg's name: who took the snapshot, who reads through the clone."""
+_LINE_TAG: Final = re.compile(r"policyctl-(?:before|after)/(.+)")
+_OUR_TAGS: Final = ("policyctl/", "policyctl-")
 
 
 class Health(enum.Enum):
@@ -70,6 +85,9 @@ class ThinVolume:
     active: bool
     suspended: bool
     """Whoever writes to it waits. Only an interrupted command leaves a volume so."""
+    opened: bool
+    """Something has its device open: a mount, a process, a mapping on it. False too where LVM does
+    not know, as of one that is not active."""
     tags: frozenset[str]
     skipped: bool = False
     """Activation skips it, as it does thin snapshots unless it is told otherwise. That it has an
@@ -98,6 +116,16 @@ class ThinSnapshot:
         """How people name it."""
         return self.volume.name.text
 
+    @property
+    def current(self) -> bool:
+        """Whether it is of the volume that bears the name now."""
+        return self.volume.origin == self.of
+
+    @property
+    def aside(self) -> bool:
+        """Whether it is of a volume that a rollback has set aside, and that is still there."""
+        return self.volume.origin not in {"", self.of}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenClone:
@@ -105,6 +133,18 @@ class OpenClone:
 
     volume: ThinVolume
     leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A volume that had another one's name until a rollback, or would have it but for an undo."""
+
+    volume: ThinVolume
+    of: str
+    """The name that it had."""
+    line: Line
+    moment: datetime
+    """The start of the rollback."""
 
 
 class StrayReason(enum.Enum):
@@ -123,7 +163,7 @@ class Stray:
     why: StrayReason
 
 
-Member = ThinVolume | ThinSnapshot | OpenClone | Stray
+Member = ThinVolume | ThinSnapshot | OpenClone | SetAside | Stray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +175,7 @@ class PoolContent:
     """Whatever has no name of ours: snapshots that others took too."""
     snapshots: tuple[ThinSnapshot, ...]
     clones: tuple[OpenClone, ...]
+    set_aside: tuple[SetAside, ...]
     strays: tuple[Stray, ...]
 
 
@@ -145,12 +186,15 @@ def read_pool(report: bytes, name: LvName) -> PoolContent:
     if pool is None:
         raise Unreadable(f"the group {name.group} has no thin pool {name.volume}")
     inside = (one for one in rows if one.name.group == name.group and one.pool == name.volume)
-    found = sorted(map(_member, inside), key=lambda one: volume_of(one).name.volume)
+    members = sorted(map(_member, inside), key=lambda one: volume_of(one).name.volume)
+    volumes = {one.name.volume: one for one in members if isinstance(one, ThinVolume)}
+    found = [_settled(one, volumes) for one in members]
     return PoolContent(
         pool=_pool(pool),
-        volumes=tuple(one for one in found if isinstance(one, ThinVolume)),
+        volumes=tuple(volumes.values()),
         snapshots=tuple(one for one in found if isinstance(one, ThinSnapshot)),
         clones=tuple(one for one in found if isinstance(one, OpenClone)),
+        set_aside=tuple(one for one in found if isinstance(one, SetAside)),
         strays=tuple(one for one in found if isinstance(one, Stray)),
     )
 
@@ -163,6 +207,23 @@ def read_member(report: bytes, name: LvName) -> Member | None:
 def volume_of(member: Member) -> ThinVolume:
     """The volume itself, whatever it is to us."""
     return member if isinstance(member, ThinVolume) else member.volume
+
+
+def line_tag(line: Line, moment: datetime) -> str:
+    """Return the tag of a volume of a rollback, and of its snapshots while it is set aside."""
+    return f"policyctl-{line.value}/{name_of(moment).decode('ascii')}"
+
+
+def rollbacks_of(volume: ThinVolume) -> frozenset[datetime]:
+    """The starts of the rollbacks that a volume comes from."""
+    found = (_LINE_TAG.fullmatch(one) for one in volume.tags)
+    moments = (moment_of(one[1].encode()) for one in found if one is not None)
+    return frozenset(one for one in moments if one is not None)
+
+
+def their_tags(volume: ThinVolume) -> frozenset[str]:
+    """The tags of a volume that are none of ours."""
+    return frozenset(one for one in volume.tags if not one.startswith(_OUR_TAGS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,16 +277,39 @@ def _member(row: _Row) -> Member:
         if leg is None:
             return Stray(volume=volume, why=StrayReason.NO_TAG)
         return OpenClone(volume=volume, leg=leg)
+    aside = parse_aside_name(volume.name.volume)
+    if aside is not None:
+        if line_tag(aside.line, aside.moment) not in volume.tags:
+            return Stray(volume=volume, why=StrayReason.NO_TAG)
+        return SetAside(volume=volume, of=aside.volume, line=aside.line, moment=aside.moment)
     named = parse_snapshot_name(volume.name.volume)
     if named is None:
         return volume
     leg = _tagged(volume.tags, SNAPSHOT_TAG)
     if leg is None:
         return Stray(volume=volume, why=StrayReason.NO_TAG)
-    if volume.origin != named.volume:
+    if volume.origin != named.volume and not _of_a_rollback(volume, named.volume):
         gone = StrayReason.OTHER_ORIGIN if volume.origin else StrayReason.ORIGIN_GONE
         return Stray(volume=volume, why=gone)
     return ThinSnapshot(volume=volume, of=named.volume, moment=named.moment, leg=leg)
+
+
+def _of_a_rollback(snapshot: ThinVolume, of: str) -> bool:
+    """Whether a rollback has set its volume aside, be that still there or not."""
+    if not snapshot.origin:
+        return bool(rollbacks_of(snapshot))
+    aside = parse_aside_name(snapshot.origin)
+    return aside is not None and aside.volume == of
+
+
+def _settled(member: Member, volumes: Mapping[str, ThinVolume]) -> Member:
+    """A snapshot whose volume is gone is only ours where that of its name took its place."""
+    if not isinstance(member, ThinSnapshot) or member.volume.origin:
+        return member
+    heir = volumes.get(member.of)
+    if heir is not None and rollbacks_of(heir) & rollbacks_of(member.volume):
+        return member
+    return Stray(volume=member.volume, why=StrayReason.ORIGIN_GONE)
 
 
 def _tagged(tags: Iterable[str], prefix: str) -> str | None:
@@ -243,6 +327,7 @@ def _volume(row: _Row) -> ThinVolume:
         size=_bytes(row),
         active=state not in "-hX",
         suspended=state == "s",
+        opened=row.attributes[5] == "o",
         tags=frozenset(filter(None, row.fields.get("lv_tags", "").split(","))),
         skipped=row.attributes[9] == "k",
     )

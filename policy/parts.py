@@ -86,3 +86,11 @@ class Hook:
 
     run: tuple[str, ...]
     timeout: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Users:
+    """How whatever uses a volume is stopped and started, for a rollback."""
+
+    stop: tuple[Hook, ...]
+    start: tuple[Hook, ...]

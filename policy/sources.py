@@ -11,7 +11,7 @@ from policy.destinations import parse_ssh
 from policy.diagnostics import Origin
 from policy.document import Scalar
 from policy.fields import Fields
-from policy.parts import NOWHERE, SshTarget
+from policy.parts import NOWHERE, SshTarget, Users
 from policy.patterns import PatternError, parse_component
 from policy.values import AbsolutePath, parse_absolute_path
 
@@ -78,6 +78,8 @@ class LvmThinSource(SourceCommon):
     """Addresses that the manifest gives to volumes, by the volumes' names."""
     key_file: KeyFile | None = None
     """The key of those that LUKS has encrypted."""
+    rollback: Users | None = None
+    """Commands around a rollback; None: the cluster is asked, or nobody may use the volume."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ def _lvm_thin(fields: Fields, common: _Common) -> LvmThinSource:
     if "kubeconfig" in fields and not kubernetes_names:
         message = "a kubeconfig is for names: kubernetes"
         fields.findings.error("bad-value", message, fields.origin("kubeconfig"))
-    luks = fields.child("luks")
+    luks, users = fields.child("luks"), fields.child("rollback")
     return LvmThinSource(
         **common,
         vg=fields.need("vg"),
@@ -194,7 +196,12 @@ def _lvm_thin(fields: Fields, common: _Common) -> LvmThinSource:
         kubeconfig=fields.path("kubeconfig"),
         given_names=_given_names(fields),
         key_file=luks.parsed("key_file", parse_key_file) if luks is not None else None,
+        rollback=_users(users) if users is not None else None,
     )
+
+
+def _users(fields: Fields) -> Users:
+    return Users(stop=fields.hooks("stop"), start=fields.hooks("start"))
 
 
 def _btrfs(fields: Fields, common: _Common) -> BtrfsSource:

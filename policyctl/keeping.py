@@ -15,6 +15,7 @@ from engine.retention_calendar import calendar
 from engine.system.generation_look import Folder, folders_of
 from engine.system.reading import read_state
 from engine.system.state import State
+from engine.thin_pool import SetAside
 from policy.legs import MirrorLeg
 from policy.parts import Keep
 from policyctl.boundary import Refused
@@ -42,6 +43,8 @@ class Keeping:
     place: Location
     keep: Keep
     kept: tuple[Kept, ...]
+    set_aside: tuple[SetAside, ...] = ()
+    """What rollbacks of the item have set aside, the oldest first."""
     why_not: str = ""
     """Why nobody could look."""
 
@@ -82,6 +85,7 @@ def _of_leg(running: Running, leg: LegPlan, state: State, now: datetime) -> Iter
             place=folder.place,
             keep=keep,
             kept=tuple(_kept(folder, keep, zone, runs, now)),
+            set_aside=folder.set_aside,
             why_not=folder.why_not,
         )
 
@@ -89,7 +93,8 @@ def _of_leg(running: Running, leg: LegPlan, state: State, now: datetime) -> Iter
 def _kept(
     folder: Folder, keep: Keep, zone: ZoneInfo, runs: list[datetime], now: datetime
 ) -> Iterator[Kept]:
-    foretold = calendar(folder.generations, keep, zone=zone, runs=runs)
+    foretold = calendar(folder.generations, keep, zone=zone, runs=runs, held=folder.held)
+    decisions = decide(folder.generations, keep, zone=zone, now=now, held=folder.held)
     goes = {one.generation.moment: one.goes for one in foretold}
-    for decision in decide(folder.generations, keep, zone=zone, now=now):
+    for decision in decisions:
         yield Kept(decision=decision, goes=goes.get(decision.generation.moment))

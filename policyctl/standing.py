@@ -16,6 +16,7 @@ from engine.coverage import Coverage
 from engine.drift import ManifestState, PolicyDrift
 from engine.facts import LegFacts
 from engine.plan import LegPlan, Plan
+from engine.rollback import Rollback
 from engine.safety import SourceSafety, safety_of
 from engine.status import Health, LegStatus, leg_status
 from engine.surroundings import (
@@ -54,13 +55,15 @@ class Standing:
     sources: tuple[SourceSafety, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
     orphans: OrphanTotal = field(default_factory=OrphanTotal)
+    rollbacks: tuple[Rollback, ...] = ()
+    """Those that are half done: what uses their volumes may be stopped."""
 
     @property
     def healthy(self) -> bool:
         """Whether nobody has to act."""
         parts = (*self.legs, *self.destinations, *((self.tracker,) if self.tracker else ()))
         as_applied = self.drift is None or not self.drift.of_files
-        return as_applied and all(one.sound for one in parts)
+        return as_applied and not self.rollbacks and all(one.sound for one in parts)
 
 
 def read_standing(named: Path | None, root: Path) -> Standing:
@@ -121,6 +124,7 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         tracker = tracker_facts(plan, journal, places)
         entries = coverage_by(plan, state, places)
         orphans = state.orphans.total() if state is not None else OrphanTotal()
+        rollbacks = state.rollbacks.half_done() if state is not None else ()
     return Standing(
         legs=legs,
         destinations=destinations,
@@ -132,6 +136,7 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         sources=safety_of(plan, legs, now=now),
         coverage=entries,
         orphans=orphans,
+        rollbacks=rollbacks,
     )
 
 

@@ -1,7 +1,8 @@
-"""Rules for udev, so that a clone never gets the name of the live file system.
+"""Rules for udev, so that no other volume gets the name of the live file system.
 
-A clone has the UUID of the volume, and of two devices with one UUID the last that appears gets the
-link in /dev/disk/by-uuid. What is then mounted by UUID would be the clone, which is thrown away.
+A clone has the UUID of the volume, and so has what a rollback has set aside. Of two devices with
+one UUID the last that appears gets the link in /dev/disk/by-uuid: what is then mounted by UUID
+would be the clone, which is thrown away, or the data of before.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from engine.changes import RenderedFile
 from engine.layout import UDEV_FILE
 from engine.plan import Plan
-from engine.thin_names import CLONE_PREFIX, LvName
+from engine.thin_names import ASIDE_INFIX, CLONE_PREFIX, LvName
 from policy.sources import LvmThinSource
 from renderers.environment import fill
 
@@ -19,7 +20,8 @@ from renderers.environment import fill
 def text() -> bytes:
     """The rules: they are the same for each plan."""
     clones = LvName(group="*", volume=CLONE_PREFIX + "*").device_name
-    return fill("udev.j2", clones=clones, mappings=CLONE_PREFIX + "*")
+    aside = LvName(group="*", volume=f"*{ASIDE_INFIX}*").device_name
+    return fill("udev.j2", names="|".join((clones, CLONE_PREFIX + "*", aside)))
 
 
 def render(plan: Plan) -> Iterator[RenderedFile]:

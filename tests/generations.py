@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.generations import Generation, Standing, name_of
-from engine.items import Item
+from engine.items import Item, Snapshot
 from engine.legs import Run
 from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.plan import Feed, LegPlan, Location
 from engine.selection import Line, Selection
 from engine.targets import Identity, Target
+from engine.thin_pool import ThinSnapshot
 from policy.legs import Leg
 from policy.parts import Limits
 from policy.patterns import PathPattern
@@ -77,6 +78,12 @@ def seen(
         filter_state=FilterState.SAME,
         generations=tuple(generations),
     )
+
+
+def of(origin: str, snapshot: Snapshot) -> ThinSnapshot:
+    """The same snapshot, of another volume."""
+    assert isinstance(snapshot, ThinSnapshot)
+    return replace(snapshot, volume=replace(snapshot.volume, origin=origin))
 
 
 def web(*, key_file: bytes | None = None, snapshots: int = 1) -> Item:

@@ -6,7 +6,8 @@ before it fails, nothing goes (law 16).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.generation_steps import (
@@ -112,13 +113,20 @@ class Frame:
 
 
 def letting_go(
-    known: Sequence[Generation], keep: Keep, run: Run, zone: ZoneInfo
+    known: Sequence[Generation],
+    keep: Keep,
+    run: Run,
+    zone: ZoneInfo,
+    held: Collection[datetime] = frozenset(),
 ) -> tuple[Decision, ...]:
-    """What goes once a run has made its own: the oldest first, and not all at once."""
+    """What goes once a run has made its own: the oldest first, and not all at once.
+
+    `held` are the moments of those that stay whatever the rules say.
+    """
     newest = Generation(moment=run.now.replace(microsecond=0), standing=Standing.VERIFIED)
     if newest.moment in {one.moment for one in known}:
         return ()  # the clock was set back: completing it fails, since nothing is overwritten
-    decisions = decide((*known, newest), keep, zone=zone, now=run.now)
+    decisions = decide((*known, newest), keep, zone=zone, now=run.now, held=held)
     gone = [one for one in reversed(decisions) if one.verdict is Verdict.PRUNE]
     return tuple(gone[: most_at_once(len(known) + 1)])
 

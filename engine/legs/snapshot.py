@@ -51,7 +51,7 @@ def _removed(item: Item, keep: Keep, run: Run, zone: ZoneInfo) -> Iterator[Step]
     by_moment = {one.moment: one for one in item.snapshots}
     # A snapshot is whole once it is there: LVM and btrfs make it in one change of their metadata.
     known = tuple(Generation(moment=one, standing=Standing.VERIFIED) for one in by_moment)
-    decisions = letting_go(known, keep, run, zone)
+    decisions = letting_go(known, keep, run, zone, item.held)
     if decisions:
         yield RemoveSnapshots(
             feed=item.name,

@@ -15,6 +15,7 @@ from engine.system.directories import list_directory
 from engine.system.inventory import inventory
 from engine.system.places import Places
 from engine.system.state import State, stream_of
+from engine.thin_pool import SetAside
 from policy.values import display
 
 _FAR = "it lies on another machine"
@@ -29,6 +30,10 @@ class Folder:
     place: Location
     generations: tuple[Generation, ...] = ()
     """The oldest first."""
+    held: frozenset[datetime] = frozenset()
+    """Moments of those that stay whatever the retention says."""
+    set_aside: tuple[SetAside, ...] = ()
+    """What rollbacks of the item have set aside."""
     why_not: str = ""
     """Why nobody could look."""
 
@@ -65,6 +70,8 @@ def _snapshots(
             generations=tuple(
                 Generation(moment=one, standing=Standing.VERIFIED) for one in moments
             ),
+            held=item.held,
+            set_aside=item.set_aside,
         )
 
 

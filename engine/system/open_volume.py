@@ -102,7 +102,7 @@ def sweep(content: PoolContent, reader: str) -> tuple[str, ...]:
 
 def _open(snapshot: ThinSnapshot, reader: str, key_file: bytes | None) -> OpenVolume:
     clone = make_clone(snapshot, reader)
-    activate(clone)
+    activate(clone.volume.name)
     device = clone.volume.name.device
     _check_links(device)
     found = _probe(device)

@@ -31,6 +31,7 @@ from engine.system.records import (
     moment_text,
     number_of,
 )
+from engine.system.rollback_records import Rollbacks
 from engine.system.rooms import Rooms
 from engine.system.run_history import RunHistory
 from engine.system.state_schema import WAY_OUT, StateUnusable, connect
@@ -99,6 +100,7 @@ class State(RunHistory):
         self.measurements = Measurements(connection)
         self.known_entries = KnownEntries(connection)
         self.rooms = Rooms(connection)
+        self.rollbacks = Rollbacks(connection)
 
     # ── Copies that have yet to come ─────────────────────────────────────────────────────────
 
@@ -276,6 +278,7 @@ class State(RunHistory):
         measured = self.measurements.rename(old, new)
         # Of a source whose snapshots lie in it, the file system is on record too.
         identified = self._rename("name", old, new, ("destination",))
+        self.rollbacks.rename(old, new)
         return self._rename("source", old, new, _STREAM_TABLES) or measured or identified
 
     def rename_destination(self, old: str, new: str) -> bool:

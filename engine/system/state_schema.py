@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.write_ahead import use_write_ahead_log
 
-SCHEMA = 5
+SCHEMA = 6
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -161,6 +161,21 @@ CREATE TABLE tombstone (
     renamed TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (holder, path, removed)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE rollback (
+    volume_group TEXT NOT NULL,
+    volume TEXT NOT NULL,
+    moment TEXT NOT NULL,
+    source TEXT NOT NULL,
+    item TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    before TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    skipped INTEGER NOT NULL,
+    direction TEXT NOT NULL,
+    stopped TEXT NOT NULL,
+    ended TEXT,
+    PRIMARY KEY (volume_group, volume, moment)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -169,15 +184,19 @@ ALTER TABLE run ADD COLUMN data_as_of TEXT;
 ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT '';
 ALTER TABLE last_seen ADD COLUMN full_began TEXT;
 """
-_NEW_IN_2 = ("item", "room")
-_NEW_IN_3 = ("pause",)
-_NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
 _UPGRADE_TO_4 = "ALTER TABLE last_seen ADD COLUMN size INTEGER"
-_NEW_IN_5 = ("arrival", "generation")
 _UPGRADE_FROM_4 = """
 ALTER TABLE orphan ADD COLUMN form TEXT;
 ALTER TABLE tombstone ADD COLUMN renamed TEXT NOT NULL DEFAULT ''
 """
+_NEW_TABLES = {
+    2: ("item", "room"),
+    3: ("pause",),
+    4: ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone"),
+    5: ("arrival", "generation"),
+    6: ("rollback",),
+}
+"""By the version that brought them."""
 
 
 class StateUnusable(Exception):
@@ -211,25 +230,27 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        match _schema(connection):
-            case 0:
-                _execute(connection, _TABLES)
-            case 1:
-                _execute(connection, _UPGRADE_FROM_1)
-                _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_2, *_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)
-            case 2:
-                _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)
-            case 3:
-                _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_4, *_NEW_IN_5)
-            case 4:
-                _execute(connection, _UPGRADE_FROM_4)
-                _add(connection, *_NEW_IN_5)
-            case version if version != SCHEMA:
-                raise StateUnusable(f"the state {path} was written by another version ({version})")
+        version = _schema(connection)
+        if version == 0:
+            _execute(connection, _TABLES)
+        elif version < SCHEMA:
+            _upgrade(connection, version)
+        elif version != SCHEMA:
+            raise StateUnusable(f"the state {path} was written by another version ({version})")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Add what came after a version."""
+    if version == 1:
+        _execute(connection, _UPGRADE_FROM_1)
+    if version < 4:
+        _execute(connection, _UPGRADE_TO_4)
+    if version == 4:
+        _execute(connection, _UPGRADE_FROM_4)
+    for since, tables in _NEW_TABLES.items():
+        if since > version:
+            _add(connection, *tables)
 
 
 def _execute(connection: sqlite3.Connection, statements: str) -> None:

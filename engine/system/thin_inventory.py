@@ -8,12 +8,13 @@ from datetime import datetime
 
 from engine.items import Inventory, Item, Names, carries, names_it, names_of
 from engine.plan import Feed, LegPlan
+from engine.rollback import set_aside_of
 from engine.system.open_volume import sweep
 from engine.system.places import Places
 from engine.system.thin_pool import LvmFailed, look, retag
 from engine.system.volume_names import NamesUnknown, claim_names
 from engine.thin_names import LvName
-from engine.thin_pool import PoolContent
+from engine.thin_pool import PoolContent, rollbacks_of
 from engine.volume_names import Naming, name_by_lv
 from policy.legs import SnapshotLeg
 from policy.patterns import parse_component
@@ -49,7 +50,7 @@ def thin_inventory(
         source=source.name,
         pool=content.pool,
         items=() if named.refused else tuple(_items(taker, taken, content, named, source)),
-        notes=(*named.notes, *_strays(content)),
+        notes=(*named.notes, *_strays(content), *_set_aside(content)),
         refused=named.refused,
     )
 
@@ -59,8 +60,9 @@ def _named(source: LvmThinSource, content: PoolContent, places: Places, now: dat
     pattern = parse_component(source.volumes.encode())
     meant = [one for one in content.volumes if pattern.matches(one.name.volume.encode())]
     # What nobody can use is what somebody has snapshotted: a volume that was restored from a
-    # snapshot, or is a linked clone, has an origin as well.
-    theirs = [one for one in meant if one.origin and one.skipped and not one.active]
+    # snapshot, or is a linked clone, has an origin as well, and so has one that was rolled back.
+    unused = (one for one in meant if one.origin and one.skipped and not one.active)
+    theirs = [one for one in unused if not rollbacks_of(one)]
     volumes = [one.name.volume for one in meant if one not in theirs]
     notes = [
         f"{one.name.text} is a snapshot of {one.origin} that somebody else took: left alone"
@@ -106,12 +108,29 @@ def _items(
             volume=by_name[volume],
             snapshots=tuple(sorted(own, key=lambda one: one.moment)),
             key_file=key.of(volume).text if key is not None else None,
+            set_aside=set_aside_of(content, volume),
         )
 
 
 def _strays(content: PoolContent) -> Iterator[str]:
     for one in content.strays:
         yield f"{one.volume.name.text} stays: {one.why.value}"
+
+
+def _set_aside(content: PoolContent) -> Iterator[str]:
+    """What fills the pool until somebody decides, and what has no name since a kill."""
+    there = {one.name.volume for one in content.volumes}
+    for one in content.set_aside:
+        name, since = one.volume.name.text, f"{one.moment:%Y-%m-%d %H:%M} UTC"
+        yield (
+            f"{name} is what {one.of} was {one.line.value} its rollback of {since}: it is kept, "
+            f"with its snapshots, until `lvremove {name}`"
+        )
+        if one.of not in there:
+            yield (
+                f"{one.volume.name.group}/{one.of} is not there: a rollback of it was cut off, and "
+                "`policyctl status` says how it is completed"
+            )
 
 
 def sweep_pool(source: LvmThinSource, leg: LegPlan, places: Places) -> Iterator[str]:

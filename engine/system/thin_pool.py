@@ -8,6 +8,7 @@ SIGKILL until it is through, so it gets long to end.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,12 +17,17 @@ from engine.lvm_commands import (
     Arguments,
     activate_command,
     clone_command,
+    deactivate_command,
     look_at_command,
     look_command,
     remove_command,
+    rename_command,
     resume_command,
     retag_command,
+    skip_command,
     snapshot_command,
+    successor_command,
+    tag_command,
 )
 from engine.system.process import Command, CommandNotStarted, Completed, run
 from engine.thin_names import LvName, NameRefused, check_name, clone_name, snapshot_name
@@ -101,12 +107,12 @@ def make_clone(snapshot: ThinSnapshot, reader: str) -> OpenClone:
     return made
 
 
-def activate(clone: OpenClone) -> None:
-    """Make the device of a clone. Raises `LvmFailed`."""
-    _change(activate_command(clone.volume.name))
-    now = look_at(clone.volume.name)
+def activate(name: LvName) -> None:
+    """Make the device of a volume, although activation may skip it. Raises `LvmFailed`."""
+    _change(activate_command(name))
+    now = look_at(name)
     if now is None or not volume_of(now).active:
-        raise LvmFailed(f"lvchange has succeeded, but {clone.volume.name.text} is not active")
+        raise LvmFailed(f"lvchange has succeeded, but {name.text} is not active")
 
 
 def remove(member: ThinSnapshot | OpenClone) -> None:
@@ -130,6 +136,50 @@ def retag(snapshot: ThinSnapshot, leg: str) -> ThinSnapshot:
     if not isinstance(now, ThinSnapshot) or now.leg != leg:
         raise LvmFailed(f"lvchange has succeeded, but {snapshot.volume.name.text} has not its tag")
     return now
+
+
+# ── Volumes themselves, for a rollback ────────────────────────────────────────────────────────
+
+
+def make_successor(snapshot: LvName, name: LvName, tags: Collection[str]) -> None:
+    """Make a volume of a snapshot, not active, with these tags. Raises `LvmFailed`."""
+    _change(successor_command(snapshot, _checked(name), tags))
+    made = look_at(name)
+    if made is None or volume_of(made).origin != snapshot.volume:
+        raise LvmFailed(f"lvcreate has succeeded, but {name.text} was not made of {snapshot.text}")
+
+
+def deactivate(name: LvName) -> None:
+    """Take away the device of a volume. Raises `LvmFailed`, also where something has it open."""
+    _change(deactivate_command(name))
+    now = look_at(name)
+    if now is None or volume_of(now).active:
+        raise LvmFailed(f"lvchange has succeeded, but {name.text} is still active")
+
+
+def rename(old: LvName, new: LvName) -> None:
+    """Give a volume another name in its group. Raises `LvmFailed`."""
+    before = look_at(old)
+    if before is None:
+        raise LvmFailed(f"{old.text} is not there any more")
+    _change(rename_command(old, _checked(new)))
+    now = look_at(new)
+    if now is None or volume_of(now).uuid != volume_of(before).uuid:
+        raise LvmFailed(f"lvrename has succeeded, but {new.text} is not what {old.text} was")
+
+
+def set_skip(name: LvName, *, skip: bool) -> None:
+    """Have activation skip a volume, or not. Raises `LvmFailed`."""
+    _change(skip_command(name, skip=skip))
+    now = look_at(name)
+    if now is None or volume_of(now).skipped is not skip:
+        raise LvmFailed(f"lvchange has succeeded, but activation treats {name.text} as before")
+
+
+def set_tag(names: Collection[LvName], tag: str, *, tagged: bool) -> None:
+    """Give volumes a tag, or take it away. Raises `LvmFailed`."""
+    if names:
+        _change(tag_command(names, tag, tagged=tagged))
 
 
 def resume(volume: ThinVolume) -> None:

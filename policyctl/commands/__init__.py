@@ -15,6 +15,7 @@ from policyctl.commands.migrate import migrate
 from policyctl.commands.pause import pause
 from policyctl.commands.plan import plan
 from policyctl.commands.resume import resume
+from policyctl.commands.rollback import rollback
 from policyctl.commands.run import run
 from policyctl.commands.schema import schema
 from policyctl.commands.seed import seed
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
         adopt,
         migrate,
         gc,
+        rollback,
         show,
         schema,
         completions,

@@ -10,6 +10,7 @@ from engine.copy_standing import keep_text
 from engine.generations import name_of
 from engine.retention import Verdict
 from engine.retention_reasons import say
+from engine.thin_pool import SetAside
 from policyctl.keeping import Keeping, Kept
 from policyctl.views.console import Json, table
 from policyctl.views.paths import counted, path_json
@@ -30,6 +31,7 @@ def generation_lines(found: Sequence[Keeping], zone: ZoneInfo) -> Iterator[str]:
             yield f"  {one.why_not}"
         rows = [_row(kept, zone) for kept in one.kept]
         yield from (f"  {line}" for line in table(rows, header=_HEADER) if rows)
+        yield from (f"  {_aside(aside, zone)}" for aside in one.set_aside)
 
 
 def _row(one: Kept, zone: ZoneInfo) -> tuple[str, ...]:
@@ -40,6 +42,15 @@ def _row(one: Kept, zone: ZoneInfo) -> tuple[str, ...]:
         generation.standing.value,
         "; ".join(map(say, one.decision.reasons)),
         _goes(one, zone),
+    )
+
+
+def _aside(one: SetAside, zone: ZoneInfo) -> str:
+    name = one.volume.name.text
+    return (
+        f"set aside: {name}, which it was {one.line.value} its rollback of "
+        f"{_local(one.moment, zone)}; it takes room, and its snapshots are held, until `lvremove "
+        f"{name}`"
     )
 
 
@@ -66,9 +77,18 @@ def generations_json(found: Sequence[Keeping]) -> dict[str, Json]:
                 **path_json(b"/" + b"/".join(one.place.names)),
                 "error": one.why_not or None,
                 "generations": [_kept_json(kept) for kept in one.kept],
+                "set_aside": [_aside_json(aside) for aside in one.set_aside],
             }
             for one in found
         ]
+    }
+
+
+def _aside_json(one: SetAside) -> dict[str, Json]:
+    return {
+        "volume": one.volume.name.text,
+        "was": one.line.value,
+        "rollback": one.moment.isoformat(),
     }
 
 

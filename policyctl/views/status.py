@@ -12,6 +12,7 @@ from engine.drift import PolicyDrift
 from engine.facts import Ran
 from engine.objectives import hours
 from engine.pauses import Pause, moment
+from engine.rollback_words import half_done
 from engine.status import Health, ItemStatus, LegStatus
 from engine.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
 from engine.volumes import human_bytes
@@ -58,6 +59,7 @@ def summary(standing: Standing) -> str:
     ]
     if standing.tracker is not None and not standing.tracker.sound:
         faults.append("the tracker is dead")
+    faults += [f"a rollback of {one.source}:{one.item} is half done" for one in standing.rollbacks]
     if standing.drift is not None and standing.drift.of_files:
         faults.append(_files_fault(standing.drift))
     paused = _paused(standing)
@@ -104,6 +106,7 @@ def status_lines(standing: Standing) -> Iterator[str]:
     if standing.drift is not None:
         for line in _drift(standing.drift):
             yield paint(line, "red", sys.stdout)
+    yield from (paint(half_done(one), "red", sys.stdout) for one in standing.rollbacks)
     if all(one.last is None for one in standing.legs):
         yield "no leg has run yet: `policyctl run LEG`, or wait for the timers"
     yield f"times are those of {standing.timezone}"

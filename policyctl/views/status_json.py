@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from engine.drift import PolicyDrift
 from engine.facts import Ran
+from engine.rollback import Direction, Rollback
 from engine.status import ItemStatus, LegStatus
 from engine.surroundings import DestinationStatus, TrackerStatus
 from policyctl.standing import Standing
@@ -30,6 +31,16 @@ def status_json(standing: Standing) -> dict[str, Json]:
         "notes": list(standing.notes),
         **coverage_json(standing.coverage),
         "orphans": total_json(standing.orphans),
+        "rollbacks_half_done": [_rollback(one) for one in standing.rollbacks],
+    }
+
+
+def _rollback(one: Rollback) -> dict[str, Json]:
+    return {
+        "item": f"{one.source}:{one.item}",
+        "volume": one.volume.text,
+        "began": _moment(one.moment),
+        "undo": one.direction is Direction.BACK,
     }
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.items import Item, Names, carries, is_itemised
 from engine.selection import Line, Selection
+from engine.thin_pool import ThinVolume
 from policy.patterns import parse_path_pattern
 from tests.fake_lvm import volume
-from tests.generations import web
+from tests.generations import of, web
 from tests.strategies import compiled, manifest
 
 MANIFEST = manifest(
@@ -51,6 +54,28 @@ def test_the_newest_snapshot_is_the_last_one() -> None:
     item = web(snapshots=3)
     assert item.newest is item.snapshots[2]
     assert web(snapshots=0).newest is None
+
+
+def test_after_a_rollback_the_newest_is_what_the_volume_came_from() -> None:
+    """Those of what was set aside hold what was given up."""
+    item = web(snapshots=3)
+    aside = "web.policyctl-before.2026-11-29T02-15-00Z"
+    held = tuple(of(aside, one) for one in item.snapshots)
+    assert isinstance(item.volume, ThinVolume)
+    now = replace(item.volume, origin=held[0].volume.name.volume)
+    rolled = replace(item, volume=now, snapshots=held)
+    assert rolled.newest is held[0]
+    assert rolled.held == {one.moment for one in held}
+    # Its own next one is the newest, whatever the others are dated.
+    again = replace(rolled, snapshots=(item.snapshots[0], *held[1:]))
+    assert again.newest is item.snapshots[0]
+    assert again.held == {one.moment for one in held[1:]}
+    # Once what was set aside is removed, nothing holds them any more.
+    free = tuple(of("", one) for one in held)
+    assert replace(rolled, snapshots=free).held == frozenset()
+    assert replace(rolled, snapshots=free).newest is free[0]
+    assert replace(rolled, snapshots=free, volume=item.volume).newest is None
+    assert item.held == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,17 @@
 from engine.lvm_commands import (
     activate_command,
     clone_command,
+    deactivate_command,
     look_at_command,
     look_command,
     remove_command,
+    rename_command,
     resume_command,
     retag_command,
+    skip_command,
     snapshot_command,
+    successor_command,
+    tag_command,
 )
 from engine.thin_names import LvName
 from engine.thin_pool import OpenClone, ThinSnapshot, ThinVolume, read_member
@@ -83,3 +88,22 @@ def test_the_others() -> None:
         *(b"lvchange", b"--addtag", b"policyctl/hourly", b"--deltag", b"policyctl/nightly"),
         b"pve/" + SNAP.encode(),
     )
+
+
+def test_what_a_rollback_makes_is_skipped_until_it_has_the_name() -> None:
+    assert successor_command(lv(SNAP), lv("web.new"), {"theirs", "a"}) == tuple(
+        b"lvcreate --yes --snapshot --permission rw --setactivationskip y --activate n "
+        b"--addtag a --addtag theirs --name web.new "
+        b"pve/web.policyctl.2026-11-28T03-00-00Z".split()
+    )
+
+
+def test_a_volume_is_closed_renamed_and_tagged() -> None:
+    assert deactivate_command(lv("web")) == tuple(b"lvchange --activate n pve/web".split())
+    assert rename_command(lv("web"), lv("old")) == tuple(b"lvrename pve web old".split())
+    for skip, letter in ((True, b"y"), (False, b"n")):
+        wanted = (b"lvchange", b"--setactivationskip", letter, b"pve/web")
+        assert skip_command(lv("web"), skip=skip) == wanted
+    for tagged, how in ((True, b"--addtag"), (False, b"--deltag")):
+        found = tag_command((lv("web"), lv(SNAP)), "a/b", tagged=tagged)
+        assert found == (b"lvchange", how, b"a/b", b"pve/web", b"pve/" + SNAP.encode())

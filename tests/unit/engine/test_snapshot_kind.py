@@ -11,7 +11,7 @@ from engine.steps import HookStep, Step
 from policy.legs import SnapshotLeg
 from policy.parts import Hook, Keep
 from policy.values import Duration
-from tests.generations import LIMITS, NOW, RUN, observed, planned, web
+from tests.generations import LIMITS, NOW, RUN, observed, of, planned, web
 
 LEG = SnapshotLeg(name="snaps", limits=LIMITS, keep=Keep(last=2))
 OTHER = replace(web(snapshots=4), names=(b"apps", b"other"))
@@ -50,6 +50,19 @@ def test_law_35_each_item_keeps_its_own() -> None:
         "apps/other": OTHER.snapshots[:2],
         "apps/web": web(snapshots=2).snapshots[:1],
     }
+
+
+def test_what_a_rollback_has_set_aside_keeps_its_snapshots() -> None:
+    """Also where `keep` wants none of them: somebody may want to go back to one."""
+    aside = "web.policyctl-before.2026-11-29T02-15-00Z"
+    item = web(snapshots=4)
+    held = tuple(of(aside, one) for one in item.snapshots[:3])
+    found = steps(replace(item, snapshots=(*held, item.snapshots[3])))
+    assert [type(one) for one in found] == [TakeSnapshot]
+    freed = tuple(of("", one) for one in held)
+    (_, removed) = steps(replace(item, snapshots=(*freed, item.snapshots[3])))
+    assert isinstance(removed, RemoveSnapshots)
+    assert removed.snapshots == freed[:2]
 
 
 def test_the_first_one_lets_nothing_go() -> None:

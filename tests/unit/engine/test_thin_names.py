@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.thin_names import (
+    Line,
     LvName,
     NameRefused,
+    aside_name,
     check_name,
     clone_name,
     is_clone_name,
+    parse_aside_name,
     parse_snapshot_name,
     snapshot_name,
 )
@@ -34,6 +37,36 @@ def test_a_snapshots_name_says_its_volume_and_moment(volume: str, moment: dateti
     found = parse_snapshot_name(snapshot_name(volume, moment))
     assert found is not None
     assert (found.volume, found.moment) == (volume, moment)
+
+
+@given(
+    VOLUMES,
+    st.sampled_from(Line),
+    st.integers(946_684_800, 4_070_908_800).map(lambda one: datetime.fromtimestamp(one, UTC)),
+)
+def test_a_name_that_was_set_aside_says_whose_it_was(
+    volume: str, line: Line, moment: datetime
+) -> None:
+    """No such name is a snapshot's or a clone's, and none of theirs is one."""
+    name = aside_name(volume, line, moment)
+    found = parse_aside_name(name)
+    assert found is not None
+    assert (found.volume, found.line, found.moment) == (volume, line, moment)
+    assert parse_snapshot_name(name) is None
+    assert not is_clone_name(name)
+    assert parse_aside_name(snapshot_name(volume, moment)) is None
+    assert parse_aside_name(clone_name(name, "files")) is None
+
+
+@given(st.text(max_size=60))
+def test_other_names_were_not_set_aside(name: str) -> None:
+    found = parse_aside_name(name)
+    assert found is None or aside_name(found.volume, found.line, found.moment) == name
+
+
+def test_a_claims_volume_can_be_set_aside() -> None:
+    for line in Line:
+        check_name(lv(aside_name(PVC, line, MOMENT)))
 
 
 def test_a_volumes_own_name_may_look_like_a_snapshots() -> None:

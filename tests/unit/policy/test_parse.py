@@ -226,6 +226,19 @@ def volumes(**more: Any) -> dict[str, Any]:
     return {"kind": "lvm-thin", "vg": "pve", "pool": "data", "volumes": "vm-*", **more}
 
 
+def test_how_users_of_volumes_are_stopped_and_started() -> None:
+    users = {
+        "stop": [{"run": ["users", "stop", "{volume}"], "timeout": "5m"}],
+        "start": [{"run": ["users", "start"]}],
+    }
+    source = policy_of(manifest(sources={"v": volumes(rollback=users)})).source("v")
+    assert isinstance(source, LvmThinSource)
+    assert source.rollback is not None
+    assert source.rollback.stop[0].run == ("users", "stop", "{volume}")
+    assert source.rollback.stop[0].timeout.seconds == 300
+    assert source.rollback.start[0].timeout.seconds == 60
+
+
 def test_names_and_keys_of_volumes() -> None:
     given = volumes(names={"vm-1": "media/films", "vm-2": "b"}, luks={"key_file": "/k/{volume}"})
     source = policy_of(manifest(sources={"v": given})).source("v")

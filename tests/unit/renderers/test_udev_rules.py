@@ -2,8 +2,9 @@
 
 import fnmatch
 import re
+from datetime import UTC, datetime
 
-from engine.thin_names import LvName, clone_name
+from engine.thin_names import Line, LvName, aside_name, clone_name
 from renderers import udev_rules
 from tests.unit.renderers.test_tracker_unit import TRACKED, plan_of
 
@@ -19,7 +20,7 @@ def test_there_are_rules_where_there_are_volumes() -> None:
     assert list(udev_rules.render(plan_of(TRACKED))) == []
 
 
-def test_they_match_clones_and_their_mappings_and_nothing_else() -> None:
+def test_they_match_clones_their_mappings_what_is_set_aside_and_nothing_else() -> None:
     (patterns,) = re.findall(r'ATTR\{dm/name\}=="([^"]*)"', udev_rules.text().decode())
     clone = clone_name("vm-1.policyctl.2026-11-28T03-00-00Z", "files")
 
@@ -28,5 +29,8 @@ def test_they_match_clones_and_their_mappings_and_nothing_else() -> None:
 
     assert matched(LvName(group="pve-1", volume=clone).device_name)
     assert matched(clone)
+    for line in Line:
+        name = aside_name("vm-1", line, datetime(2026, 11, 28, 3, tzinfo=UTC))
+        assert matched(LvName(group="pve-1", volume=name).device_name)
     others = ("vm-1", "vm-1.policyctl.2026-11-28T03-00-00Z", "policyctl", "a-policyctl")
     assert not [one for one in others if matched(LvName(group="pve", volume=one).device_name)]

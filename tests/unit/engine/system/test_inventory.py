@@ -119,6 +119,38 @@ def test_what_somebody_else_took_and_what_is_nobodys_is_told_and_left_alone(worl
     )
 
 
+def test_what_a_rollback_has_set_aside_is_no_item_and_is_told(world: World) -> None:
+    moment = "2026-11-29T02-15-00Z"
+    aside = Lv(
+        name=f"web.policyctl-before.{moment}", tags=f"policyctl-before/{moment}", uuid="before"
+    )
+    held = replace(SNAP, origin=aside.name)
+    for leg in ("nightly", "files"):
+        found = world.found(leg, WEB, held, aside)
+        assert names(found) == ["web"]
+        (item,) = found.items
+        assert [one.volume.name.volume for one in item.set_aside] == [aside.name]
+        assert item.held == {MOMENT}
+        (note,) = found.notes
+        assert note == (
+            f"pve/{aside.name} is what web was before its rollback of 2026-11-29 02:15 UTC: it is "
+            f"kept, with its snapshots, until `lvremove pve/{aside.name}`"
+        )
+    # Cut off between both renames: there is no volume of the name.
+    found = world.found("nightly", held, aside)
+    assert names(found) == []
+    assert "pve/web is not there: a rollback of it was cut off" in found.notes[-1]
+    # In use since a rollback, with no device and skipped at boot: it has an origin, and is carried.
+    tagged = replace(WEB, origin=held.name, tags=f"policyctl-after/{moment}")
+    found = world.found("nightly", replace(tagged, attributes="Vwi---tz-k"), held, aside)
+    assert names(found) == ["web"]
+    # The name alone makes it nobody's.
+    found = world.found("nightly", WEB, replace(aside, tags=""))
+    assert names(found) == ["web"]
+    assert found.items[0].set_aside == ()
+    assert "does not have exactly one of our tags" in found.notes[0]
+
+
 def test_law_33_where_lvm_does_not_answer_nothing_is_known(world: World) -> None:
     found = world.found("nightly", code=5)
     assert (found.pool, found.items) == (None, ())

@@ -313,7 +313,8 @@ def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
 # ── Older versions ───────────────────────────────────────────────────────────────────────────
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
-_BEFORE_5 = ("DROP TABLE arrival", "DROP TABLE generation")
+_TO_5 = ("DROP TABLE rollback", "PRAGMA user_version = 5")
+_BEFORE_5 = ("DROP TABLE rollback", "DROP TABLE arrival", "DROP TABLE generation")
 _TO_4 = (
     *_BEFORE_5,
     "ALTER TABLE orphan DROP COLUMN form",
@@ -334,7 +335,9 @@ _TO_1 = (
 )
 
 
-@pytest.mark.parametrize("steps", [_TO_4, _TO_3, _TO_2, _TO_1], ids=lambda steps: steps[-1][-1])
+@pytest.mark.parametrize(
+    "steps", [_TO_5, _TO_4, _TO_3, _TO_2, _TO_1], ids=lambda steps: steps[-1][-1]
+)
 def test_what_an_earlier_version_wrote_is_brought_up_to_this_one(
     tmp_path: Path, steps: tuple[str, ...]
 ) -> None:

@@ -169,11 +169,11 @@ def test_a_clone_is_made_and_activated(lvm: FakeLvm) -> None:
     assert made == clone()
     lvm.commands.expect(activate_command(lv(CLONE)))
     lvm.seen(CLONE, replace(CLONE, attributes="Vwi-a-tz-k"))
-    thin_pool.activate(made)
+    thin_pool.activate(made.volume.name)
     lvm.commands.expect(activate_command(lv(CLONE)))
     lvm.seen(CLONE, CLONE)
     with pytest.raises(LvmFailed, match="is not active"):
-        thin_pool.activate(made)
+        thin_pool.activate(made.volume.name)
 
 
 def test_a_clone_of_something_else_is_none(lvm: FakeLvm) -> None:

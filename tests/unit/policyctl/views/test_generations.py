@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from engine.generations import Standing
 from engine.plan import Location
 from engine.retention import decide
+from engine.thin_names import LvName
+from engine.thin_pool import SetAside, read_member
 from policy.parts import Keep
 from policyctl.keeping import Keeping, Kept
 from policyctl.views.generations import generation_lines, generations_json
 from tests.generations import NOW, ago, known
+from tests.reports import Lv, report
 
 SOFIA = ZoneInfo("Europe/Sofia")
 KEEP = Keep(last=1)
@@ -93,4 +98,27 @@ def test_programs_get_the_same() -> None:
     }
     assert [one["verdict"] for one in found if isinstance(one, dict)] == [
         *("keep", "keep", "prune", "apart"),
+    ]
+
+
+def test_what_a_rollback_has_set_aside_is_named_with_what_removes_it() -> None:
+    line = Lv(
+        name="web.policyctl-before.2026-11-29T02-15-00Z",
+        tags="policyctl-before/2026-11-29T02-15-00Z",
+    )
+    aside = read_member(report(line).encode(), LvName(group="pve", volume=line.name))
+    assert isinstance(aside, SetAside)
+    found = replace(keeping(), set_aside=(aside,))
+    last = list(generation_lines([found], SOFIA))[-1]
+    assert last == (
+        f"  set aside: pve/{line.name}, which it was before its rollback of Sun 2026-11-29 04:15; "
+        f"it takes room, and its snapshots are held, until `lvremove pve/{line.name}`"
+    )
+    (folder,) = json.loads(json.dumps(generations_json([found])))["folders"]
+    assert folder["set_aside"] == [
+        {
+            "volume": f"pve/{line.name}",
+            "was": "before",
+            "rollback": "2026-11-29T02:15:00+00:00",
+        }
     ]

@@ -1,5 +1,7 @@
 """One screen of `status`, as a golden file."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +11,15 @@ from engine.coverage import Entry, coverage
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts
 from engine.pauses import Pause
 from engine.reports import RunStatus
+from engine.rollback import Direction
 from engine.safety import safety_of
 from engine.status import leg_status
 from engine.surroundings import destination_status
 from policyctl.standing import Standing
-from policyctl.views.status import status_lines
+from policyctl.views.status import status_lines, summary
+from policyctl.views.status_json import status_json
 from tests.strategies import GOLDEN, compiled, manifest
+from tests.unit.engine.test_rollback import ROLLBACK
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -119,3 +124,15 @@ def test_the_screen_of_a_morning(
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(shown)
     assert shown == golden.read_text(), "read the difference, then make golden"
+
+
+def test_a_rollback_that_was_cut_off_needs_somebody() -> None:
+    found = replace(standing(), rollbacks=(ROLLBACK, replace(ROLLBACK, direction=Direction.BACK)))
+    assert not found.healthy
+    assert "a rollback of pool:web is half done" in summary(found)
+    lines = [one for one in status_lines(found) if one.startswith(("a rollback", "the undo"))]
+    assert "`policyctl rollback pool:web` completes it" in lines[0]
+    assert "`policyctl rollback pool:web --undo` takes it back" in lines[0]
+    assert "`policyctl rollback pool:web --undo` completes it" in lines[1]
+    told = json.loads(json.dumps(status_json(found)))["rollbacks_half_done"]
+    assert [(one["item"], one["undo"]) for one in told] == [("pool:web", False), ("pool:web", True)]
