@@ -1,5 +1,6 @@
 """Orphans at later hops: whole sources, and what a hop reads that is nobody's."""
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -109,3 +110,27 @@ def test_law_01_a_copy_inside_another_legs_stays_but_for_what_its_leg_wrote(hous
     house.remove("big:/pve/n/inner")
     assert (house.top / "mnt/big/pve/n/inner/keep").exists()
     assert not (house.top / "mnt/big/pve/n/inner/docs").exists()
+
+
+@pytest.mark.parametrize("reads", ["disk", "nightly"])
+def test_law_03_what_is_nobodys_where_a_hop_reads_is_not_carried_on(
+    house: House, reads: str
+) -> None:
+    """Whether it reads the destination or the leg that writes there."""
+    at = house.top / "mnt/big/pve" / ("n" if reads == "disk" else "")
+    house.apply(manifest(house, "n/inner", reads=reads))
+    write(house.disk / "n/stranger/precious", b"nobody's")
+    write(house.disk / "n/stray", b"nobody's")
+    run_all(house, "shelf", "nightly", "offsite")
+    assert not (at / "stranger").exists()
+    assert not (at / "stray").exists()
+    house.apply(manifest(house, "y", reads=reads))
+    run_all(house, "shelf", "nightly", "offsite")
+    assert (at / "inner").exists() == (reads == "disk"), "as before the leg had left"
+    # What an earlier version had carried on stays when it leaves the disk.
+    write(at / "inner/docs/a", b"a")
+    house.remove("disk:/n/inner")
+    shutil.rmtree(house.disk / "n/stranger")
+    run_all(house, "nightly", "offsite")
+    assert (at / "inner/docs/a").exists()
+    assert (at / "texts/1").exists()
