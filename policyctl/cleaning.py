@@ -12,9 +12,10 @@ from engine.changes import ChangeSet
 from engine.migration import new_arrivals
 from engine.orphans import NotCarried, carried_now, orphans_between
 from engine.plan import Location, Plan
-from engine.system.clean_up import Cleaner, Looked, NotCleaned, cleaning
+from engine.system.clean_up import Cleaner, NotCleaned, cleaning
 from engine.system.lock import Locked
 from engine.system.lock_probe import is_held
+from engine.system.orphan_contents import Looked
 from engine.system.orphans import OrphanRecord, Tombstone
 from engine.system.places import Places
 from engine.system.reading import read_state
@@ -134,16 +135,16 @@ def _clean(
         with cleaner.holding(*holders):
             # Looked at again, now that no leg writes there.
             looked = cleaner.look(record)
-            where = cleaner.verify(looked) if verified and not looked.gone else ()
-            stone = cleaner.remove(looked, say)
+            proof = cleaner.verify(looked) if verified and not looked.gone else None
+            stone = cleaner.remove(looked, say, proof)
     except NotCleaned as why:
         return Cleaned(record=record, reason=str(why))
     except Locked as locked:
         return Cleaned(record=record, reason=f"a run writes there now: {locked}", busy=True)
-    reason = f"equal copies at {', '.join(dict.fromkeys(where))}" if where else ""
-    return Cleaned(
-        record=record, stone=stone, reason="nothing of it was there" if looked.gone else reason
-    )
+    if looked.gone:
+        return Cleaned(record=record, stone=stone, reason="nothing of it was there")
+    where = ", ".join(dict.fromkeys(proof.places)) if proof is not None else ""
+    return Cleaned(record=record, stone=stone, reason=f"equal copies at {where}" if where else "")
 
 
 def named_orphans(
