@@ -91,7 +91,7 @@ def history(root: Path) -> tuple[Tombstone, ...]:
 def list_orphans(root: Path, names: Sequence[str]) -> tuple[Standing, ...]:
     """Look at all orphans, or at those named. Raises `Refused` and `Locked`.
 
-    What is not there, and never was or is no more, is forgotten.
+    What is certainly not there is forgotten: its directory was looked at, and holds no such name.
     """
     running = Running.of_applied(root)
     with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
@@ -100,9 +100,9 @@ def list_orphans(root: Path, names: Sequence[str]) -> tuple[Standing, ...]:
         for one in looked:
             # A run that began before the apply may still write there.
             orphan = one.record.orphan
-            if one.gone and not is_held(running.places.leg_lock(orphan.leg)):
+            if one.absent and not is_held(running.places.leg_lock(orphan.leg)):
                 cleaner.state.orphans.drop(orphan.place)
-        return tuple(_standing(cleaner, one) for one in looked if not one.gone)
+        return tuple(_standing(cleaner, one) for one in looked if not one.absent)
 
 
 def remove_named(
@@ -135,6 +135,8 @@ def _clean(
         with cleaner.holding(*holders):
             # Looked at again, now that no leg writes there.
             looked = cleaner.look(record)
+            if verified and looked.gone and not looked.absent:
+                return Cleaned(record=record, reason=nothing_of_it(record))
             proof = cleaner.verify(looked) if verified and not looked.gone else None
             stone = cleaner.remove(looked, say, proof)
     except NotCleaned as why:
@@ -145,6 +147,11 @@ def _clean(
         return Cleaned(record=record, stone=stone, reason="nothing of it was there")
     where = ", ".join(dict.fromkeys(proof.places)) if proof is not None else ""
     return Cleaned(record=record, stone=stone, reason=f"equal copies at {where}" if where else "")
+
+
+def nothing_of_it(record: OrphanRecord) -> str:
+    """What it means that something lies at an orphan's place, and none of it is the orphan's."""
+    return f"what lies there is not known as written by {record.orphan.leg}, or a leg carries it"
 
 
 def named_orphans(

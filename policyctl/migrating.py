@@ -87,7 +87,8 @@ def _migrate(cleaner: Cleaner, record: OrphanRecord, say: Callable[[Move], None]
             # Looked at only now that no leg writes there.
             looked = cleaner.look(record)
             if looked.gone:
-                Migrator(cleaner).settle(record)
+                if looked.absent:
+                    Migrator(cleaner).settle(record)
                 return None
             return Done(record=record, migrated=Migrator(cleaner).move(looked, say))
     except Locked as locked:

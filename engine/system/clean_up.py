@@ -97,7 +97,10 @@ class Cleaner:
     def _look(self, record: OrphanRecord) -> Looked:
         base = record.orphan.base
         reached = self.reach(base.holder)
-        scope = self.finder(reached).find(record.orphan)
+        finder = self.finder(reached)
+        scope = finder.find(record.orphan)
+        for names in scope.paths:
+            reached.target((*base.names, *names[:-1]))  # through no symlink
         nothing = Looked(record=record, scope=Scope(paths=()), files=0, size=0)
         listing = None
         if scope.paths and reached.present(base.names):
@@ -105,7 +108,7 @@ class Cleaner:
             if listing is None:  # an account that may only be written to
                 return Looked(record=record, scope=scope, files=None, size=None)
         if listing is None or not listing.entries:
-            return nothing
+            return replace(nothing, absent=finder.is_absent(record.orphan))
         self.state.orphans.measured(record.orphan.place, listing.files, listing.size)
         return Looked(record=record, scope=scope, files=listing.files, size=listing.size)
 

@@ -31,6 +31,8 @@ class Looked:
     size: int | None
     why_not: str = ""
     """Why it could not be looked at."""
+    absent: bool = False
+    """Whether it is certain that nothing lies at its place, whoever wrote it."""
 
     @property
     def gone(self) -> bool:

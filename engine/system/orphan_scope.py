@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.clean_up import Names, Scope
+from engine.observation import Presence
 from engine.orphans import Orphan, carried_inside, owner_of, retired_inside
 from engine.plan import Feed, Location, Plan, tree_root
 from engine.readers import read_place
 from engine.selection import Selection, Verdict, is_reserved
 from engine.spots import literal_head
 from engine.system.places import Places
-from engine.system.reach import Reached
+from engine.system.reach import Reached, Unreached
 from engine.system.state import State, Stream, place_text
 from policy.patterns import Component, PathPattern, literal_component
 
@@ -51,6 +52,32 @@ class ScopeFinder:
         }
         return Scope(
             paths=tuple(names[depth:] for names in tops), kept=tuple(sorted(kept, key=str))
+        )
+
+    def is_absent(self, orphan: Orphan) -> bool:
+        """Whether it is certain that nothing lies where the orphan does, whoever wrote it.
+
+        What cannot be listed, or is reached through no directory of its own, is not certain.
+        """
+        whole = not orphan.live.pattern.components
+        try:
+            return self._lacks((), orphan.place.pattern.components, whole=whole)
+        except Unreached:
+            return False
+
+    def _lacks(self, names: Names, inside: tuple[Component, ...], *, whole: bool) -> bool:
+        """Whether nothing in a directory matches; of a whole source it may be there, empty."""
+        there = self.reached.listing(names)
+        if not inside:
+            return all(is_reserved((name,), directory=True) for name in there)
+        found = {name: kind for name, kind in there.items() if inside[0].matches(name)}
+        if len(inside) == 1 and not whole:
+            return not found
+        if inside[0].literal is None:  # a file that a wildcard matches is on the way to nothing
+            found = {name: kind for name, kind in found.items() if kind is not Presence.OTHER}
+        return all(
+            kind is Presence.DIRECTORY and self._lacks((*names, name), inside[1:], whole=whole)
+            for name, kind in found.items()
         )
 
     # ── What the leg had written ─────────────────────────────────────────────────────────────

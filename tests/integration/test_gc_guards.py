@@ -147,3 +147,54 @@ def test_law_01_what_came_since_it_was_compared_keeps_all_of_it(
     assert (photos / "raw/2").exists()
     assert house.orphans().keys() == {"disk:/photos"}
     assert house.tombstones() == ()
+
+
+# ── What is certainly gone ───────────────────────────────────────────────────────────────────
+
+
+def _gone(photos: Path) -> None:
+    shutil.rmtree(photos)
+
+
+def _emptied(photos: Path) -> None:
+    _gone(photos)
+    photos.mkdir()
+
+
+def _file(photos: Path) -> None:
+    _gone(photos)
+    photos.write_bytes(b"")
+
+
+def _link(photos: Path) -> None:
+    photos.rename(photos.parent.parent / "elsewhere")
+    photos.symlink_to("../elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "absent"), [(_gone, True), (_emptied, False), (_file, False), (_link, False)]
+)
+def test_gone_is_what_no_name_stands_for(
+    house: House, change: Callable[[Path], None], absent: bool
+) -> None:
+    assert not house.look("disk:/photos").absent
+    change(house.disk / "photos")
+    assert house.look("disk:/photos").absent == absent
+
+
+@pytest.mark.parametrize(
+    ("change", "absent"), [(_gone, True), (_emptied, True), (_file, False), (_link, False)]
+)
+def test_gone_is_what_lies_below_directories_that_are_none_elses(
+    house: House, change: Callable[[Path], None], absent: bool
+) -> None:
+    house.apply(house.text())
+    house.run("nightly")
+    house.apply(house.text("photos/raw: direct", 'photos/*/x: {none: "y"}'))
+    assert house.orphans().keys() >= {"disk:/photos/*/x", "disk:/photos/raw"}
+    assert house.look("disk:/photos/*/x").absent, "no name matches"
+    write(house.disk / "photos/other/x", b"somebody's")
+    assert not house.look("disk:/photos/*/x").absent
+    change(house.disk / "photos")
+    assert house.look("disk:/photos/raw").absent == absent
+    assert house.look("disk:/photos/*/x").absent == absent
