@@ -1,4 +1,4 @@
-"""Removing an orphan: the rules that name it and nothing else, and the commands that use them.
+"""Removing an orphan: its copies of today, the rules that name it, and the commands with them.
 
 Everything is done by rsync from the directory in which the live data's root lies in the copy, so
 that one way serves a disk of this machine and an account that lets nothing pass but rsync.
@@ -7,11 +7,13 @@ that one way serves a disk of this machine and an account that lets nothing pass
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from engine.filters import enter_rule, path_rules, sweep_rules
 from engine.itemized import FORMAT
+from engine.orphans import Hop, NotCarried, Orphan, carried_now
+from engine.plan import Location, Plan
 from engine.rsync_command import PARTIAL, SILENCE, WRITE_NOTHING
 from engine.rsync_output import unescaped
 from engine.selection import RESERVED
@@ -67,6 +69,39 @@ def removal_rules(scope: Scope) -> tuple[bytes, ...]:
 
 def _literal(names: Names) -> tuple[Component, ...]:
     return tuple(literal_component(name) for name in names)
+
+
+# ── Copies of today ──────────────────────────────────────────────────────────────────────────
+
+
+def copies_by_paths(
+    plan: Plan, orphan: Orphan, scope: Scope
+) -> dict[tuple[Location, ...], list[Names]]:
+    """Paths of the scope by the places that carry them today. Raises `NotCarried`."""
+    groups: dict[tuple[Location, ...], list[Names]] = {}
+    for names in scope.paths:
+        hops = carried_now(plan, orphan.live.holder, names)
+        here = Location(holder=orphan.base.holder, names=(*orphan.base.names, *names))
+        if any(_overlap(hop, here, names) for hop in hops):
+            raise NotCarried("its place is one that copies of today pass through")
+        roots = tuple(hop.root for hop in hops if _is_mirrored(plan, hop))
+        if not roots:
+            raise NotCarried("its copies of today lie where they cannot be compared")
+        groups.setdefault(roots, []).append(names)
+    return groups
+
+
+def _is_mirrored(plan: Plan, hop: Hop) -> bool:
+    """Whether the other copy is a tree at a destination, as this one is."""
+    leg = plan.leg(hop.leg)
+    known = plan.destination(hop.root.holder) is not None
+    return leg is not None and leg.kind == "mirror" and known
+
+
+def _overlap(hop: Hop, here: Location, names: Names) -> bool:
+    """Whether a copy of today and an orphan are one, or one lies in the other."""
+    copy = Location(holder=hop.root.holder, names=(*hop.root.names, *names))
+    return copy.contains(here) or here.contains(copy)
 
 
 # ── Commands ─────────────────────────────────────────────────────────────────────────────────
@@ -178,6 +213,8 @@ class Listing:
     """All of it."""
     size: int = 0
     """Bytes: sizes of the files; one with several names counts once for each."""
+    visit: Callable[[bytes, bytes], None] = lambda *_: None
+    """Called with each line of an entry, and its path."""
     _rest: bytes = field(default=b"", repr=False)
 
     def feed(self, chunk: bytes) -> bytes:
@@ -192,11 +229,13 @@ class Listing:
         if found is None or found[3] == b".":
             return
         kind, size = found[1], int(re.sub(rb"[,.]", b"", found[2]))
-        if kind == b"d" and unescaped(found[3]) in self.parents:
+        name = unescaped(found[3])
+        if kind == b"d" and name in self.parents:
             return
         self.entries += 1
         self.files += kind != b"d"
         self.size += size if kind == b"-" else 0
+        self.visit(line, name)
 
 
 def differences(output: bytes) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from itertools import product
 from engine.changes import ChangeSet
 from engine.plan import Feed, LegPlan, Location, Plan, RouteLine
 from engine.plan_changes import Action
+from engine.readers import read_place
 from engine.renames import plan_renamed, renames_between
 from engine.selection import Selection, Verdict, ignore_hits
 from engine.spots import Spot, covers, crossing, literal_head, spot_below
@@ -112,8 +113,11 @@ def with_images(plan: Plan, places: Iterable[Location]) -> frozenset[Location]:
 def _images(plan: Plan, place: Location, via: tuple[str, ...]) -> Iterator[Location]:
     for leg in plan.legs:
         for feed in leg.feeds:
-            if feed.reads == place.holder and feed.writes is not None and leg.name not in via:
-                names = feed.writes.names + place.names
+            base = read_place(plan, feed.reads)
+            if base is None or feed.writes is None or leg.name in via:
+                continue
+            if base.contains(place):
+                names = feed.writes.names + place.names[len(base.names) :]
                 image = Location(holder=feed.writes.holder, names=names)
                 yield image
                 yield from _images(plan, image, (*via, leg.name))

@@ -12,9 +12,10 @@ from engine.changes import ChangeSet
 from engine.migration import new_arrivals
 from engine.orphans import NotCarried, carried_now, orphans_between
 from engine.plan import Location, Plan
-from engine.system.clean_up import Cleaner, Looked, NotCleaned, cleaning
+from engine.system.clean_up import Cleaner, NotCleaned, cleaning
 from engine.system.lock import Locked
 from engine.system.lock_probe import is_held
+from engine.system.orphan_contents import Looked
 from engine.system.orphans import OrphanRecord, Tombstone
 from engine.system.places import Places
 from engine.system.reading import read_state
@@ -90,7 +91,7 @@ def history(root: Path) -> tuple[Tombstone, ...]:
 def list_orphans(root: Path, names: Sequence[str]) -> tuple[Standing, ...]:
     """Look at all orphans, or at those named. Raises `Refused` and `Locked`.
 
-    What is not there, and never was or is no more, is forgotten.
+    What is certainly not there is forgotten: its directory was looked at, and holds no such name.
     """
     running = Running.of_applied(root)
     with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
@@ -99,9 +100,9 @@ def list_orphans(root: Path, names: Sequence[str]) -> tuple[Standing, ...]:
         for one in looked:
             # A run that began before the apply may still write there.
             orphan = one.record.orphan
-            if one.gone and not is_held(running.places.leg_lock(orphan.leg)):
+            if one.absent and not is_held(running.places.leg_lock(orphan.leg)):
                 cleaner.state.orphans.drop(orphan.place)
-        return tuple(_standing(cleaner, one) for one in looked if not one.gone)
+        return tuple(_standing(cleaner, one) for one in looked if not one.absent)
 
 
 def remove_named(
@@ -134,16 +135,23 @@ def _clean(
         with cleaner.holding(*holders):
             # Looked at again, now that no leg writes there.
             looked = cleaner.look(record)
-            where = cleaner.verify(looked) if verified and not looked.gone else ()
-            stone = cleaner.remove(looked, say)
+            if verified and looked.gone and not looked.absent:
+                return Cleaned(record=record, reason=nothing_of_it(record))
+            proof = cleaner.verify(looked) if verified and not looked.gone else None
+            stone = cleaner.remove(looked, say, proof)
     except NotCleaned as why:
         return Cleaned(record=record, reason=str(why))
     except Locked as locked:
         return Cleaned(record=record, reason=f"a run writes there now: {locked}", busy=True)
-    reason = f"equal copies at {', '.join(dict.fromkeys(where))}" if where else ""
-    return Cleaned(
-        record=record, stone=stone, reason="nothing of it was there" if looked.gone else reason
-    )
+    if looked.gone:
+        return Cleaned(record=record, stone=stone, reason="nothing of it was there")
+    where = ", ".join(dict.fromkeys(proof.places)) if proof is not None else ""
+    return Cleaned(record=record, stone=stone, reason=f"equal copies at {where}" if where else "")
+
+
+def nothing_of_it(record: OrphanRecord) -> str:
+    """What it means that something lies at an orphan's place, and none of it is the orphan's."""
+    return f"what lies there is not known as written by {record.orphan.leg}, or a leg carries it"
 
 
 def named_orphans(

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.migration import Move, Stay
-from engine.system.clean_up import Cleaner, Looked, NotCleaned, cleaning
+from engine.system.clean_up import Cleaner, NotCleaned, cleaning
 from engine.system.lock import Locked
 from engine.system.migrate import Migrated, Migrator
+from engine.system.orphan_contents import Looked
 from engine.system.orphans import OrphanRecord
 from engine.system.reach import Unreached
 from policyctl.cleaning import named_orphans
@@ -86,7 +87,8 @@ def _migrate(cleaner: Cleaner, record: OrphanRecord, say: Callable[[Move], None]
             # Looked at only now that no leg writes there.
             looked = cleaner.look(record)
             if looked.gone:
-                Migrator(cleaner).settle(record)
+                if looked.absent:
+                    Migrator(cleaner).settle(record)
                 return None
             return Done(record=record, migrated=Migrator(cleaner).move(looked, say))
     except Locked as locked:

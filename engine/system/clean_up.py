@@ -20,6 +20,7 @@ from engine.clean_up import (
     Names,
     Scope,
     compare_command,
+    copies_by_paths,
     differences,
     look_command,
     look_rules,
@@ -31,7 +32,7 @@ from engine.clean_up import (
 from engine.filters import FilterError
 from engine.journal import Change, UnknownReader
 from engine.legs.kind import Run
-from engine.orphans import Hop, NotCarried, carried_now
+from engine.orphans import NotCarried
 from engine.plan import Location, Plan
 from engine.rsync_command import merge_rules
 from engine.rsync_output import deletions_wanted
@@ -39,6 +40,7 @@ from engine.system.directories import write_private
 from engine.system.feed_runs import FeedStopped, check_still_there, sentence
 from engine.system.journal import Journal, open_journal
 from engine.system.lock import hold
+from engine.system.orphan_contents import Contents, Looked, Proof, is_one_place
 from engine.system.orphan_scope import ScopeFinder
 from engine.system.orphans import OrphanRecord, Tombstone
 from engine.system.places import Places
@@ -61,24 +63,6 @@ _WHY_FULL = "copies of its own were removed: only a full pass knows that"
 
 class NotCleaned(Exception):
     """An orphan stays as it is; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """An orphan as it lies there now."""
-
-    record: OrphanRecord
-    scope: Scope
-    files: int | None
-    """None: the account may not list it."""
-    size: int | None
-    why_not: str = ""
-    """Why it could not be looked at."""
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing of it is there any more."""
-        return not self.why_not and (not self.scope.paths or self.files == 0 == self.size)
 
 
 @dataclass(slots=True)
@@ -113,78 +97,94 @@ class Cleaner:
     def _look(self, record: OrphanRecord) -> Looked:
         base = record.orphan.base
         reached = self.reach(base.holder)
-        scope = self.finder(reached).find(record.orphan)
-        if not scope.paths or not reached.present(base.names):
-            return Looked(record=record, scope=Scope(paths=()), files=0, size=0)
-        listing = Listing(parents=frozenset(b"/".join(one) for one in scope.parents))
-        rules = self._rules(look_rules(scope))
-        argv = look_command(rules, reached.target(base.names), reached.connection)
-        told = self._run(argv, on_output=listing.feed)
-        if told.code != 0 and reached.commands:
-            raise NotCleaned(f"it cannot be listed: {sentence(told)}")
-        if told.code != 0:  # an account that may only be written to
-            return Looked(record=record, scope=scope, files=None, size=None)
-        if not listing.entries:
-            return Looked(record=record, scope=Scope(paths=()), files=0, size=0)
+        finder = self.finder(reached)
+        scope = finder.find(record.orphan)
+        for names in scope.paths:
+            reached.target((*base.names, *names[:-1]))  # through no symlink
+        nothing = Looked(record=record, scope=Scope(paths=()), files=0, size=0)
+        listing = None
+        if scope.paths and reached.present(base.names):
+            listing = self._list(reached, base.names, scope, Contents(_parents_of(scope)))
+            if listing is None:  # an account that may only be written to
+                return Looked(record=record, scope=scope, files=None, size=None)
+        if listing is None or not listing.entries:
+            return replace(nothing, absent=finder.is_absent(record.orphan))
         self.state.orphans.measured(record.orphan.place, listing.files, listing.size)
         return Looked(record=record, scope=scope, files=listing.files, size=listing.size)
 
+    def _list(
+        self, reached: Reached, names: Names, scope: Scope, contents: Contents
+    ) -> Listing | None:
+        """Read what lies in a scope; None where the account may not list it."""
+        listing = contents.listing()
+        argv = look_command(
+            self._rules(look_rules(scope)), reached.target(names), reached.connection
+        )
+        told = self._run(argv, on_output=listing.feed)
+        if told.code != 0 and reached.commands:
+            raise NotCleaned(f"it cannot be listed: {sentence(told)}")
+        return listing if told.code == 0 else None
+
     # ── Comparing with the copy of today ─────────────────────────────────────────────────────
 
-    def verify(self, looked: Looked) -> tuple[str, ...]:
-        """Where all of it stands with equal content. Raises `NotCleaned` and `Locked`."""
+    def verify(self, looked: Looked) -> Proof:
+        """Find all of it elsewhere with equal content. Raises `NotCleaned` and `Locked`."""
         if looked.why_not:
             raise NotCleaned(looked.why_not)
+        orphan, scope = looked.record.orphan, looked.scope
+        base = orphan.base
         try:
-            groups = self._copies(looked.record, looked.scope)
-            return tuple(self._equal(looked, paths, hops) for hops, paths in groups.items())
+            groups = [
+                (replace(scope, paths=tuple(paths)), roots)
+                for roots, paths in copies_by_paths(self.plan, orphan, scope).items()
+            ]
+            marks = tuple((part, self._mark(base, part, roots)) for part, roots in groups)
+            places = tuple(self._equal(base, part, roots) for part, roots in groups)
         except (Unreached, NotCarried, FilterError) as error:
             raise NotCleaned(str(error)) from None
+        return Proof(places=places, marks=marks)
 
-    def _copies(
-        self, record: OrphanRecord, scope: Scope
-    ) -> dict[tuple[Location, ...], list[Names]]:
-        """Paths of the scope by the places that carry them today. Raises `NotCarried`."""
-        orphan = record.orphan
-        groups: dict[tuple[Location, ...], list[Names]] = {}
-        for names in scope.paths:
-            hops = carried_now(self.plan, orphan.live.holder, names)
-            here = Location(holder=orphan.base.holder, names=(*orphan.base.names, *names))
-            if any(_overlap(hop, here, names) for hop in hops):
-                raise NotCarried("its place is one that copies of today pass through")
-            roots = tuple(hop.root for hop in hops if self._is_mirrored(hop))
-            if not roots:
-                raise NotCarried("its copies of today lie where they cannot be compared")
-            groups.setdefault(roots, []).append(names)
-        return groups
+    def _mark(self, base: Location, scope: Scope, roots: tuple[Location, ...] = ()) -> int:
+        """The mark of a part of an orphan. Raises `NotCleaned` where a copy is the orphan itself.
 
-    def _is_mirrored(self, hop: Hop) -> bool:
-        """Whether the other copy is a tree at a destination, as this one is."""
-        leg = self.plan.leg(hop.leg)
-        known = self.plan.destination(hop.root.holder) is not None
-        return leg is not None and leg.kind == "mirror" and known
+        A file that is the very file of the orphan proves nothing.
+        """
+        mine = self.reach(base.holder)
+        here = mine.target(base.names)
+        copies: dict[bytes, Location] = {}
+        for root in roots if here.ssh is None else ():
+            theirs = self.reach(root.holder)
+            if is_one_place(mine, base.names, theirs, root.names, scope):
+                raise NotCleaned(f"{root} is the orphan itself, by another way")
+            there = theirs.target(root.names)
+            if there.ssh is None:
+                copies[there.path] = root
+        contents = Contents(
+            _parents_of(scope), here=here.path if here.ssh is None else None, copies=tuple(copies)
+        )
+        if self._list(mine, base.names, scope, contents) is None:
+            raise NotCleaned("it cannot be compared: its account may not list it")
+        for path, name in contents.shared.items():
+            raise NotCleaned(
+                f"{copies[path]} is the orphan itself, by another way or a hard link: "
+                f"{display(name)} is one and the same in both"
+            )
+        return contents.mark
 
-    def _equal(self, looked: Looked, paths: list[Names], roots: tuple[Location, ...]) -> str:
+    def _equal(self, base: Location, scope: Scope, roots: tuple[Location, ...]) -> str:
         """The places that hold all of these paths: each where the plan wants them.
 
         One alone would not do: the orphan may be the only copy off-site until the others stand.
         """
-        scope = replace(looked.scope, paths=tuple(paths))
         for root in roots:
-            try:
-                self._compare(looked, scope, root)
-            except Unreached as error:
-                raise NotCleaned(str(error)) from None
+            self._compare(base, scope, root)
         return " and ".join(str(root) for root in roots)
 
-    def _compare(self, looked: Looked, scope: Scope, root: Location) -> None:
-        base = looked.record.orphan.base
+    def _compare(self, base: Location, scope: Scope, root: Location) -> None:
         mine, theirs = self.reach(base.holder), self.reach(root.holder)
         if not theirs.present(root.names):
             raise NotCleaned(f"{root} is not there yet")
         one, other = mine.target(base.names), theirs.target(root.names)
-        if one.ssh is None and other.ssh is None and _is_one(one, other, scope):
-            raise NotCleaned(f"{root} is the orphan itself, by another way")
         told = self._run(self._comparison(scope, one, other, mine, theirs))
         if told.code != 0:
             raise NotCleaned(f"it cannot be compared with {root}: {sentence(told)}")
@@ -210,12 +210,17 @@ class Cleaner:
 
     # ── Removing ─────────────────────────────────────────────────────────────────────────────
 
-    def remove(self, looked: Looked, say: Callable[[str], None]) -> Tombstone:
-        """Remove an orphan that was looked at. Raises `NotCleaned`."""
+    def remove(
+        self, looked: Looked, say: Callable[[str], None], proof: Proof | None = None
+    ) -> Tombstone:
+        """Remove an orphan that was looked at; with a proof only what was compared.
+
+        Raises `NotCleaned`.
+        """
         if looked.why_not:
             raise NotCleaned(looked.why_not)
         try:
-            count = 0 if looked.gone else self._remove(looked, say)
+            count = 0 if looked.gone else self._remove(looked, say, proof)
         except (Unreached, FeedStopped, FilterError) as error:
             raise NotCleaned(str(error)) from None
         record = looked.record
@@ -233,7 +238,7 @@ class Cleaner:
             self.state.orphans.bury(stone)
         return stone
 
-    def _remove(self, looked: Looked, say: Callable[[str], None]) -> int:
+    def _remove(self, looked: Looked, say: Callable[[str], None], proof: Proof | None) -> int:
         base = looked.record.orphan.base
         reached = self.reach(base.holder)
         target, rules = reached.target(base.names), self._rules(removal_rules(looked.scope))
@@ -252,11 +257,21 @@ class Cleaner:
             self._tell_readers(base, looked.scope)
             self.tell_leg(looked.record.orphan.leg, looked.record.orphan.reads, _WHY_FULL)
             check_still_there(reached.still)
+            self._check_unchanged(base, proof)
             told = self._run(command(count))
             if told.code != 0:
                 raise NotCleaned(f"not all of it could be removed: {sentence(told)}")
             self.finder(reached).forget(looked.record.orphan, looked.scope)
         return count
+
+    def _check_unchanged(self, base: Location, proof: Proof | None) -> None:
+        """Comparing takes hours: what has come since is in no other copy."""
+        for scope, mark in proof.marks if proof is not None else ():
+            if self._mark(base, scope) != mark:
+                raise NotCleaned(
+                    "something in it has come or changed since it was compared, and may be the "
+                    "only copy: nothing was removed; `policyctl gc --verified` compares again"
+                )
 
     def _tell_readers(self, base: Location, scope: Scope) -> None:
         """Before it goes, held until this is over: a kill in between forgets nothing."""
@@ -298,7 +313,11 @@ class Cleaner:
         copies: set[str] = set()
         with suppress(NotCarried, Unreached):
             scope = self.finder(self.reach(holder)).find(record.orphan)
-            copies = {root.holder for roots in self._copies(record, scope) for root in roots}
+            copies = {
+                root.holder
+                for roots in copies_by_paths(self.plan, record.orphan, scope)
+                for root in roots
+            }
         return {holder, *copies}
 
     def finder(self, reached: Reached) -> ScopeFinder:
@@ -345,21 +364,8 @@ class Cleaner:
             raise NotCleaned(str(error)) from None
 
 
-def _overlap(hop: Hop, here: Location, names: Names) -> bool:
-    """Whether a copy of today and an orphan are one, or one lies in the other."""
-    copy = Location(holder=hop.root.holder, names=(*hop.root.names, *names))
-    return copy.contains(here) or here.contains(copy)
-
-
-def _is_one(one: Target, other: Target, scope: Scope) -> bool:
-    """Whether a path of the one is the very directory or file that it is in the other."""
-    for names in scope.paths:
-        paths = [b"/".join((each.path.rstrip(b"/"), *names)) for each in (one, other)]
-        with suppress(OSError):
-            mine, theirs = (os.stat(path, follow_symlinks=False) for path in paths)  # noqa: PTH116 - bytes
-            if (mine.st_dev, mine.st_ino) == (theirs.st_dev, theirs.st_ino):
-                return True
-    return False
+def _parents_of(scope: Scope) -> frozenset[bytes]:
+    return frozenset(b"/".join(one) for one in scope.parents)
 
 
 def _wanted(counted: Completed, scope: Scope) -> int:

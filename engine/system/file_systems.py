@@ -19,6 +19,8 @@ class Mount:
     point: bytes
     kind: str
     source: bytes
+    root: bytes = b"/"
+    """The directory of the file system that is mounted there."""
 
 
 def read_mounts() -> tuple[Mount, ...]:
@@ -32,6 +34,7 @@ def read_mounts() -> tuple[Mount, ...]:
                 point=_unescape(fields[4]),
                 kind=rest[0].decode("ascii", "replace"),
                 source=_unescape(rest[1]),
+                root=_unescape(fields[3]),
             )
         )
     return tuple(mounts)
@@ -47,6 +50,15 @@ def mount_of(path: bytes, mounts: tuple[Mount, ...]) -> Mount | None:
         if inside and (found is None or len(point) >= len(found.point.rstrip(b"/"))):
             found = mount
     return found
+
+
+def position_of(path: bytes, mounts: tuple[Mount, ...]) -> bytes:
+    """Where a path lies in its file system, by whichever of its mounts one gets there."""
+    real, mount = os.path.realpath(path), mount_of(path, mounts)
+    if mount is None:
+        return real
+    inner = real[len(mount.point.rstrip(b"/")) :]
+    return mount.root.rstrip(b"/") + inner or b"/"
 
 
 def mounts_below(path: bytes, mounts: tuple[Mount, ...]) -> tuple[bytes, ...]:

@@ -14,9 +14,10 @@ from engine.journal import Change
 from engine.migration import Move, Stay, moves, taken_along
 from engine.orphans import Orphan
 from engine.plan import Location
-from engine.system.clean_up import Cleaner, Looked
+from engine.system.clean_up import Cleaner
 from engine.system.feed_runs import FeedStopped, check_still_there
 from engine.system.lock_probe import is_held
+from engine.system.orphan_contents import Looked
 from engine.system.orphans import OrphanRecord, Tombstone
 from engine.system.process import CommandNotStarted
 from engine.system.reach import Reached, Unreached

@@ -14,7 +14,7 @@ from engine.legs.kind import Run
 from engine.modes import Forced
 from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, Waiver
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
-from engine.readers import read_place, reader_of
+from engine.readers import read_place, reader_of, writers_of
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
 from engine.sieve import Sieve
@@ -229,34 +229,28 @@ class _Look(TargetLook):
         return tuple(path.text for path, here in there if not os.path.lexists(here))
 
     def _strangers(self, feed: Feed, path: bytes) -> Iterator[tuple[bytes, ...]]:
-        """What lies in a destination that is read and belongs to none of its legs.
+        """What lies where a later hop reads and belongs to none of the legs that it carries on.
 
         A mirror owns at the top of its copies what it has written, and a leg that keeps generations
         its own; legs that run elsewhere own their directories whole.
         """
-        if self.plan.destination(feed.reads) is None:
-            return
-        writers = [
-            (leg_plan, one)
-            for leg_plan in self.plan.legs
-            for one in leg_plan.feeds
-            if one.writes is not None and one.writes.holder == feed.reads
-        ]
-        for leg_plan, one in writers:
+        base = read_place(self.plan, feed.reads)
+        for leg_plan, one in writers_of(self.plan, feed.reads):
             copies = (
                 isinstance(leg_plan.leg, CopyingLeg | SqliteLeg) and leg_plan.leg.runner is None
             )
-            if not copies or one.writes is None or one.selection is None:
+            if not copies or base is None or one.writes is None or one.selection is None:
                 continue
             known = self.state.owned(stream_of(self.plan, leg_plan, one, self.state))
             if isinstance(leg_plan.leg, MirrorLeg):
                 known |= self._living(one, one.selection)
             known |= {owner[0] for owner in one.selection.blocked if owner}
-            folder = b"/".join((path.rstrip(b"/"), *one.writes.names))
+            inner = one.writes.names[len(base.names) :]
+            folder = b"/".join((path.rstrip(b"/"), *inner))
             for name, directory in list_directory(folder):
                 reserved = is_reserved((name,), directory=directory)
                 if name not in known and not reserved:
-                    yield (*one.writes.names, name)
+                    yield (*inner, name)
 
     def _awaited(self, feed: Feed) -> Iterator[PathPattern]:
         """What has yet to come to what is read: its copy further on is no copy of nothing."""

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.clean_up import Names, Scope
+from engine.observation import Presence
 from engine.orphans import Orphan, carried_inside, owner_of, retired_inside
 from engine.plan import Feed, Location, Plan, tree_root
 from engine.readers import read_place
-from engine.selection import Selection, Verdict
+from engine.selection import Selection, Verdict, is_reserved
 from engine.spots import literal_head
 from engine.system.places import Places
-from engine.system.reach import Reached
+from engine.system.reach import Reached, Unreached
 from engine.system.state import State, Stream, place_text
 from policy.patterns import Component, PathPattern, literal_component
 
@@ -36,12 +37,13 @@ class ScopeFinder:
     def find(self, orphan: Orphan) -> Scope:
         """The orphan's own paths, relative to its base. Raises `Unreached`."""
         depth = len(orphan.base.names)
-        paths = {names for names in self._written(orphan) if self._is_free(names)}
+        written = (one for names in self._written(orphan) for one in self._opened(names, orphan))
+        paths = {names for names in written if self._is_free(names)}
         # A path inside another one is removed with it.
         tops = [
             names
             for names in sorted(paths)
-            if len(names) > depth and not any(names[:end] in paths for end in range(1, len(names)))
+            if not any(names[:end] in paths for end in range(1, len(names)))
         ]
         kept = {
             PathPattern(one.components[depth:])
@@ -50,6 +52,32 @@ class ScopeFinder:
         }
         return Scope(
             paths=tuple(names[depth:] for names in tops), kept=tuple(sorted(kept, key=str))
+        )
+
+    def is_absent(self, orphan: Orphan) -> bool:
+        """Whether it is certain that nothing lies where the orphan does, whoever wrote it.
+
+        What cannot be listed, or is reached through no directory of its own, is not certain.
+        """
+        whole = not orphan.live.pattern.components
+        try:
+            return self._lacks((), orphan.place.pattern.components, whole=whole)
+        except Unreached:
+            return False
+
+    def _lacks(self, names: Names, inside: tuple[Component, ...], *, whole: bool) -> bool:
+        """Whether nothing in a directory matches; of a whole source it may be there, empty."""
+        there = self.reached.listing(names)
+        if not inside:
+            return all(is_reserved((name,), directory=True) for name in there)
+        found = {name: kind for name, kind in there.items() if inside[0].matches(name)}
+        if len(inside) == 1 and not whole:
+            return not found
+        if inside[0].literal is None:  # a file that a wildcard matches is on the way to nothing
+            found = {name: kind for name, kind in found.items() if kind is not Presence.OTHER}
+        return all(
+            kind is Presence.DIRECTORY and self._lacks((*names, name), inside[1:], whole=whole)
+            for name, kind in found.items()
         )
 
     # ── What the leg had written ─────────────────────────────────────────────────────────────
@@ -70,6 +98,23 @@ class ScopeFinder:
                 found.update(self._matching(tops, components[depth + 1 :]))
         return found
 
+    def _opened(self, names: Names, orphan: Orphan) -> Iterator[Names]:
+        """A path, or where it is the orphan's base, what lies in it.
+
+        The first leg of a whole source owns the entries of its copy one by one. A later hop owns
+        the directory that holds them, with all in it.
+        """
+        base = orphan.base.names
+        if len(names) > len(base):
+            yield names
+        elif names == base and _is_whole_further_on(orphan):
+            yield from ((*names, name) for name in self._entries(names))
+
+    def _entries(self, names: Names) -> Iterator[bytes]:
+        return (
+            name for name in self.reached.entries(names) if not is_reserved((name,), directory=True)
+        )
+
     def _matching(
         self, paths: Iterable[Names], components: tuple[Component, ...]
     ) -> Iterator[Names]:
@@ -87,8 +132,11 @@ class ScopeFinder:
 
     def forget(self, orphan: Orphan, scope: Scope) -> None:
         """What was removed is no longer known as written: what comes there next is not ours."""
-        for inner in () if scope.kept else scope.paths:
-            names = (*orphan.base.names, *inner)
+        base = orphan.base.names
+        paths = [] if scope.kept else [(*base, *inner) for inner in scope.paths]
+        if paths and _is_whole_further_on(orphan) and not any(self._entries(base)):
+            paths.append(base)
+        for names in paths:
             above = Location(holder=orphan.place.holder, names=names[:-1])
             text = place_text(self.plan, above, self.state)
             stream = Stream(leg=orphan.leg, source=orphan.reads, place=text)
@@ -177,6 +225,12 @@ class ScopeFinder:
         """Whether a directory below is the orphan's own leg's."""
         text = place_text(self.plan, Location(holder=orphan.place.holder, names=names), self.state)
         return bool(self.state.owned(Stream(leg=orphan.leg, source=orphan.reads, place=text)))
+
+
+def _is_whole_further_on(orphan: Orphan) -> bool:
+    """Whether it is the copy of a whole source that a later hop had made of another copy."""
+    whole = not orphan.live.pattern.components
+    return whole and bool(orphan.base.names) and orphan.reads != orphan.live.holder
 
 
 def _literal(names: Names) -> tuple[Component, ...]:

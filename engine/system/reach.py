@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -75,6 +76,22 @@ class Reached:
             return (name for name, _ in list_directory(target.path))
         return iter(self._ask(target).entries)
 
+    def listing(self, names: tuple[bytes, ...]) -> dict[bytes, Presence]:
+        """Entries of a directory that is there; unknown is what may lead on. Raises `Unreached`."""
+        target = self.target(names)
+        if target.ssh is not None:
+            seen = self._ask(target)
+            if not seen.present:
+                raise Unreached(f"{target.place} is not there")
+            kinds = (Presence.UNKNOWN, Presence.DIRECTORY)
+            return {name: kinds[name in seen.directories] for name in seen.entries}
+        try:
+            with os.scandir(target.path) as entries:
+                return {one.name: _kind(one) for one in entries}
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise Unreached(f"{target.place} cannot be listed: {why}") from None
+
     def is_directory(self, names: tuple[bytes, ...]) -> bool:
         """Whether a path is a directory, and no symlink to one. Raises `Unreached`."""
         above = self.target(names[:-1])
@@ -94,6 +111,12 @@ class Reached:
             entries=tuple(name for name, _ in answer.entries),
             directories=frozenset(name for name, directory in answer.entries if directory),
         )
+
+
+def _kind(entry: os.DirEntry[bytes]) -> Presence:
+    if entry.is_symlink():
+        return Presence.UNKNOWN
+    return Presence.DIRECTORY if entry.is_dir(follow_symlinks=False) else Presence.OTHER
 
 
 def reach(

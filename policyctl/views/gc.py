@@ -10,7 +10,7 @@ from engine.plan import Location
 from engine.spots import Spot
 from engine.system.orphans import OrphanRecord, Tombstone
 from engine.volumes import human_bytes
-from policyctl.cleaning import Carrier, Cleaned, Standing
+from policyctl.cleaning import Carrier, Cleaned, Standing, nothing_of_it
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json
 
@@ -37,6 +37,9 @@ def _advice(one: Standing) -> str:
     by_name = f"`policyctl gc --remove {name}` removes it"
     if one.looked.why_not:
         return f"it could not be looked at: {one.looked.why_not}"
+    if one.looked.gone:
+        listed = f"`policyctl gc --remove {name}` takes it from this list, and removes nothing"
+        return f"{nothing_of_it(one.looked.record)}; {listed}"
     if one.uncarried:
         return f"no copy is made any more: {one.uncarried}; only its name goes: {by_name}"
     now = ", ".join(f"{_at(one, carrier.place)} by {carrier.leg}" for carrier in one.carriers)

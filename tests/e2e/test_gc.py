@@ -103,6 +103,42 @@ def test_an_apply_that_died_after_the_plan_was_replaced_has_noted_it(tmp_path: P
     assert "disk:/a" in machine.gc().out
 
 
+def test_a_list_forgets_no_orphan_that_it_cannot_see(machine: Cleaning) -> None:
+    machine.write("srv/data/b/in/file", "four")
+    assert machine("run", "nightly").code == 0
+    machine.edit("  /srv/data: nightly\n", '  /srv/data: nightly\n  /srv/data/b/in: {none: "x"}\n')
+    assert machine("apply", "--accept-removals").code == 0
+    on_the_way, away = machine.root / "mnt/disk/b", machine.root / "away"
+    on_the_way.rename(away)
+    on_the_way.symlink_to("../../away")
+    for words in ((), ("--verified",), ("--remove", "disk:/b/in"), ()):
+        machine.gc(*words)
+    (one,) = machine.gc("--json", "disk:/b/in").json["orphans"]
+    assert one["error"] == "disk:/b: a symlink is in the place of a directory on the way"
+    on_the_way.unlink()
+    on_the_way.write_text("a file")
+    listed = machine.gc("disk:/b/in").out
+    assert "what lies there is not known as written by nightly" in listed
+    assert "takes it from this list, and removes nothing" in listed
+    on_the_way.unlink()
+    away.rename(on_the_way)
+    assert "disk:/b/in  4 B, 1 file" in machine.gc().out
+    (on_the_way / "in").rename(away)
+    assert "disk:/b/in" not in machine.gc().out
+    away.rename(on_the_way / "in")
+    assert "disk:/b/in" not in machine.gc().out, "it was certainly gone"
+
+
+def test_a_name_takes_an_orphan_that_is_not_its_legs_from_the_list(machine: Cleaning) -> None:
+    (machine.root / "mnt/disk/a/file").unlink()
+    assert "disk:/a  0 B, 0 files" in machine.gc().out
+    stays = machine.gc("--verified")
+    assert (stays.code, "disk:/a stays: what lies there is not known" in stays.out) == (5, True)
+    assert machine.gc("--remove", "disk:/a").code == 0
+    assert "no orphans" in machine.gc().out
+    assert (machine.root / "mnt/disk/a").exists()
+
+
 def test_on_a_terminal_it_asks_for_the_name(machine: Cleaning) -> None:
     mine, theirs = pty.openpty()
     child = subprocess.Popen(

@@ -10,8 +10,9 @@ from engine.migration import Move, Stay, new_arrivals
 from engine.orphans import orphans_between
 from engine.plan import Plan
 from engine.reports import RunReport
-from engine.system.clean_up import Looked, NotCleaned, cleaning
+from engine.system.clean_up import NotCleaned, cleaning
 from engine.system.migrate import Migrated, Migrator
+from engine.system.orphan_contents import Looked
 from engine.system.orphans import OrphanRecord, Tombstone
 from engine.system.places import Places
 from engine.system.renames import follow_renames
