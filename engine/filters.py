@@ -110,6 +110,11 @@ def only_rules(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(map(_checked, (*above, *below)))
 
 
+def among_rules(names: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Lines that send some entries of the top, whatever they are, and nothing in or beside them."""
+    return (*(_checked(b"+ " + _literal_text((name,))) for name in names), b"- *")
+
+
 def path_rules(sign: bytes, components: tuple[Component, ...]) -> tuple[bytes, ...]:
     """Two lines about what a pattern matches, whatever it is, and all below it.
 

@@ -135,6 +135,10 @@ class FeedSeen:
     target: TargetSeen
     filter_path: bytes
     filter_state: FilterState
+    swallowed: tuple[bytes, ...] = ()
+    """Live data, or what is read, in the directory of copies: a mount or symlink leads there."""
+    into_itself: bool = False
+    """Whether the directory of copies lies in what is read, by whatever mount, and is taken."""
     generations: tuple[Generation, ...] = ()
     """This leg's own, where it keeps any."""
     item: Item | None = None

@@ -101,6 +101,20 @@ def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
         yield from _filter(seen)
     yield from into_itself_rows(seen)
     yield from _target(seen.feed, seen.target)
+    yield from _loops(seen)
+
+
+def _loops(seen: FeedSeen) -> Iterator[Finding]:
+    """One directory by two ways: no path in the manifest shows what a bind mount does."""
+    what = f"destination {seen.target.target.holder}"
+    hint = "unmount what lies at the wrong place, or choose another path for the copies"
+    for path in seen.swallowed:
+        found = f"{display(path)} lies in {seen.target.target}, by a mount or symlink"
+        danger = "it would be overwritten, and deleted as if it were an old copy"
+        yield _refuse(seen.feed, what, f"{found}: {danger}; {hint}")
+    if seen.into_itself and not seen.swallowed:
+        found = f"{seen.target.target} lies in {display(seen.source.path)}, by a mount or symlink"
+        yield _refuse(seen.feed, what, f"{found}: it would be copied into itself; {hint}")
 
 
 # ── The source ───────────────────────────────────────────────────────────────────────────────

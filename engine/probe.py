@@ -20,12 +20,18 @@ ASK = (
     b"rsync --version 2>/dev/null | sed -n 1p; "
     b'if [ -d "$1" ]; then echo directory; elif [ -e "$1" ]; then echo other; '
     b"else echo missing; fi; "
+    b'(cd "$1" && shift 2 && a=$1 && shift && n=0 && for d in "$@" "$a"; do n=$((n + 1)); '
+    b'if [ -L "./$d" ]; then echo "astray $n"; break; fi; cd "./$d" || break; done) 2>/dev/null; '
     b'df -P -k "$1" 2>/dev/null | sed -n 2p; '
     b'if [ -d "$2" ]; then echo; echo present; cd "$2" && d=. && ' + _LIST + b"; "
     b'cd "$2/$3" 2>/dev/null && ' + _LIST + b'; elif [ -e "$2" ]; then :; '
     b"else echo; echo absent; fi"
 )
-"""$1 is the destination's root, $2 the directory of copies, $3 the folder of what is set aside."""
+"""$1 is the destination's root, $2 the directory of copies, $3 the folder of what is set aside.
+
+The rest are the names from the root to the directory of copies: through a symlink, a level that is
+told by its number, the copies would land somewhere else.
+"""
 MAKE = (
     b'cd "$1" && shift && for name; do '
     b'{ [ -d "./$name" ] || mkdir -m 700 "./$name"; } && cd "./$name" || exit 1; done'
@@ -70,6 +76,7 @@ REFUSALS = {
 _ROOM = re.compile(rb"\s[0-9]+\s+([0-9]+)\s+(-?[0-9]+)\s+[0-9]+%\s")
 """Blocks, used, free and share of `df -P`: names of file systems and places may hold spaces and
 percent signs too. Free is less than nothing where root has filled what is kept for root."""
+_ASTRAY = re.compile(rb"astray ([1-9][0-9]*)")
 _PRESENCE = {
     b"directory": Presence.DIRECTORY,
     b"other": Presence.OTHER,
@@ -91,6 +98,8 @@ class Answer:
     """Whether the directory of copies is there."""
     entries: Entries
     set_aside: Entries
+    astray: int = 0
+    """Which level below the root is a symlink, or one more for what is set aside; 0: none."""
 
 
 def parse_answer(output: bytes) -> Answer | None:
@@ -100,6 +109,8 @@ def parse_answer(output: bytes) -> Answer | None:
     at = next((index for index, line in enumerate(lines) if line in _PRESENCE), None)
     if not blank or at is None:
         return None
+    told = lines[at + 1 :]
+    level = _ASTRAY.fullmatch(told[0]) if told else None
     word, _, names = lists.partition(b"\n")
     groups = _groups(names)
     # What is there must have been listed: protection rests on knowing what lies at the top.
@@ -108,10 +119,11 @@ def parse_answer(output: bytes) -> Answer | None:
     return Answer(
         rsync=parse_version(b"\n".join(lines[:at])),
         root=_PRESENCE[lines[at]],
-        room=_room(lines[at + 1 :]),
+        room=_room(told[1:] if level else told),
         target=bool(groups),
         entries=_entries(groups[:2]),
         set_aside=_entries(groups[2:]),
+        astray=int(level[1]) if level else 0,
     )
 
 

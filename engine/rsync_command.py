@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from engine.itemized import FORMAT
+from engine.rsync_output import WOULD
 from engine.ssh_command import remote_shell
 from engine.steps import DeleteGone
 from engine.targets import Target
@@ -128,6 +129,14 @@ def transfer_command(
 ) -> tuple[bytes, ...]:
     """Copy everything and delete nothing; rsync tells how many deletions it skipped."""
     return (b"rsync", *options, b"--delete", b"--max-delete=0", *rules, *_ends(source, target))
+
+
+def compare_command(
+    options: tuple[bytes, ...], rules: tuple[bytes, ...], source: bytes, target: Target
+) -> tuple[bytes, ...]:
+    """Tell what a copy would change, for `engine.rsync_output.would_change`; write nothing."""
+    telling = (b"--dry-run", b"--8-bit-output", WOULD)
+    return (b"rsync", *options, *telling, *rules, *_ends(source, target))
 
 
 WRITE_NOTHING = (b"--existing", b"--ignore-existing")

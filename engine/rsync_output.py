@@ -26,6 +26,9 @@ _UNREADABLE = re.compile(
     rb"Deletions stopped due to --max-delete |rsync error: |rsync warning: |$"
 )
 _WANTED = re.compile(rb"^\*deleting   (.*)$", re.MULTILINE)
+WOULD = b"--out-format=would %i %n"
+"""Has a dry run print each change for `would_change`, and for no journal."""
+_WOULD = re.compile(rb"^would [<>ch]\S+ (.*)$", re.MULTILINE)
 _CREATED = re.compile(rb"^created directory ", re.MULTILINE)
 _VERSION = re.compile(rb"^rsync +version v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.MULTILINE)
 _LISTED = re.compile(rb"^([-a-z]\S{9,10}) +[0-9,.]+ [0-9/]{10} [0-9:]{8} (.*)$", re.DOTALL)
@@ -124,6 +127,11 @@ def ways_blocked(errors: bytes) -> tuple[bytes, ...]:
 def only_unreadable(errors: bytes) -> bool:
     """Whether every complaint is that this side may not read something."""
     return all(_UNREADABLE.match(line) for line in errors.split(b"\n"))
+
+
+def would_change(output: bytes) -> tuple[bytes, ...]:
+    """Paths that a dry run would have written; what differs in its attributes alone is as it is."""
+    return tuple(unescaped(path).rstrip(b"/") for path in _WOULD.findall(output))
 
 
 def parse_version(output: bytes) -> tuple[int, int, int] | None:

@@ -21,6 +21,7 @@ from engine.steps import (
     BeginPass,
     CatchUp,
     ClaimEntries,
+    CompareForeign,
     DeleteGone,
     DeletePass,
     EnsureDirectory,
@@ -49,7 +50,7 @@ def _explain(step: Step) -> str:
             return f"{when}: {show_command(tuple(word.encode() for word in step.run))}"
         case GuardDeletions():
             return f"stop here if more than {step.most:,} deletions are wanted"
-        case Transfer() | DeletePass() | ExpireDeleted():
+        case Transfer() | CompareForeign() | DeletePass() | ExpireDeleted():
             return f"{step.feed}: {_explain_command(step)}: {show_command(step.argv)}"
         case BeginPass() | SelectChanges() | SendChanges() | CatchUp() | DeleteGone():
             return f"{step.feed}: {_explain_change(step)}"
@@ -67,10 +68,12 @@ def _explain(step: Step) -> str:
             return f"{step.feed}: {_explain_item(step)}"
 
 
-def _explain_command(step: Transfer | DeletePass | ExpireDeleted) -> str:
+def _explain_command(step: Transfer | CompareForeign | DeletePass | ExpireDeleted) -> str:
     match step:
         case Transfer():
             return "copy, and count deletions"
+        case CompareForeign():
+            return f"compare {_entries(len(step.names))} that lay there before this leg"
         case DeletePass():
             return "delete what was counted, no more"
         case ExpireDeleted():

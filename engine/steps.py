@@ -61,6 +61,19 @@ class ClaimEntries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompareForeign:
+    """See which foreign files at the top of the copies differ from what would be copied there."""
+
+    feed: str
+    names: tuple[bytes, ...]
+    rules_path: bytes
+    rules: bytes
+    """Have nothing else compared."""
+    argv: tuple[bytes, ...]
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BeginPass:
     """Say what this pass looks at, and mark in the journal that it has begun."""
 
@@ -237,6 +250,7 @@ Step = (
     | EnsureDirectory
     | WriteRules
     | ClaimEntries
+    | CompareForeign
     | BeginPass
     | SelectChanges
     | SendChanges

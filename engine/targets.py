@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from dataclasses import dataclass
 
 from policy.parts import SshTarget
@@ -36,6 +38,12 @@ class Target:
 
     def __str__(self) -> str:
         return display(self.argument)
+
+
+def entry_argument(place: str, name: bytes) -> str:
+    """An entry at a place as a shell takes it; the whole place where nobody could type the name."""
+    text = os.fsdecode(name)
+    return shlex.quote(f"{place.rstrip('/')}/{text}" if display(name) == text else place)
 
 
 def _bracketed(account: str) -> str:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from engine.filters import (
+    among_rules,
     exclude_rule,
     path_rules,
     protect_inside_rule,
@@ -25,7 +26,7 @@ from engine.filters import (
 from engine.journal import Coverage
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
-from engine.legs.mirrored_entries import remembered, strangers, unowned
+from engine.legs.mirrored_entries import in_the_way, left_alone, remembered, strangers, unowned
 from engine.modes import Forced, Mode, ModeChoice, choose_mode
 from engine.observation import FeedSeen, Observation, Waiver
 from engine.plan import LegPlan
@@ -34,6 +35,7 @@ from engine.rsync_command import (
     SWEEP,
     TELLING,
     changed_trees,
+    compare_command,
     connection_options,
     delete_command,
     expire_command,
@@ -47,6 +49,7 @@ from engine.steps import (
     BeginPass,
     CatchUp,
     ClaimEntries,
+    CompareForeign,
     DeleteGone,
     DeletePass,
     DeletionLimit,
@@ -121,8 +124,14 @@ class _Pass(ABC):
         selection = next(one.selection for one in leg_plan.feeds if one.reads == seen.feed)
         assert selection is not None
         self.selection = selection
+        self.left_alone = left_alone(seen, selection)
         self.guarded = (
-            *(protect_rule((name,)) for name in strangers(seen, selection)),
+            *(exclude_rule((name,)) for name in self.left_alone),
+            *(
+                protect_rule((name,))
+                for name in strangers(seen, selection)
+                if name not in self.left_alone
+            ),
             *(protect_inside_rule((name,)) for name in unowned(seen)),
             *(protect_inside_rule(names) for names in seen.target.retired),
             *(exclude_rule(names) for names in seen.source.strangers),
@@ -159,6 +168,7 @@ class _Pass(ABC):
             text = b"".join(rule + b"\n" for rule in self.guarded)
             yield WriteRules(feed=feed, path=self.rules_path, text=text, protects=True)
         yield from self._transfer()
+        yield from self._compare_foreign()
 
     def before_deleting(self) -> Iterator[Step]:
         """What has to be done in all feeds before the first of them deletes."""
@@ -182,6 +192,20 @@ class _Pass(ABC):
             selection=self.selection,
             known=frozenset(known | left_out),
         )
+
+    def _compare_foreign(self) -> Iterator[Step]:
+        names = in_the_way(self.seen)
+        if names:
+            path = self.run.directory + b"/foreign-" + self.seen.feed.encode()
+            ends = (self.seen.source.path, self.target)
+            yield CompareForeign(
+                feed=self.seen.feed,
+                names=names,
+                rules_path=path,
+                rules=b"".join(rule + b"\n" for rule in among_rules(names)),
+                argv=compare_command(self.options, (merge_rules(path),), *ends),
+                target=self.target,
+            )
 
     @abstractmethod
     def _transfer(self) -> Iterator[Step]:
@@ -215,7 +239,8 @@ class _Pass(ABC):
             feed=self.seen.feed,
             source=self.seen.source.identity,
             selection=self.selection,
-            excluded=frozenset(b"/".join(names) for names in self.seen.source.strangers),
+            excluded=frozenset(b"/".join(names) for names in self.seen.source.strangers)
+            | frozenset(self.left_alone),
             target=self.target,
             keeping=self.seen.source.keeping,
         )

@@ -29,14 +29,32 @@ def unowned(seen: FeedSeen) -> tuple[bytes, ...]:
 
     They get what is in the source; what else is in them may be somebody's only copy, and stays.
     """
-    both = seen.target.directories & set(seen.source.taken)
-    return tuple(sorted(both - seen.source.owned))
+    return tuple(name for name in _foreign(seen) if name in seen.target.directories)
+
+
+def in_the_way(seen: FeedSeen) -> tuple[bytes, ...]:
+    """What else the source has a name for, and this leg did not create and has not adopted.
+
+    A file cannot be filled, only overwritten, so nothing comes to its name until it is adopted.
+    """
+    return tuple(name for name in _foreign(seen) if name not in seen.target.directories)
+
+
+def left_alone(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
+    """All that is no directory and not this leg's: not even what comes meanwhile overwrites it."""
+    others = (one for one in strangers(seen, selection) if one not in seen.target.directories)
+    return tuple(sorted((*in_the_way(seen), *others)))
+
+
+def _foreign(seen: FeedSeen) -> tuple[bytes, ...]:
+    """Entries of both trees that this leg does not own."""
+    return tuple(sorted(set(seen.target.entries) & set(seen.source.taken) - seen.source.owned))
 
 
 def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
     """What the leg owns after a completed pass; what is gone from both trees is forgotten.
 
-    A directory that lay there before is not owned by being filled: `adopt` takes it over.
+    What lay there before is not owned by being filled or by being equal: `adopt` takes it over.
     """
     inner = {owner[0] for owner in selection.blocked if owner}
     # What became a stranger where it is read is left alone, and stays what it was here.
@@ -46,7 +64,7 @@ def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
         for name in seen.source.owned & set(seen.target.entries) - inner
         if name in left_out or _is_awaited(name, seen) or _kept_by_the_filter(name, selection)
     }
-    return tuple(sorted((left_over | set(seen.source.taken)) - set(unowned(seen))))
+    return tuple(sorted((left_over | set(seen.source.taken)) - set(_foreign(seen))))
 
 
 def _is_awaited(name: bytes, seen: FeedSeen) -> bool:

@@ -127,6 +127,7 @@ class Attempt:
         try:
             with hold(self.places.leg_lock(leg)) as lock:
                 self.locks.append(lock)
+                self.journal.bind(self.state, self.started)
                 close_killed(self.leg_plan, self.state, self.journal, self.started)
                 self.state.begin(self._record(None, ""))
                 return self._run_and_tell()
@@ -322,6 +323,7 @@ class Attempt:
                 self._cut_short(status, reason)
             record = self._record(status, reason)
             self.state.finish(record)
+            self.journal.bind(self.state, self.clock())
         except sqlite3.Error as error:
             told = f"the run ended ({status.value}), and that could not be recorded: {error}"
             raise StateUnusable(told) from error

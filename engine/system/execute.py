@@ -30,6 +30,7 @@ from engine.steps import (
     BeginPass,
     CatchUp,
     ClaimEntries,
+    CompareForeign,
     DeleteGone,
     DeletePass,
     EnsureDirectory,
@@ -155,6 +156,8 @@ class Executor:
                 self._changed.delete_gone(step)
             case Transfer():
                 full_pass.transfer(self._feeds, step)
+            case CompareForeign():
+                full_pass.compare_foreign(self._feeds, step, self._leg)
             case GuardDeletions():
                 self._guard(step)
             case DeletePass():

@@ -19,8 +19,10 @@ class Mount:
     point: bytes
     kind: str
     source: bytes
+    device: bytes = b""
+    """Number of the file system."""
     root: bytes = b"/"
-    """The directory of the file system that is mounted there."""
+    """Which directory of the file system lies at the point."""
 
 
 def read_mounts() -> tuple[Mount, ...]:
@@ -34,6 +36,7 @@ def read_mounts() -> tuple[Mount, ...]:
                 point=_unescape(fields[4]),
                 kind=rest[0].decode("ascii", "replace"),
                 source=_unescape(rest[1]),
+                device=fields[2],
                 root=_unescape(fields[3]),
             )
         )

@@ -12,9 +12,13 @@ from engine.rsync_output import (
     directories_wanted,
     only_lacks_room_for_types,
     parse_figures,
+    would_change,
 )
-from engine.steps import DeletePass, Transfer
+from engine.steps import CompareForeign, DeletePass, Transfer
+from engine.system.directories import write_private
 from engine.system.feed_runs import FeedRuns, FeedStopped, check_still_there, sentence
+from engine.targets import entry_argument
+from policy.values import display
 
 _PARTIAL = 23
 """rsync's code for a partial transfer (rsync(1), EXIT VALUES)."""
@@ -47,6 +51,24 @@ def transfer(feeds: FeedRuns, step: Transfer) -> None:
         examples=examples[:1],
         everything_sent=told.code == 0,
     )
+
+
+def compare_foreign(feeds: FeedRuns, step: CompareForeign, leg: str) -> None:
+    """Stop the feed where somebody else's file has a name that the source has another file for."""
+    write_private(step.rules_path, step.rules)
+    told = feeds.rsync(step.feed, step.argv, step.target)
+    feeds.judge_transfer(step.feed, told)
+    other = [name for name in step.names if name in would_change(told.stdout)]
+    if other:
+        place = step.target.place
+        more = f" (and {len(other) - 1:,} more)" if other[1:] else ""
+        raise FeedStopped(
+            RunStatus.DEGRADED,
+            f"{display(other[0])}{more} lay at {place} before this leg, and the source has "
+            "something else under that name: nothing there was overwritten, so what the source has "
+            "is not copied, and nothing was deleted; move it away, or let the leg overwrite it: "
+            f"`policyctl adopt {entry_argument(place, other[0])} --by {leg}`",
+        )
 
 
 def delete(feeds: FeedRuns, step: DeletePass) -> None:

@@ -28,8 +28,8 @@ from engine.journal import (
     UnknownReader,
     for_readers,
 )
+from engine.system.journal_mark import Marked
 from engine.system.journal_schema import HELD, JournalUnusable, connect
-from engine.system.journal_sequence import Sequenced
 
 MOST = 2_000_000
 """Rows that one reader may have waiting; more fold into one gap."""
@@ -44,7 +44,7 @@ _UPSERT = (
 )
 
 
-class Journal(Sequenced):
+class Journal(Marked):
     """An open journal."""
 
     def __init__(self, connection: sqlite3.Connection, *, most: int = MOST) -> None:

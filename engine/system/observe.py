@@ -12,7 +12,15 @@ from engine.items import Item, is_itemised
 from engine.journal import JournalSeen
 from engine.legs.kind import Run
 from engine.modes import Forced
-from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, Waiver
+from engine.observation import (
+    FeedSeen,
+    FilterState,
+    Observation,
+    Presence,
+    SourceSeen,
+    TargetSeen,
+    Waiver,
+)
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.readers import read_place, reader_of, writers_of
 from engine.rsync_output import parse_version
@@ -25,6 +33,7 @@ from engine.system.file_systems import identity_of, mounts_below, read_mounts
 from engine.system.inventory import inventory
 from engine.system.journal import Journal
 from engine.system.journal_look import look_into
+from engine.system.loops import names_within
 from engine.system.observe_target import NothingToRead, TargetLook
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
@@ -128,12 +137,36 @@ class _Look(TargetLook):
             feed=feed.reads,
             source=self._source(feed, feed.selection),
             target=target,
+            swallowed=self._swallowed(feed, target),
+            into_itself=self._into_itself(feed, feed.selection, target),
             generations=self.state.generations.among(stream, target.directories) if keeps else (),
             filter_path=os.fsencode(path),
             filter_state=_filter_state(os.fsencode(path), feed.selection)
             if isinstance(self.leg_plan.leg, CopyingLeg)
             else FilterState.NONE,
         )
+
+    def _swallowed(self, feed: Feed, target: TargetSeen) -> tuple[bytes, ...]:
+        """What no mirror may lie above: it would be deleted as if it were an old copy."""
+        place = target.target
+        if place.ssh is not None or self.plan.destination(place.holder) is None:
+            return ()
+        paths = dict.fromkeys((self._read_path(feed), *self._live_paths()))
+        return tuple(one for one in paths if names_within(one, place.path, self.mounts) is not None)
+
+    def _live_paths(self) -> Iterator[bytes]:
+        for source in self.plan.sources:
+            root = tree_root(source)
+            listed = source.paths if isinstance(source, FilesSource) else (root,)
+            yield from (self.places.below_root(path) for path in listed if path is not None)
+
+    def _into_itself(self, feed: Feed, selection: Selection, target: TargetSeen) -> bool:
+        place = target.target
+        if place.ssh is not None or self.plan.destination(place.holder) is None:
+            return False
+        names = names_within(place.path, self._read_path(feed), self.mounts)
+        # Where both are one directory, it is swallowed.
+        return bool(names) and selection.decide(names or (), directory=True) is Verdict.TAKEN
 
     def item(self, feed: Feed, item: Item) -> FeedSeen:
         """An item, and the folder of its generations."""

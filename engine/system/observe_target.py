@@ -99,7 +99,9 @@ class TargetLook:
         except (Unreachable, CommandNotStarted) as error:
             return replace(seen, unreachable=str(error))
         seen = replace(seen, rsync=answer.rsync, commands=commands, root=answer.root)
-        present = replace(seen, present=answer.target)
+        way = (seen.target.root.rstrip(b"/"), *seen.target.names, SET_ASIDE)
+        astray = b"/".join(way[: answer.astray + 1]) if answer.astray else b""
+        present = replace(seen, present=answer.target, astray=astray)
         return _with_entries(present, answer.entries, answer.set_aside, answer.room)
 
 

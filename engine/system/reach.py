@@ -59,7 +59,7 @@ class Reached:
         """One of its directories. Raises `Unreached` where a symlink is on the way."""
         target = replace(self.seen.target, names=names)
         if target.ssh is None and astray_link(target):
-            raise Unreached(f"{target.place}: a symlink is in the place of a directory on the way")
+            raise Unreached(_astray(target))
         return target
 
     def present(self, names: tuple[bytes, ...]) -> bool:
@@ -104,6 +104,8 @@ class Reached:
             answer, _ = Remote(target, self.run).ask()
         except (Unreachable, CommandNotStarted) as error:
             raise Unreached(f"{target.holder} does not answer: {error}") from None
+        if answer.astray:
+            raise Unreached(_astray(target))
         return replace(
             self.seen,
             target=target,
@@ -117,6 +119,10 @@ def _kind(entry: os.DirEntry[bytes]) -> Presence:
     if entry.is_symlink():
         return Presence.UNKNOWN
     return Presence.DIRECTORY if entry.is_dir(follow_symlinks=False) else Presence.OTHER
+
+
+def _astray(target: Target) -> str:
+    return f"{target.place}: a symlink is in the place of a directory on the way"
 
 
 def reach(

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from engine.legs.kind import Run
 from engine.observation import Presence
@@ -60,7 +61,8 @@ class Remote:
 
     def ask(self) -> tuple[Answer, bool]:
         """What lies there, and whether other commands than rsync are run. Raises `Unreachable`."""
-        told = self._shell(ASK, self._target.root, self._target.path, SET_ASIDE)
+        target = self._target
+        told = self._shell(ASK, target.root, target.path, SET_ASIDE, *target.names)
         greeted = greeting(told.stdout)
         if greeted:
             said = f"its shell prints {display(greeted)!r} before each answer"
@@ -120,7 +122,8 @@ class Remote:
 
     def _ask_rsync(self) -> Answer:
         """Where nothing but rsync is run, rsync itself lists what is there."""
-        entries = self._list(self._target)
+        astray = self._astray_by_rsync()
+        entries = self._list(self._target) if not astray else None
         aside = Target(
             holder=self._target.holder,
             root=self._target.root,
@@ -128,6 +131,8 @@ class Remote:
             ssh=self._ssh,
         )
         kept = self._list(aside) if entries and (SET_ASIDE, True) in entries else ()
+        if entries and (SET_ASIDE, False) in entries:
+            astray = len(self._target.names) + 1
         return Answer(
             rsync=None,
             root=Presence.UNKNOWN,
@@ -135,7 +140,20 @@ class Remote:
             target=entries is not None,
             entries=entries or (),
             set_aside=kept or (),
+            astray=astray,
         )
+
+    def _astray_by_rsync(self) -> int:
+        """The first level below the root that is no directory; 0 where rsync names none.
+
+        What an account may not list says nothing: it may be bound to a directory further down.
+        """
+        for depth, name in enumerate(self._target.names):
+            above = replace(self._target, names=self._target.names[:depth])
+            with suppress(Unreachable):
+                if (name, False) in (self._list(above) or ()):
+                    return depth + 1
+        return 0
 
     def _list(self, target: Target) -> Entries | None:
         """Entries of a directory; None where it is not there."""

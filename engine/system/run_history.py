@@ -25,6 +25,14 @@ class RunHistory:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def mark(self) -> int:
+        """The mark that the last run left, on the journal as well; 0: none yet."""
+        return int(self._connection.execute("PRAGMA application_id").fetchone()[0])
+
+    def set_mark(self, mark: int) -> None:
+        """Put another mark on it."""
+        self._connection.execute(f"PRAGMA application_id = {mark:d}")
+
     def begin(self, record: RunRecord) -> None:
         """Note that a run has begun, so that even a killed one leaves a trace."""
         self._put(record)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator
 
 from engine.reports import FeedReport, Finding, RunReport, RunStatus
 from engine.reports import Verdict as Looked
+from engine.targets import entry_argument
 from engine.volumes import human_bytes
 from policyctl.exit_codes import ExitCode
 from policyctl.views.console import Json, paint
@@ -115,9 +115,10 @@ def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
         + (f"; {feed.reason}" if feed.reason and feed.reason not in told else "")
     )
     for name in feed.shared[:_MOST_FOREIGN]:
+        command = f"policyctl adopt {entry_argument(feed.place, name)} --by {leg}"
         yield (
             f"  {feed.feed}: {show_path(name)} lay at the destination before this leg: what else "
-            f"is in it stays; to see it: `policyctl adopt {_argument(feed.place, name)} --by {leg}`"
+            f"is in it stays; to see it: `{command}`"
         )
     for name in feed.left_out[:_MOST_FOREIGN]:
         yield f"  {feed.feed}: {show_path(name)} belongs to none of its legs: not carried further"
@@ -127,12 +128,6 @@ def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
         yield f"  {feed.feed}: {show_path(name)} at the destination is not this leg's: left alone"
     if len(feed.foreign) > _MOST_FOREIGN:
         yield f"  {feed.feed}: … and {len(feed.foreign) - _MOST_FOREIGN} more that are not its own"
-
-
-def _argument(place: str, name: bytes) -> str:
-    """An entry at a place as a shell takes it; the whole place where nobody could type the name."""
-    text = os.fsdecode(name)
-    return shlex.quote(f"{place.rstrip('/')}/{text}" if show_path(name) == text else place)
 
 
 def _mode(feed: FeedReport) -> str:

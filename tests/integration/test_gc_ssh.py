@@ -141,3 +141,16 @@ def test_a_symlink_over_there_leads_nowhere(tmp_path: Path, server: Server) -> N
     (away(house) / "photos").symlink_to(house.top / "elsewhere")
     house.remove("big:/x/photos/a")
     assert (house.top / "elsewhere/a/1").read_bytes() == b"one"
+
+
+def test_law_01_nothing_is_removed_through_a_symlink(tmp_path: Path, server: Server) -> None:
+    house = house_with(tmp_path, server)
+    moved_home(house)
+    victim = tmp_path / "victim"
+    away(house).rename(tmp_path / "was")
+    shutil.copytree(tmp_path / "was", victim)
+    away(house).symlink_to(victim)
+    before = tree(victim)
+    looked = house.look("big:/x/photos")
+    assert "a symlink is in the place of a directory on the way" in looked.why_not
+    assert tree(victim) == before

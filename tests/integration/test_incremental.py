@@ -450,6 +450,24 @@ def test_law_01_what_is_foreign_or_not_owned_stays(lab: TrackedLab) -> None:
     assert not {b"mine", b"mine/file"} & set(lab.copies())
 
 
+def test_law_01_a_foreign_file_is_not_overwritten_by_what_changed(lab: TrackedLab) -> None:
+    write(lab.source / "stays")
+    with lab.tracking():
+        lab.full()
+        write(lab.disk / "ledger", b"somebody's")
+        write(lab.source / "ledger", b"the source's")
+        write(lab.source / "fresh")
+        for _ in range(2):
+            report = lab.run()
+            assert report.status is RunStatus.DEGRADED
+            assert only(report).mode == "incremental"
+            assert (lab.disk / "ledger").read_bytes() == b"somebody's"
+            assert (lab.disk / "fresh").exists()
+        (lab.disk / "ledger").unlink()
+        lab.incremental()
+    assert_equal(lab)
+
+
 def test_one_name_of_a_file_lies_outside_the_selection(
     new_lab: Callable[[str], TrackedLab],
 ) -> None:

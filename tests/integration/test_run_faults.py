@@ -133,6 +133,28 @@ def test_a_generation_that_does_not_fit_leaves_the_disk_to_others(machine: Machi
     assert len(machine.copies()) == 2 * len(before)
 
 
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        (".", "srv/data lies in {disk}/, by a mount or symlink: it would be overwritten"),
+        ("data", "srv/data lies in {disk}/, by a mount or symlink: it would be overwritten"),
+        ("data/inner", "{disk}/ lies in {source}, by a mount or symlink: it would be copied into"),
+    ],
+)
+def test_law_01_no_bind_mount_makes_a_copy_of_itself(
+    machine: Machine, bound: str, said: str
+) -> None:
+    write(machine.source / "data/file")
+    write(machine.source / "inner/file")
+    live = tree(machine.source)
+    machine.space("mount", "--bind", machine.source.parent / bound, machine.disk)
+    machine.apply()
+    told = machine("run", "nightly", code=5)
+    assert said.format(disk=machine.disk, source=machine.source) in told
+    found = {name for name in tree(machine.source) if b".policyctl-dest" not in name}
+    assert found == set(live)
+
+
 def test_a_full_disk_is_told_and_what_it_left_blocks_nothing(machine: Machine) -> None:
     machine.mount("8m")
     machine.apply()

@@ -13,6 +13,7 @@ import pytest
 
 from engine.observation import Waiver
 from engine.reports import RunStatus
+from engine.system.adopt import adopt, preview
 from engine.system.lock import hold
 from engine.system.lock_probe import is_held
 from engine.system.places import MARKER
@@ -117,6 +118,40 @@ def test_law_01_a_first_pass_into_a_full_directory_deletes_nothing(lab: Lab) -> 
         assert b"photos/new" in lab.copies()
         assert b"photos/somebody's" in lab.copies()
         assert b"old/copy" in lab.copies()
+
+
+def test_law_01_a_file_that_lay_there_before_is_not_overwritten(lab: Lab) -> None:
+    for name in ("ledger", "photos/new", "same", "fresh", "st*r"):
+        write(lab.source / name, name)
+    for name in ("ledger", "photos", "st*r"):
+        write(lab.disk / name, "somebody's")
+    write(lab.disk / "same", "same")
+    shutil.copystat(lab.source / "same", lab.disk / "same")
+    for _ in range(2):
+        report = lab.run()
+        assert report.status is RunStatus.DEGRADED
+        assert "ledger (and 2 more) lay at disk:/ before this leg" in report.reason
+        assert "`policyctl adopt disk:/ledger --by nightly`" in report.reason
+        kept = {lab.copies()[name] for name in (b"ledger", b"photos", b"st*r")}
+        assert kept == {("file", b"somebody's")}
+        assert lab.copies()[b"fresh"] == ("file", b"fresh")
+    for name in ("ledger", "photos", "st*r"):
+        (lab.disk / name).unlink()
+    assert lab.run().status is RunStatus.OK
+    assert lab.copies() == tree(lab.source)
+    # What is equal is not owned either.
+    (lab.source / "same").unlink()
+    assert only(lab.run()).foreign == (b"same",)
+    assert lab.copies()[b"same"] == ("file", b"same")
+
+
+def test_law_01_what_is_adopted_is_overwritten(lab: Lab) -> None:
+    write(lab.source / "ledger", "new")
+    write(lab.disk / "ledger", "old")
+    assert lab.run().status is RunStatus.DEGRADED
+    adopt(preview(lab.plan, "disk:/ledger", "nightly", lab.places), lab.places, lab.now)
+    assert lab.run().status is RunStatus.OK
+    assert lab.copies()[b"ledger"] == ("file", b"new")
 
 
 def test_law_01_a_killed_first_pass_owns_what_it_wrote(tmp_path: Path) -> None:

@@ -249,3 +249,47 @@ def test_explain_shows_the_whole_connection(away: Away) -> None:
     assert "-oBatchMode=yes -oStrictHostKeyChecking=yes" in text
     assert "[note" in text
     assert tree(away.nas) == {}
+
+
+def lead_astray(away: Away, link: Path) -> Path:
+    """Put a symlink in the place of a directory; gives somebody's file where it leads."""
+    victim = away.top / "victim"
+    shutil.copytree(link, victim)
+    write(victim / "data/a/somebody's")
+    write(victim / "a/somebody's")
+    link.rename(away.top / "was")
+    link.symlink_to(victim)
+    return victim
+
+
+@pytest.mark.parametrize("link", ["copies", "copies/data"])
+def test_law_01_no_symlink_is_followed_out_of_the_root(away: Away, link: str) -> None:
+    write(away.source / "a/1")
+    assert away.run().status is RunStatus.OK
+    victim = lead_astray(away, away.nas / link)
+    before = tree(victim)
+    report = away.run()
+    assert report.status is RunStatus.REFUSED
+    assert f"{away.nas / link} is a symlink: the copies would land somewhere else" in report.reason
+    assert tree(victim) == before
+
+
+@pytest.mark.tool("rrsync")
+@pytest.mark.parametrize("options", ["", "-wo"])
+def test_law_01_where_only_rsync_is_run_no_symlink_is_followed(
+    tmp_path: Path, options: str
+) -> None:
+    with serving(tmp_path / "server") as server:
+        away = Away(tmp_path, server)
+        keys = server.directory / "authorized_keys"
+        forced = f'command="{shutil.which("rrsync")} {options} /",restrict '
+        keys.write_text(forced + keys.read_text())
+        write(away.source / "a/1")
+        first = away.run()
+        assert first.status is RunStatus.OK, first
+        victim = lead_astray(away, away.nas / "copies")
+        before = tree(victim)
+        report = away.run()
+        assert report.status is RunStatus.REFUSED
+        assert f"{away.nas}/copies is a symlink" in report.reason
+        assert tree(victim) == before

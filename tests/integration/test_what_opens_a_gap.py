@@ -213,3 +213,27 @@ def test_a_leg_that_ran_before_its_history_followed_looks_at_everything(tmp_path
     with open_journal(lab.places.journal_file) as journal:
         gaps = journal.seen("nights", "data").gaps
     assert any("before its history" in one.reason for one in gaps), gaps
+
+
+@pytest.mark.parametrize("name", ["journal.db", "state.db"])
+def test_an_older_journal_or_state_that_was_put_back_is_a_gap(
+    tmp_path: Path, trackers: Trackers, name: str
+) -> None:
+    lab = TrackedLab(tmp_path, with_second_hop(tracked()), trackers=trackers)
+    (lab.root / "mnt/nas").mkdir()
+    lab.apply()
+    write(lab.source / "s", b"1")
+    kept = tmp_path / "kept"
+    database = lab.places.state_dir / name
+    with lab.tracking():
+        lab.full()
+        lab.full("offsite")
+    shutil.copyfile(database, kept)
+    with lab.tracking():
+        write(lab.source / "s", b"changed")
+        lab.run()
+    shutil.copyfile(kept, database)
+    report = only(lab.run("offsite"))
+    assert (report.mode, "was put back" in report.why) == ("full", True)
+    assert (lab.root / "mnt/nas/copies/s").read_bytes() == b"changed"
+    assert only(lab.run("offsite")).mode == "incremental"

@@ -9,7 +9,7 @@ from engine.filters import render_rules
 from engine.kinds import is_runnable
 from engine.legs import LEG_KINDS, Run
 from engine.legs.mirror import MirrorKind, most_deletions
-from engine.legs.mirrored_entries import remembered, strangers, unowned
+from engine.legs.mirrored_entries import in_the_way, left_alone, remembered, strangers, unowned
 from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.plan import Feed, LegPlan, Location
 from engine.rsync_command import SWEEP, mirror_options
@@ -17,6 +17,7 @@ from engine.selection import Line, Selection
 from engine.steps import (
     BeginPass,
     ClaimEntries,
+    CompareForeign,
     DeletePass,
     EnsureDirectory,
     ExpireDeleted,
@@ -103,11 +104,23 @@ def test_the_registry_holds_the_kinds_that_are_named_runnable() -> None:
 def test_who_owns_what_at_the_top_of_the_copies() -> None:
     assert strangers(SEEN, ALL) == (b"str*nge",)
     assert unowned(SEEN) == (b"shared",)
+    assert (in_the_way(SEEN), left_alone(SEEN, ALL)) == ((), (b"str*nge",))
     # What the source lacks is gone after a pass, unless the filter keeps it.
     assert remembered(SEEN, ALL) == (b"new", b"old")
     other = Line(pattern=PathPattern((literal_component(b"left"),)), taken=False)
     kept = Selection(lines=(other, *ALL.lines))
     assert remembered(SEEN, kept) == (b"left", b"new", b"old")
+
+
+def test_a_foreign_file_is_neither_written_nor_owned() -> None:
+    seen = replace(SEEN, target=replace(SEEN.target, directories=frozenset({b"images"})))
+    assert (unowned(seen), in_the_way(seen)) == ((), (b"shared",))
+    assert left_alone(seen, ALL) == (b"shared", b"str*nge")
+    assert remembered(seen, ALL) == (b"new", b"old")
+    (compared,) = (one for one in steps(seen=seen) if isinstance(one, CompareForeign))
+    assert compared.names == (b"shared",)
+    assert compared.rules == b"+ /shared\n- *\n"
+    assert b"--dry-run" in compared.argv
 
 
 def test_the_steps_come_in_their_order() -> None:
@@ -132,7 +145,7 @@ def test_the_steps_come_in_their_order() -> None:
     assert isinstance(own, WriteRules)
     assert own.text == render_rules(ALL)
     assert isinstance(rules, WriteRules)
-    assert rules.text == b"P /str[\\*]nge\nP /shared/***\n"
+    assert rules.text == b"- /str[\\*]nge\nP /shared/***\n"
     assert isinstance(claim, ClaimEntries)
     assert claim.names == (b"new",)
     assert isinstance(copy, Transfer)

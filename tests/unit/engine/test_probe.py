@@ -23,8 +23,9 @@ from tests.integration.lab import HOSTILE, at, tree, write
 from tests.integration.mounts import mount_namespace
 
 
-def asked(root: Path, target: Path) -> bytes:
-    command = [b"sh", b"-c", ASK, b"sh", os.fsencode(root), os.fsencode(target), b".aside"]
+def asked(root: Path, target: Path, *names: bytes) -> bytes:
+    ends = (os.fsencode(root), os.fsencode(target))
+    command = [b"sh", b"-c", ASK, b"sh", *ends, b".aside", *names]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
 
 
@@ -64,6 +65,32 @@ def test_the_script_answers_for_what_is_not_there(tmp_path: Path) -> None:
     other = parse_answer(asked(tmp_path / "file", tmp_path / "file/copies"))
     assert other is not None
     assert other.root is Presence.OTHER
+
+
+@pytest.mark.tool("sh", "df", "find")
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_the_script_tells_a_symlink_on_the_way(tmp_path: Path, level: int) -> None:
+    names = (b"a b", b"-n", b"c\nd")
+    way = [*names, b".aside"]
+    (tmp_path / "root").mkdir()
+    target = at(tmp_path, b"root", *names)
+    at(target, b".aside").mkdir(parents=True)
+    straight = parse_answer(asked(tmp_path / "root", target, *names))
+    assert straight is not None
+    assert (straight.astray, straight.target) == (0, True)
+    there = at(tmp_path, b"root", *way[:level])
+    there.rename(tmp_path / "moved")
+    there.symlink_to(tmp_path / "moved")
+    answer = parse_answer(asked(tmp_path / "root", target, *names))
+    assert answer is not None
+    assert (answer.astray, answer.target) == (level, True)
+    assert answer.room is not None
+    # The root itself may be one: the manifest names it.
+    (tmp_path / "root").rename(tmp_path / "elsewhere")
+    (tmp_path / "root").symlink_to("elsewhere")
+    again = parse_answer(asked(tmp_path / "root", target, *names))
+    assert again is not None
+    assert again.astray == level
 
 
 @pytest.mark.tool("sh")
