@@ -13,7 +13,16 @@ from engine.readers import readers_of
 from engine.system.journal import Journal, open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
-from engine.system.state import Below, State, Stream, items_below, open_state, stream_of
+from engine.system.state import (
+    Below,
+    Left,
+    State,
+    Stream,
+    items_below,
+    open_state,
+    place_text,
+    stream_of,
+)
 
 
 def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
@@ -48,7 +57,9 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
             ),
         )
         _follow_in_orphans(plan, state)
-        state.keep_only(_streams(plan, state, busy), tuple(_below(plan, state, busy)))
+        state.keep_only(
+            _streams(plan, state, busy), tuple(_below(plan, state, busy)), tuple(_left(plan, state))
+        )
         _follow_in_pauses(plan, state)
         state.measurements.keep_only({one.name for one in plan.sources})
         _follow_in_known_entries(plan, state)
@@ -82,6 +93,14 @@ def _below(plan: Plan, state: State, busy: set[str]) -> Iterator[Below]:
                 yield found
                 if leg.name in busy:
                     yield found._replace(leg=leg.leg.was or leg.name)
+
+
+def _left(plan: Plan, state: State) -> Iterator[Left]:
+    """What legs have noted as their own of the copies that they have left behind."""
+    for one in state.orphans.all():
+        for place, entries in one.orphan.tops:
+            text = place_text(plan, place, state)
+            yield Left(Stream(leg=one.orphan.leg, source=one.orphan.reads, place=text), entries)
 
 
 def _follow_in_orphans(plan: Plan, state: State) -> None:

@@ -34,6 +34,7 @@ from engine.system.records import (
 from engine.system.rooms import Rooms
 from engine.system.run_history import RunHistory
 from engine.system.state_schema import WAY_OUT, StateUnusable, connect
+from policy.patterns import Component
 
 
 def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
@@ -81,6 +82,18 @@ def items_below(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Below:
     place = str(feed.writes)
     tail = place_text(plan, feed.writes, state).removeprefix(place)
     return Below(leg=leg.name, head=place.rstrip("/") + "/", tail=tail)
+
+
+class Left(NamedTuple):
+    """Entries that a leg has noted as its own and that an orphan is, or lies in."""
+
+    stream: Stream
+    entries: Component | None
+    """None: all of them."""
+
+    def holds(self, stream: Stream, name: bytes) -> bool:
+        """Whether an entry of a stream is one of them."""
+        return stream == self.stream and (self.entries is None or self.entries.matches(name))
 
 
 _THIS = "leg = ? AND source = ? AND place = ?"
@@ -244,26 +257,36 @@ class State(RunHistory):
                     (at.holder, b"/".join((*at.names, *names))),
                 )
 
-    def keep_only(self, streams: Iterable[Stream], below: Collection[Below] = ()) -> None:
+    def keep_only(
+        self,
+        streams: Iterable[Stream],
+        below: Collection[Below] = (),
+        left: Collection[Left] = (),
+    ) -> None:
         """Forget what legs owned at places that they no longer write.
 
-        `below`: where legs keep items, of which nobody knows which there are. What they had written
-        stays known where it is an orphan: only that may be removed.
+        `below`: where legs keep items, of which nobody knows which there are. `left`: what stays
+        known as an orphan's: only that may be removed, and nothing else of the same leg.
         """
         kept = set(streams)
-        left = self.orphans.writers()
         with self._connection as db:
             for table in _STREAM_TABLES:
                 rows = db.execute(f"SELECT DISTINCT leg, source, place FROM {table}")  # noqa: S608 - only constants are put in
-                spared = left if table == "owned" else set()
                 gone = [
-                    row
-                    for row in rows
-                    if Stream(*row) not in kept
-                    and not any(one.holds(Stream(*row)) for one in below)
-                    and (*row[:2], row[2].partition(":")[0]) not in spared
+                    stream
+                    for stream in (Stream(*row) for row in rows)
+                    if stream not in kept and not any(one.holds(stream) for one in below)
                 ]
-                db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608 - only constants are put in
+                if table != "owned":
+                    db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608 - only constants are put in
+                    continue
+                lapsed = [
+                    (*stream, name)
+                    for stream in gone
+                    for name in self.owned(stream)
+                    if not any(one.holds(stream, name) for one in left)
+                ]
+                db.executemany(f"DELETE FROM owned WHERE {_THIS} AND name = ?", lapsed)  # noqa: S608 - only constants are put in
 
     # ── Renames ──────────────────────────────────────────────────────────────────────────────
 
