@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+from engine.hand_overs import owned_again
 from engine.items import is_itemised
-from engine.orphans import is_owned, with_images
+from engine.orphans import with_images
 from engine.plan import LegPlan, Plan
 from engine.readers import readers_of
 from engine.system.journal import Journal, open_journal
@@ -112,10 +113,9 @@ def _follow_in_orphans(plan: Plan, state: State) -> None:
     now = (feed.writes for leg in plan.legs for feed in leg.feeds)
     state.set_places(place for place in now if place is not None)
     retired = with_images(plan, state.all_retired())
-    for one in state.orphans.all():
-        place = one.orphan.place
-        if is_owned(plan, place, retired):
-            state.orphans.drop(place)
+    for again in owned_again(plan, (one.orphan for one in state.orphans.all()), retired):
+        state.hand_over(stream_of(plan, again.leg, again.feed, state))
+        state.orphans.drop(again.orphan.place)
 
 
 def _follow_in_pauses(plan: Plan, state: State) -> None:

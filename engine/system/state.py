@@ -96,6 +96,8 @@ class Left(NamedTuple):
         return stream == self.stream and (self.entries is None or self.entries.matches(name))
 
 
+ADOPTED = "adopted-"
+"""Begins the id under which `adopt` notes what a leg has taken over."""
 _THIS = "leg = ? AND source = ? AND place = ?"
 _STREAM_TABLES = ("owned", "last_seen", "mount", "generation")
 
@@ -171,7 +173,7 @@ class State(RunHistory):
                 [(*stream, name, run_id) for name in names],
             )
             db.execute(
-                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *stream,
                     run_id,
@@ -180,6 +182,7 @@ class State(RunHistory):
                     seen.file_system,
                     moment_text(seen.full_began),
                     seen.size,
+                    seen.tree,
                 ),
             )
             db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
@@ -199,7 +202,8 @@ class State(RunHistory):
     def last_seen(self, stream: Stream) -> LastSeen | None:
         """What the last successful pass saw."""
         row = self._connection.execute(
-            f"SELECT rules, entries, file_system, full_began, size FROM last_seen WHERE {_THIS}",  # noqa: S608 - only constants are put in
+            f"SELECT rules, entries, file_system, full_began, size, tree FROM last_seen "  # noqa: S608 - only constants are put in
+            f"WHERE {_THIS}",
             stream,
         ).fetchone()
         if row is None:
@@ -215,7 +219,21 @@ class State(RunHistory):
             mounts=tuple(bytes(mount[0]) for mount in mounts),
             full_began=moment_of(row[3]) if row[3] else None,
             size=number_of(row[4]),
+            tree=bytes(row[5]) if row[5] is not None else None,
         )
+
+    def hand_over(self, stream: Stream) -> None:
+        """Note that what lies there became this leg's without a pass of it having made it so."""
+        with self._connection as db:
+            db.execute(f"UPDATE last_seen SET tree = x'' WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
+
+    def is_adopted(self, stream: Stream) -> bool:
+        """Whether a person was shown all that the leg owns there, and what will go of it."""
+        row = self._connection.execute(
+            f"SELECT min(substr(run_id, 1, ?) = ?) FROM owned WHERE {_THIS}",  # noqa: S608 - only constants are put in
+            (len(ADOPTED), ADOPTED, *stream),
+        ).fetchone()
+        return bool(row[0])
 
     # ── Places ───────────────────────────────────────────────────────────────────────────────
 

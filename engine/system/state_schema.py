@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.write_ahead import use_write_ahead_log
 
-SCHEMA = 5
+SCHEMA = 6
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -68,6 +68,7 @@ CREATE TABLE last_seen (
     file_system TEXT NOT NULL,
     full_began TEXT,
     size INTEGER,
+    tree BLOB,
     PRIMARY KEY (leg, source, place)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE mount (
@@ -167,7 +168,7 @@ CREATE TABLE tombstone (
 _UPGRADE_FROM_1 = """
 ALTER TABLE run ADD COLUMN data_as_of TEXT;
 ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT '';
-ALTER TABLE last_seen ADD COLUMN full_began TEXT;
+ALTER TABLE last_seen ADD COLUMN full_began TEXT
 """
 _NEW_IN_2 = ("item", "room")
 _NEW_IN_3 = ("pause",)
@@ -178,6 +179,18 @@ _UPGRADE_FROM_4 = """
 ALTER TABLE orphan ADD COLUMN form TEXT;
 ALTER TABLE tombstone ADD COLUMN renamed TEXT NOT NULL DEFAULT ''
 """
+_UPGRADE_TO_6 = "ALTER TABLE last_seen ADD COLUMN tree BLOB"
+_UPGRADES: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    1: (
+        (_UPGRADE_FROM_1, _UPGRADE_TO_4, _UPGRADE_TO_6),
+        (*_NEW_IN_2, *_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5),
+    ),
+    2: ((_UPGRADE_TO_4, _UPGRADE_TO_6), (*_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)),
+    3: ((_UPGRADE_TO_4, _UPGRADE_TO_6), (*_NEW_IN_4, *_NEW_IN_5)),
+    4: ((_UPGRADE_FROM_4, _UPGRADE_TO_6), _NEW_IN_5),
+    5: ((_UPGRADE_TO_6,), ()),
+}
+"""By the version that wrote it: what is changed, and the tables that are new."""
 
 
 class StateUnusable(Exception):
@@ -211,24 +224,15 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        match _schema(connection):
-            case 0:
-                _execute(connection, _TABLES)
-            case 1:
-                _execute(connection, _UPGRADE_FROM_1)
-                _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_2, *_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)
-            case 2:
-                _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)
-            case 3:
-                _execute(connection, _UPGRADE_TO_4)
-                _add(connection, *_NEW_IN_4, *_NEW_IN_5)
-            case 4:
-                _execute(connection, _UPGRADE_FROM_4)
-                _add(connection, *_NEW_IN_5)
-            case version if version != SCHEMA:
-                raise StateUnusable(f"the state {path} was written by another version ({version})")
+        before = _schema(connection)
+        if before == 0:
+            _execute(connection, _TABLES)
+        elif before in _UPGRADES:
+            statements, tables = _UPGRADES[before]
+            _execute(connection, ";".join(statements))
+            _add(connection, *tables)
+        elif before != SCHEMA:
+            raise StateUnusable(f"the state {path} was written by another version ({before})")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
@@ -239,7 +243,8 @@ def _execute(connection: sqlite3.Connection, statements: str) -> None:
 
 
 def _add(connection: sqlite3.Connection, *tables: str) -> None:
-    _execute(connection, ";".join(map(_table_named, tables)))
+    for name in tables:
+        connection.execute(_table_named(name))
 
 
 def _table_named(name: str) -> str:
