@@ -12,8 +12,10 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from engine.kinds import is_runnable
 from engine.plan import Plan
 from engine.plan_changes import Action, PartChange, PlanChanges, RouteChange, plan_changes
+from engine.renames import plan_renamed, renames_between
 from policy.values import AbsolutePath
 
 LegChange = PartChange
@@ -145,8 +147,8 @@ class Refusal:
     """Something that `apply` does not do without being told to."""
 
     code: str
-    """drifted, foreign, not-a-file, no-legs, mass-removal, destination-full, changed-meanwhile or
-    busy"""
+    """drifted, foreign, not-a-file, kind-changed, no-legs, mass-removal, destination-full,
+    changed-meanwhile or busy"""
     message: str
     hint: str
 
@@ -206,6 +208,7 @@ def change_set(
     files = tuple(_file_changes(record, rendered, observed, overwrite))
     refused = (
         *(_file_refusal(one) for one in files if one.refused),
+        *_kind_refusals(applied, plan),
         *(() if accept_removals else _removal_refusals(applied, plan, changes)),
         *(() if accept_removals else _silence_refusals(applied, plan, changes, files)),
     )
@@ -300,6 +303,24 @@ def _file_refusal(change: FileChange) -> Refusal:
         message=f"{message}: it is not {verb} unless you name it",
         hint=f"keep what you need of it, then say --overwrite {change.path}",
     )
+
+
+def _kind_refusals(applied: Plan | None, plan: Plan) -> Iterator[Refusal]:
+    """Refuse a leg that becomes one of another kind: a mirror would delete its generations.
+
+    A kind that this version never ran has kept nothing.
+    """
+    before = plan_renamed(applied, renames_between(applied, plan)) if applied else plan
+    for leg in plan.legs:
+        old = before.leg(leg.name)
+        if old is not None and old.kind != leg.kind and is_runnable(old):
+            yield Refusal(
+                code="kind-changed",
+                message=f"{leg.name} is a leg of the kind {old.kind} and would become one of the "
+                f"kind {leg.kind}: it would own what the old one has kept, and delete it",
+                hint="give the new leg a name of its own, without `was:`, and another `to`; what "
+                "the old one has kept stays, and `policyctl gc` lists it until it is removed",
+            )
 
 
 # ── Removals ─────────────────────────────────────────────────────────────────────────────────

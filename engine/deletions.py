@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.steps import DeletionLimit, GuardDeletions
@@ -48,6 +48,8 @@ def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> Del
             stopped[limit.feed] = reason
         elif found.wanted is None:
             stopped[limit.feed] = "so many deletions are wanted that they were not counted"
+        elif found.wanted and limit.handed_over and not step.deletions_allowed:
+            stopped[limit.feed] = _handed_over_sentence(found)
         elif found.wanted:
             allowed[limit.feed] = found.wanted
     total = sum(allowed.values())
@@ -76,8 +78,21 @@ def _shrunken(limit: DeletionLimit, found: Counted, step: GuardDeletions) -> str
     )
 
 
+def _handed_over_sentence(found: Counted) -> str:
+    return (
+        f"{found.wanted:,} deletions are wanted{_one_of(found.examples)}, and no pass has "
+        "succeeded here since this place, or what is read, became this leg's: nothing was deleted, "
+        "for what the source does not hold may be the only copy; if it is to go, run it once with "
+        "--allow deletions"
+    )
+
+
+def _one_of(examples: Sequence[bytes]) -> str:
+    return f" ({display(examples[0])} is one of them)" if examples else ""
+
+
 def _too_many_sentence(wanted: int, most: int, examples: list[bytes]) -> str:
-    among = f" ({display(examples[0])} is one of them)" if examples else ""
+    among = _one_of(examples)
     return (
         f"{wanted:,} deletions are wanted and {most:,} allowed{among}: nothing was deleted; "
         "if they are right, run it once with --allow deletions, or raise max_delete"

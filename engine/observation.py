@@ -79,6 +79,11 @@ class SourceSeen:
     """Top-level entries that this leg has written or seen in a completed pass."""
     journal: JournalSeen | None = None
     """What the journal holds of it for this feed; None: nobody notes its changes."""
+    tree: bytes = b""
+    """Its path as the plan has it."""
+    handed_over: bool = False
+    """Whether no pass has succeeded since what lies at the destination, or the tree that is read,
+    became this leg's: then it may hold what is nowhere else, and nothing goes by itself."""
     same_rules: bool = False
     """Whether the last full pass went by today's rules."""
     full_began: datetime | None = None

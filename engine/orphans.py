@@ -18,7 +18,7 @@ from engine.renames import plan_renamed, renames_between
 from engine.selection import Selection, Verdict, ignore_hits
 from engine.spots import Spot, covers, crossing, literal_head, spot_below
 from policy.legs import MirrorLeg
-from policy.patterns import PathPattern, literal_component
+from policy.patterns import Component, PathPattern, literal_component
 
 _ROOT = PathPattern()
 
@@ -50,6 +50,17 @@ class Orphan:
         return Location(
             holder=self.place.holder, names=literal_head(self.place.pattern)[: max(0, depth)]
         )
+
+    @property
+    def tops(self) -> Iterator[tuple[Location, Component | None]]:
+        """The directories at the top of which its leg may have noted it as its own.
+
+        With each, which entries there it is, or lies in; None: all of them.
+        """
+        components, head = self.place.pattern.components, literal_head(self.place.pattern)
+        for depth in range(len(head) + 1):
+            place = Location(holder=self.place.holder, names=head[:depth])
+            yield place, components[depth] if depth < len(components) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

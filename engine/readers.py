@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.journal import Consumer
-from engine.plan import Feed, LegPlan, Location, Plan
+from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from policy.legs import MirrorLeg
 from policy.sources import TreeSource
 
@@ -40,6 +40,19 @@ def read_place(plan: Plan, reads: str) -> Location | None:
     leg = plan.leg(reads)
     places = [feed.writes for feed in leg.feeds if feed.writes] if leg else []
     return places[0] if len(places) == 1 else None
+
+
+def tree_read(plan: Plan, reads: str) -> bytes:
+    """The path of what is read: of a source's root, or of a place counted from its destination's.
+
+    Where that is another one than before, what the leg has copied is a copy of something else.
+    """
+    source = plan.source(reads)
+    root = tree_root(source) if source is not None else None
+    if root is not None:
+        return root.text
+    place = read_place(plan, reads)
+    return b"/" + b"/".join(place.names if place is not None else ())
 
 
 def writers_of(plan: Plan, reads: str) -> tuple[tuple[LegPlan, Feed], ...]:

@@ -173,6 +173,8 @@ class DeletionLimit:
     feed: str
     previous_entries: int | None
     """Entries seen by the last successful pass; None: there was none."""
+    handed_over: bool = False
+    """Whether what lies there became this leg's since: nothing goes unless a person allows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +230,8 @@ class RecordProvenance:
     """Up to where the journal was taken."""
     target: Target
     """What was written."""
+    tree: bytes = b""
+    """The path of what was read, as the plan has it."""
     commands: bool = True
     """Whether the other machine, where it is one, runs other commands than rsync."""
 

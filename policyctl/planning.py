@@ -21,7 +21,8 @@ from engine.changes import (
 )
 from engine.check import CheckReport
 from engine.coverage import Coverage
-from engine.orphans import orphans_of
+from engine.hand_overs import hand_overs
+from engine.orphans import orphans_of, with_images
 from engine.part_facts import age_text
 from engine.plan import Plan
 from engine.plan_changes import PartChange
@@ -136,6 +137,7 @@ def prepare(
             *_rolled_back(record, changed=changes.plan_changed and not rollback),
             *unknown_names(applied, plan),
             *_stale_at_once(applied, plan, places),
+            *_handed_over(applied, plan, places),
             *_overlaid(rendered, root),
         ),
         coverage=read_coverage(plan, places),
@@ -166,6 +168,22 @@ def _stale_at_once(applied: Plan | None, plan: Plan, places: Places) -> Iterator
                     f"{leg.name} is stale at once: its last success is {age_text(age)} ago, and "
                     f"{age_text(allowed)} are allowed from then on; `policyctl run {leg.name}`"
                 )
+
+
+def _handed_over(applied: Plan | None, plan: Plan, places: Places) -> Iterator[str]:
+    """A line for each leg whose next run deletes nothing by itself."""
+    if applied is None or applied == plan:
+        return
+    with read_state(places.state_file) as state:
+        if state is None:
+            return
+        orphans = [one.orphan for one in state.orphans.all()]
+        found = hand_overs(applied, plan, orphans, with_images(plan, state.all_retired()))
+    for leg, why in sorted(found.items()):
+        yield (
+            f"the next run of {leg} deletes nothing by itself: {why}; what the source does not "
+            f"hold stays until `policyctl run {leg} --allow deletions`"
+        )
 
 
 def _overlaid(rendered: tuple[RenderedFile, ...], root: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ from engine.system.destinations import find_identity
 from engine.system.journal import open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
-from engine.system.state import Stream, open_state, stream_of
+from engine.system.state import ADOPTED, Stream, open_state, stream_of
 from policy.values import display
 
 
@@ -90,7 +90,7 @@ def adopt(adoption: Adoption, places: Places, now: datetime) -> None:
 
 def _adopt(adoption: Adoption, places: Places, now: datetime) -> None:
     with open_state(places.state_file) as state:
-        state.claim(adoption.stream, f"adopted-{now:%Y%m%dT%H%M%SZ}", adoption.names)
+        state.claim(adoption.stream, f"{ADOPTED}{now:%Y%m%dT%H%M%SZ}", adoption.names)
         for name in adoption.names:
             state.forget_retired(adoption.place.below(name))
     # Who reads these copies further has left out what was nobody's: now it is to be looked at.

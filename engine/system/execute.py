@@ -241,13 +241,16 @@ class Executor:
         if step.full:
             names |= set(taken_entries(step.source, step.selection)) - step.present
         stream = self._streams[step.feed]
+        former = self._state.last_seen(stream)
         seen = LastSeen(
             rules=self._rules[step.feed],
             entries=self._feeds.report(step.feed).entries if step.full else self._entries(step),
             file_system=step.file_system,
             mounts=step.mounts,
             full_began=step.full_began,
-            size=self._feeds.report(step.feed).size if step.full else self._former_size(stream),
+            size=self._feeds.report(step.feed).size if step.full or former is None else former.size,
+            # What has changed hands stays in question until a pass has looked at all of it.
+            tree=step.tree if step.full or former is None else former.tree,
         )
         self._flush(step)
         self._state.record_pass(stream, self._run.run_id, sorted(names), seen)
@@ -274,11 +277,6 @@ class Executor:
         if step.entries is None:
             return None
         return max(0, step.entries + self._feeds.grown.get(step.feed, 0))
-
-    def _former_size(self, stream: Stream) -> int | None:
-        """What the last full pass saw: one of what changed looks at no more than that."""
-        former = self._state.last_seen(stream)
-        return former.size if former is not None else None
 
     def _take_from_journal(self, step: RecordProvenance, upto: int) -> None:
         # First, so that no crash comes in between: a gap of now is later than what was taken.

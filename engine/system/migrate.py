@@ -172,6 +172,7 @@ class Migrator:
         cleaner.state.orphans.note(taken_along(orphan, move), cleaner.run.now)
         cleaner.tell_leg(orphan.leg, orphan.reads, _WHY_FULL)
         cleaner.tell_leg(move.leg, move.feed.reads, _WHY_FULL)
+        cleaner.state.hand_over(self._stream(move))
         cleaner.state.claim(self._stream(move), cleaner.run.run_id, (move.top,))
 
     @staticmethod

@@ -22,7 +22,7 @@ from engine.observation import (
     Waiver,
 )
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
-from engine.readers import read_place, reader_of, writers_of
+from engine.readers import read_place, reader_of, tree_read, writers_of
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
 from engine.sieve import Sieve
@@ -202,9 +202,13 @@ class _Look(TargetLook):
         seen = self._journalled(feed)
         if presence is not Presence.DIRECTORY:
             return SourceSeen(path=path, presence=presence, identity=identity, file_system="none")
-        before = self.state.last_seen(stream_of(self.plan, self.leg_plan, feed, self.state))
+        stream = stream_of(self.plan, self.leg_plan, feed, self.state)
+        before, tree = self.state.last_seen(stream), tree_read(self.plan, feed.reads)
+        kept = before is not None and before.tree in {None, tree}
         rules = rules_digest(selection, self.leg_plan.leg)
-        same_rules = before is not None and before.rules == rules
+        # An empty one says of this place what only the next full pass settles, whenever it is due.
+        same_tree = before is not None and before.tree in {None, b"", tree}
+        same_rules = same_tree and before is not None and before.rules == rules
         comparable = before is not None and before.rules.split(".")[0] == rules.split(".")[0]
         previous = before.entries if before and comparable else None
         enough = min(COUNT_MOST, max(COUNT_LEAST, (previous + 1) // 2 if previous else 0))
@@ -235,8 +239,10 @@ class _Look(TargetLook):
             previous_file_system=before.file_system if before else None,
             previous_mounts=self._carried_mounts(before.mounts, path, selection) if before else (),
             mounted=tuple(look_at(point)[1] for point in self._mounts(path, selection)),
-            owned=self.state.owned(stream_of(self.plan, self.leg_plan, feed, self.state)),
+            owned=self.state.owned(stream),
             journal=seen,
+            tree=tree,
+            handed_over=not kept and not self.state.is_adopted(stream),
             same_rules=same_rules,
             full_began=before.full_began if before else None,
         )

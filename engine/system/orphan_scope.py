@@ -16,7 +16,6 @@ from engine.orphans import Orphan, carried_inside, owner_of, retired_inside
 from engine.plan import Feed, Location, Plan, tree_root
 from engine.readers import read_place
 from engine.selection import Selection, Verdict, is_reserved
-from engine.spots import literal_head
 from engine.system.places import Places
 from engine.system.reach import Reached, Unreached
 from engine.system.state import State, Stream, place_text
@@ -85,17 +84,12 @@ class ScopeFinder:
     def _written(self, orphan: Orphan) -> set[Names]:
         """Paths that match, below entries at the top of which the leg is known to have written."""
         components = orphan.place.pattern.components
-        head = literal_head(orphan.place.pattern)
         found: set[Names] = set()
-        for depth in range(len(head) + 1):
-            place = Location(holder=orphan.place.holder, names=head[:depth])
+        for place, top in orphan.tops:
             text = place_text(self.plan, place, self.state)
             owned = self.state.owned(Stream(leg=orphan.leg, source=orphan.reads, place=text))
-            if depth == len(components):
-                found.update((*place.names, name) for name in owned)
-            else:
-                tops = [(*place.names, one) for one in owned if components[depth].matches(one)]
-                found.update(self._matching(tops, components[depth + 1 :]))
+            tops = [(*place.names, one) for one in owned if top is None or top.matches(one)]
+            found.update(self._matching(tops, components[len(place.names) + 1 :]))
         return found
 
     def _opened(self, names: Names, orphan: Orphan) -> Iterator[Names]:

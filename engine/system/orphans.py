@@ -88,11 +88,6 @@ class Orphans:
             unknown=sum(one.bytes is None for one in known),
         )
 
-    def writers(self) -> set[tuple[str, str, str]]:
-        """Leg, what it read, and the destination, of all that is known."""
-        rows = self._connection.execute("SELECT DISTINCT leg, reads, holder FROM orphan")
-        return {(str(leg), str(reads), str(holder)) for leg, reads, holder in rows}
-
     def measured(self, place: Spot, files: int, size: int) -> None:
         """Note how much lies there."""
         with self._connection as db:

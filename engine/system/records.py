@@ -102,6 +102,9 @@ class LastSeen:
     """When the last successful full pass began; None: not known, so a full one is due."""
     size: int | None = None
     """Bytes of all files that the last full pass saw; None: not known."""
+    tree: bytes | None = None
+    """The path of what it read, as the plan of then has it; None: not known. Empty: what lies at
+    this place has changed hands since."""
 
 
 def new_run_id(now: datetime) -> str:

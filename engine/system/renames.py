@@ -6,14 +6,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+from engine.hand_overs import owned_again
 from engine.items import is_itemised
-from engine.orphans import is_owned, with_images
+from engine.orphans import with_images
 from engine.plan import LegPlan, Plan
 from engine.readers import readers_of
 from engine.system.journal import Journal, open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
-from engine.system.state import Below, State, Stream, items_below, open_state, stream_of
+from engine.system.state import (
+    Below,
+    Left,
+    State,
+    Stream,
+    items_below,
+    open_state,
+    place_text,
+    stream_of,
+)
 
 
 def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
@@ -48,7 +58,9 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
             ),
         )
         _follow_in_orphans(plan, state)
-        state.keep_only(_streams(plan, state, busy), tuple(_below(plan, state, busy)))
+        state.keep_only(
+            _streams(plan, state, busy), tuple(_below(plan, state, busy)), tuple(_left(plan, state))
+        )
         _follow_in_pauses(plan, state)
         state.measurements.keep_only({one.name for one in plan.sources})
         _follow_in_known_entries(plan, state)
@@ -84,6 +96,14 @@ def _below(plan: Plan, state: State, busy: set[str]) -> Iterator[Below]:
                     yield found._replace(leg=leg.leg.was or leg.name)
 
 
+def _left(plan: Plan, state: State) -> Iterator[Left]:
+    """What legs have noted as their own of the copies that they have left behind."""
+    for one in state.orphans.all():
+        for place, entries in one.orphan.tops:
+            text = place_text(plan, place, state)
+            yield Left(Stream(leg=one.orphan.leg, source=one.orphan.reads, place=text), entries)
+
+
 def _follow_in_orphans(plan: Plan, state: State) -> None:
     """Where the copies of parts that were renamed are; what a leg carries again is none."""
     for part in (*plan.sources, *plan.destinations, *(one.leg for one in plan.legs)):
@@ -93,10 +113,9 @@ def _follow_in_orphans(plan: Plan, state: State) -> None:
     now = (feed.writes for leg in plan.legs for feed in leg.feeds)
     state.set_places(place for place in now if place is not None)
     retired = with_images(plan, state.all_retired())
-    for one in state.orphans.all():
-        place = one.orphan.place
-        if is_owned(plan, place, retired):
-            state.orphans.drop(place)
+    for again in owned_again(plan, (one.orphan for one in state.orphans.all()), retired):
+        state.hand_over(stream_of(plan, again.leg, again.feed, state))
+        state.orphans.drop(again.orphan.place)
 
 
 def _follow_in_pauses(plan: Plan, state: State) -> None:

@@ -35,6 +35,7 @@ from engine.system.rollback_records import Rollbacks
 from engine.system.rooms import Rooms
 from engine.system.run_history import RunHistory
 from engine.system.state_schema import WAY_OUT, StateUnusable, connect
+from policy.patterns import Component
 
 
 def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
@@ -84,6 +85,20 @@ def items_below(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Below:
     return Below(leg=leg.name, head=place.rstrip("/") + "/", tail=tail)
 
 
+class Left(NamedTuple):
+    """Entries that a leg has noted as its own and that an orphan is, or lies in."""
+
+    stream: Stream
+    entries: Component | None
+    """None: all of them."""
+
+    def holds(self, stream: Stream, name: bytes) -> bool:
+        """Whether an entry of a stream is one of them."""
+        return stream == self.stream and (self.entries is None or self.entries.matches(name))
+
+
+ADOPTED = "adopted-"
+"""Begins the id under which `adopt` notes what a leg has taken over."""
 _THIS = "leg = ? AND source = ? AND place = ?"
 _STREAM_TABLES = ("owned", "last_seen", "mount", "generation")
 
@@ -160,7 +175,7 @@ class State(RunHistory):
                 [(*stream, name, run_id) for name in names],
             )
             db.execute(
-                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *stream,
                     run_id,
@@ -169,6 +184,7 @@ class State(RunHistory):
                     seen.file_system,
                     moment_text(seen.full_began),
                     seen.size,
+                    seen.tree,
                 ),
             )
             db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
@@ -188,7 +204,8 @@ class State(RunHistory):
     def last_seen(self, stream: Stream) -> LastSeen | None:
         """What the last successful pass saw."""
         row = self._connection.execute(
-            f"SELECT rules, entries, file_system, full_began, size FROM last_seen WHERE {_THIS}",  # noqa: S608 - only constants are put in
+            f"SELECT rules, entries, file_system, full_began, size, tree FROM last_seen "  # noqa: S608 - only constants are put in
+            f"WHERE {_THIS}",
             stream,
         ).fetchone()
         if row is None:
@@ -204,7 +221,21 @@ class State(RunHistory):
             mounts=tuple(bytes(mount[0]) for mount in mounts),
             full_began=moment_of(row[3]) if row[3] else None,
             size=number_of(row[4]),
+            tree=bytes(row[5]) if row[5] is not None else None,
         )
+
+    def hand_over(self, stream: Stream) -> None:
+        """Note that what lies there became this leg's without a pass of it having made it so."""
+        with self._connection as db:
+            db.execute(f"UPDATE last_seen SET tree = x'' WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
+
+    def is_adopted(self, stream: Stream) -> bool:
+        """Whether a person was shown all that the leg owns there, and what will go of it."""
+        row = self._connection.execute(
+            f"SELECT min(substr(run_id, 1, ?) = ?) FROM owned WHERE {_THIS}",  # noqa: S608 - only constants are put in
+            (len(ADOPTED), ADOPTED, *stream),
+        ).fetchone()
+        return bool(row[0])
 
     # ── Places ───────────────────────────────────────────────────────────────────────────────
 
@@ -246,26 +277,36 @@ class State(RunHistory):
                     (at.holder, b"/".join((*at.names, *names))),
                 )
 
-    def keep_only(self, streams: Iterable[Stream], below: Collection[Below] = ()) -> None:
+    def keep_only(
+        self,
+        streams: Iterable[Stream],
+        below: Collection[Below] = (),
+        left: Collection[Left] = (),
+    ) -> None:
         """Forget what legs owned at places that they no longer write.
 
-        `below`: where legs keep items, of which nobody knows which there are. What they had written
-        stays known where it is an orphan: only that may be removed.
+        `below`: where legs keep items, of which nobody knows which there are. `left`: what stays
+        known as an orphan's: only that may be removed, and nothing else of the same leg.
         """
         kept = set(streams)
-        left = self.orphans.writers()
         with self._connection as db:
             for table in _STREAM_TABLES:
                 rows = db.execute(f"SELECT DISTINCT leg, source, place FROM {table}")  # noqa: S608 - only constants are put in
-                spared = left if table == "owned" else set()
                 gone = [
-                    row
-                    for row in rows
-                    if Stream(*row) not in kept
-                    and not any(one.holds(Stream(*row)) for one in below)
-                    and (*row[:2], row[2].partition(":")[0]) not in spared
+                    stream
+                    for stream in (Stream(*row) for row in rows)
+                    if stream not in kept and not any(one.holds(stream) for one in below)
                 ]
-                db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608 - only constants are put in
+                if table != "owned":
+                    db.executemany(f"DELETE FROM {table} WHERE {_THIS}", gone)  # noqa: S608 - only constants are put in
+                    continue
+                lapsed = [
+                    (*stream, name)
+                    for stream in gone
+                    for name in self.owned(stream)
+                    if not any(one.holds(stream, name) for one in left)
+                ]
+                db.executemany(f"DELETE FROM owned WHERE {_THIS} AND name = ?", lapsed)  # noqa: S608 - only constants are put in
 
     # ── Renames ──────────────────────────────────────────────────────────────────────────────
 

@@ -68,6 +68,7 @@ CREATE TABLE last_seen (
     file_system TEXT NOT NULL,
     full_began TEXT,
     size INTEGER,
+    tree BLOB,
     PRIMARY KEY (leg, source, place)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE mount (
@@ -182,13 +183,14 @@ CREATE TABLE rollback (
 _UPGRADE_FROM_1 = """
 ALTER TABLE run ADD COLUMN data_as_of TEXT;
 ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT '';
-ALTER TABLE last_seen ADD COLUMN full_began TEXT;
+ALTER TABLE last_seen ADD COLUMN full_began TEXT
 """
 _UPGRADE_TO_4 = "ALTER TABLE last_seen ADD COLUMN size INTEGER"
 _UPGRADE_FROM_4 = """
 ALTER TABLE orphan ADD COLUMN form TEXT;
 ALTER TABLE tombstone ADD COLUMN renamed TEXT NOT NULL DEFAULT ''
 """
+_UPGRADE_TO_6 = "ALTER TABLE last_seen ADD COLUMN tree BLOB"
 _NEW_TABLES = {
     2: ("item", "room"),
     3: ("pause",),
@@ -248,6 +250,8 @@ def _upgrade(connection: sqlite3.Connection, version: int) -> None:
         _execute(connection, _UPGRADE_TO_4)
     if version == 4:
         _execute(connection, _UPGRADE_FROM_4)
+    if version < 6:
+        _execute(connection, _UPGRADE_TO_6)
     for since, tables in _NEW_TABLES.items():
         if since > version:
             _add(connection, *tables)
@@ -260,7 +264,8 @@ def _execute(connection: sqlite3.Connection, statements: str) -> None:
 
 
 def _add(connection: sqlite3.Connection, *tables: str) -> None:
-    _execute(connection, ";".join(map(_table_named, tables)))
+    for name in tables:
+        connection.execute(_table_named(name))
 
 
 def _table_named(name: str) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from engine.migration import Move
-from engine.reports import FeedReport
+from engine.observation import Waiver
+from engine.reports import FeedReport, RunStatus
 from engine.system import migrate
 from engine.system.clean_up import cleaning
 from engine.system.journal import open_journal
@@ -22,6 +23,7 @@ from engine.system.lock import Locked, hold
 from engine.system.migrate import Migrator
 from engine.system.places import Places
 from engine.system.relocate import NotRenamed
+from engine.system.runner import run_leg
 from engine.system.state import open_state, stream_of
 from tests.integration.house import House, words
 from tests.integration.lab import HOSTILE, at, only, tree, write
@@ -165,9 +167,18 @@ def test_what_has_changed_meanwhile_is_sent(here: House) -> None:
     (here.data / "photos/film").write_bytes(b"g" * 200_000)
     at(here.data, b"photos", HOSTILE[0], HOSTILE[0]).unlink()
     here.migrate("big:/y/photos")
-    report = passed(here, "direct")
-    assert (report.files, report.deleted) == (2, 1)
+    assert here.plan is not None
+    stopped = run_leg(here.plan, "direct", places=here.places, clock=lambda: here.now)
+    assert stopped.status is RunStatus.GUARD, "what was renamed may be the only copy"
+    assert only(stopped).files == 2
+    allowed = frozenset({Waiver.DELETIONS})
+    report = run_leg(
+        here.plan, "direct", places=here.places, clock=lambda: here.now, waived=allowed
+    )
+    assert (only(report).files, only(report).deleted) == (0, 1)
     assert tree(big(here) / "x/photos") == tree(here.data / "photos")
+    (here.data / "photos/new").unlink()
+    assert passed(here, "direct").deleted == 1
 
 
 # ── Back: the disk comes first ───────────────────────────────────────────────────────────────

@@ -346,3 +346,84 @@ def test_a_rollback_of_a_rename_takes_history_and_ownership_back(lab: Lab) -> No
     (lab.root / "srv/data/texts/b.txt").unlink()
     assert lab.run("new")["feeds"][0]["deleted"] == 1
     assert lab("plan").startswith("nothing to change")
+
+
+# ── What changes hands ───────────────────────────────────────────────────────────────────────
+
+
+def moved_tree(lab: Lab) -> None:
+    (lab.root / "srv/other/films").mkdir(parents=True)
+    (lab.root / "srv/other/films/c").write_text("c")
+
+
+def stays_until_allowed(lab: Lab, copies: Path, leg: str) -> None:
+    """What the source does not hold is there after each run, and goes once that is allowed."""
+    for _ in range(2):
+        (feed,) = lab.run(leg, code=5)["feeds"]
+        assert feed["status"] == "guard"
+        assert "deletions are wanted" in feed["reason"]
+        assert "--allow deletions" in feed["reason"]
+        assert (copies / "photos/a.jpg").is_file()
+    lab("run", leg, "--allow", "deletions")
+    assert not (copies / "photos").exists()
+    (lab.root / "srv/other/films/c").unlink()
+    assert lab.run(leg)["feeds"][0]["deleted"] == 1, "from then on it is the leg's own work"
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_law_01_a_source_with_another_path_deletes_nothing_by_itself(
+    lab: Lab, renamed: bool
+) -> None:
+    lab.apply(legs={"a": mirror()}, routes={"/srv/data": "a"})
+    lab.run("a")
+    moved_tree(lab)
+    name, was = ("new", {"was": "data"}) if renamed else ("data", {})
+    sources = {name: {"kind": "tree", "path": "/srv/other", **was}}
+    lab.write(sources=sources, legs={"a": mirror()}, routes={"/srv/other": "a"})
+    said = "the next run of a deletes nothing by itself: it reads /srv/other"
+    assert said in lab("plan")
+    lab("apply")
+    stays_until_allowed(lab, lab.root / "mnt/disk/copies", "a")
+
+
+def test_law_01_an_orphan_that_is_owned_again_loses_nothing_by_itself(lab: Lab) -> None:
+    (lab.root / "srv/misc").mkdir()
+    (lab.root / "srv/misc/m").write_text("m")
+    misc = {"misc": {"kind": "tree", "path": "/srv/misc"}}
+    data = {"data": {"kind": "tree", "path": "/srv/data"}}
+    other = {"kind": "mirror", "to": "disk:/misc"}
+    routes = {"/srv/misc": "m"}
+    both = {"a": mirror(), "m": other}
+    lab.apply(sources=misc | data, legs=both, routes={"/srv/data": "a", **routes})
+    lab.run("a")
+    lab.apply(sources=misc, legs={"m": other}, routes=routes)
+    moved_tree(lab)
+    back = {"data": {"kind": "tree", "path": "/srv/other"}}
+    lab.write(sources=misc | back, legs=both, routes={"/srv/other": "a", **routes})
+    assert "the next run of a deletes nothing by itself: disk:/copies, left behind" in lab("plan")
+    lab("apply")
+    stays_until_allowed(lab, lab.root / "mnt/disk/copies", "a")
+
+
+def test_law_01_a_route_of_none_that_goes_gives_nothing_up_by_itself(lab: Lab) -> None:
+    lab.apply(legs={"a": mirror()}, routes={"/srv/data": "a"})
+    lab.run("a")
+    none = {"none": "archived, its copy stays"}
+    lab.apply(legs={"a": mirror()}, routes={"/srv/data": "a", "/srv/data/photos": none})
+    lab.run("a")
+    (lab.root / "srv/data/photos/a.jpg").unlink()
+    (lab.root / "srv/data/photos").rmdir()
+    lab.run("a")
+    lab.apply(legs={"a": mirror()}, routes={"/srv/data": "a"})
+    assert lab.run("a", code=5)["feeds"][0]["status"] == "guard"
+    assert (lab.root / "mnt/disk/copies/photos/a.jpg").is_file()
+
+
+def test_law_11_a_renamed_copy_loses_nothing_by_itself(lab: Lab) -> None:
+    lab.apply(legs={"a": mirror()}, routes={"/srv/data": "a"})
+    lab.run("a")
+    lab.write(legs={"a": mirror(to="disk:/new")}, routes={"/srv/data": "a"})
+    lab("apply", "--migrate")
+    (lab.root / "srv/data/photos/a.jpg").unlink()
+    assert lab.run("a", code=5)["feeds"][0]["status"] == "guard"
+    assert (lab.root / "mnt/disk/new/photos/a.jpg").is_file()

@@ -17,11 +17,13 @@ from engine.changes import (
 from engine.layout import unit_file
 from engine.plan import Plan, RoutingTable
 from engine.renames import renames_between
+from policy.legs import VersionsLeg
 from policy.model import Monitoring
+from policy.parts import Keep, Limits
 from policy.patterns import parse_path_pattern
 from policy.routes import IgnoreRule, Stop
 from policy.sources import TreeSource
-from policy.values import Duration, parse_absolute_path
+from policy.values import Duration, parse_absolute_path, parse_place
 from tests.any_value import any_value
 from tests.plans import disk, leg_plan, mirror, nas, plan, route, tree
 
@@ -427,3 +429,31 @@ class TestSilence:
         moved = plan(monitoring=Monitoring(rules=elsewhere))
         old, new = (file(RULES, b"groups: []"),), (file(elsewhere, b"groups: []"),)
         assert silenced(old, new, after=moved) == []
+
+
+def versions(name, to="sda:/"):
+    limits = Limits(whole=Duration(3600))
+    return VersionsLeg(name=name, limits=limits, keep=Keep(last=3), to=parse_place(to))
+
+
+class TestKinds:
+    """Law 1: a leg of another kind is another leg."""
+
+    @pytest.mark.parametrize("was", [None, "old"])
+    def test_law_01_a_leg_that_becomes_one_of_another_kind(self, was):
+        kept = versions("old"), mirror("old")
+        for before, after in (kept, kept[::-1]):
+            renamed = replace(after, name="new", was="old") if was else after
+            changes = change_set(plan(legs=(before,)), None, plan(legs=(renamed,)), (), {})
+            (refusal,) = changes.refused
+            assert refusal.code == "kind-changed"
+            assert f"of the kind {leg_plan(before).kind} and" in refusal.message
+            assert codes(plan(legs=(before,)), plan(legs=(renamed,)), accept_removals=True) == [
+                "kind-changed"
+            ]
+
+    def test_a_new_name_or_the_same_kind(self):
+        before = plan(legs=(versions("old"),))
+        assert codes(before, plan(legs=(mirror("new"),))) == []
+        assert codes(before, plan(legs=(versions("old", "sda:/else"),))) == []
+        assert codes(None, before) == []

@@ -73,3 +73,18 @@ def test_much_smaller_means_less_than_half(
     before: int | None, now: int | None, expected: bool
 ) -> None:
     assert much_smaller(before, now) is expected
+
+
+def test_law_01_what_changed_hands_goes_by_nobodys_count_but_a_persons() -> None:
+    counted = {
+        "a": Counted(entries=90, wanted=1, examples=(b"photos",)),
+        "b": Counted(entries=90, wanted=2),
+        "c": Counted(entries=90, wanted=0),
+    }
+    mine = DeletionLimit(feed="a", previous_entries=None, handed_over=True)
+    same = DeletionLimit(feed="c", previous_entries=None, handed_over=True)
+    verdict = judge_deletions(guard(mine, limit("b"), same), counted)
+    assert (verdict.allowed, set(verdict.stopped)) == ({"b": 2}, {"a"})
+    assert "1 deletions are wanted (photos is one of them)" in verdict.stopped["a"]
+    waived = judge_deletions(guard(mine, limit("b"), same, deletions=True), counted)
+    assert (waived.allowed, waived.stopped) == ({"a": 1, "b": 2}, {})

@@ -9,7 +9,8 @@ from engine.plan import Location
 from engine.spots import spot, spot_below
 from engine.system.orphans import OrphanTotal, Tombstone
 from engine.system.records import Stream
-from engine.system.state import open_state
+from engine.system.state import Left, open_state
+from policy.patterns import literal_component
 from tests.integration.lab import HOSTILE
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -119,13 +120,15 @@ def test_law_01_what_a_leg_had_written_is_known_for_as_long_as_it_is_an_orphan(
     tmp_path: Path,
 ) -> None:
     gone = Stream(leg="nightly", source="data", place="disk:/ at :/mnt/disk on x")
+    elsewhere = gone._replace(place="disk:/x at :/mnt/disk on x")
+    left = tuple(Left(gone, entries) for _, entries in ONE.tops)
     with open_state(tmp_path / "state.db") as state:
-        state.claim(gone, "run", [b"a", b"b"])
-        state.orphans.note([ONE], NOW)
-        state.keep_only(())
+        for stream in (gone, elsewhere):
+            state.claim(stream, "run", [b"a", b"b"])
+        state.keep_only((), left=left)
         assert state.owned(gone) == {b"a", b"b"}
-        state.disown(gone, b"a")
-        assert state.owned(gone) == {b"b"}
-        state.orphans.drop(ONE.place)
+        assert state.owned(elsewhere) == frozenset(), "an orphan elsewhere spares nothing"
+        state.keep_only((), left=[Left(gone, literal_component(b"b"))])
+        assert state.owned(gone) == {b"b"}, "nor does one of another name"
         state.keep_only(())
         assert state.owned(gone) == frozenset()

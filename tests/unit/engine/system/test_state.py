@@ -126,6 +126,30 @@ def test_what_a_leg_owns_is_kept_by_leg_source_and_place(tmp_path: Path) -> None
         assert state.last_seen(DATA) == replace(SEEN, entries=None, mounts=())
 
 
+def test_law_01_what_changed_hands_is_known_until_a_pass_has_succeeded(tmp_path: Path) -> None:
+    seen = replace(SEEN, tree=b"/srv/data")
+    with open_state(tmp_path / "state.db") as state:
+        state.hand_over(DATA)
+        assert state.last_seen(DATA) is None
+        state.record_pass(DATA, "1", [b"a"], seen)
+        assert state.last_seen(DATA) == seen
+        state.hand_over(DATA._replace(place="disk:/else"))
+        assert state.last_seen(DATA) == seen
+        state.hand_over(DATA)
+        assert state.last_seen(DATA) == replace(seen, tree=b""), "the figures of law 11 stay"
+        state.record_pass(DATA, "2", [b"a"], seen)
+        assert state.last_seen(DATA) == seen
+
+
+def test_law_01_only_what_was_adopted_as_a_whole_was_shown(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        assert not state.is_adopted(DATA), "nothing was"
+        state.claim(DATA, "adopted-20261122T020000Z", [b"a", b"b"])
+        assert state.is_adopted(DATA)
+        state.claim(DATA, "20261122T020000Z-0123ab", [b"c"])
+        assert not state.is_adopted(DATA)
+
+
 def test_destinations_have_one_identity(tmp_path: Path) -> None:
     with open_state(tmp_path / "state.db") as state:
         assert state.destination_identity("disk") is None
@@ -313,8 +337,9 @@ def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
 # ── Older versions ───────────────────────────────────────────────────────────────────────────
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
-_TO_5 = ("DROP TABLE rollback", "PRAGMA user_version = 5")
-_BEFORE_5 = ("DROP TABLE rollback", "DROP TABLE arrival", "DROP TABLE generation")
+_BEFORE_6 = ("DROP TABLE rollback", "ALTER TABLE last_seen DROP COLUMN tree")
+_TO_5 = (*_BEFORE_6, "PRAGMA user_version = 5")
+_BEFORE_5 = (*_BEFORE_6, "DROP TABLE arrival", "DROP TABLE generation")
 _TO_4 = (
     *_BEFORE_5,
     "ALTER TABLE orphan DROP COLUMN form",
