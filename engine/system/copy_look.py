@@ -11,7 +11,7 @@ from engine.copy_standing import CopyLook, There, as_of_along, feeds_along
 from engine.facts import Ran
 from engine.generations import moment_of
 from engine.plan import Feed, Plan
-from engine.ssh_command import ssh_command
+from engine.ssh_command import key_hint, ssh_command
 from engine.system.destinations import find_identity
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, Completed, run
@@ -90,7 +90,7 @@ def _generations_far(ssh: SshTarget, folder: bytes, rest: bytes) -> CopyLook:
         names = (name for name in told.stdout.split(b"\n") if moment_of(name) is not None)
         found = tuple(sorted(names))
         return CopyLook(there=There.YES if found else There.NO, generations=found)
-    return CopyLook(there=There.UNKNOWN, why=told.last_words or f"it ended with {told.code}")
+    return _no_answer(ssh, told)
 
 
 def _look_far(ssh: SshTarget, path: bytes) -> CopyLook:
@@ -101,7 +101,12 @@ def _look_far(ssh: SshTarget, path: bytes) -> CopyLook:
         return CopyLook(there=There.YES)
     if any(one in told.stderr for one in _MISSING) and told.code not in {127, 255}:
         return CopyLook(there=There.NO)
-    return CopyLook(there=There.UNKNOWN, why=told.last_words or f"it ended with {told.code}")
+    return _no_answer(ssh, told)
+
+
+def _no_answer(ssh: SshTarget, told: Completed) -> CopyLook:
+    words = told.last_words or f"it ended with {told.code}"
+    return CopyLook(there=There.UNKNOWN, why=words + key_hint(ssh, told.stderr))
 
 
 def _ask(ssh: SshTarget, script: bytes, *arguments: bytes) -> Completed | CopyLook:

@@ -200,6 +200,8 @@ def test_a_machine_that_does_not_answer_is_said_not_to(tmp_path: Path, server: S
     (copy,) = found["copies"]
     assert (copy["there"], copy["look"]) == (None, "could not be looked at")
     assert "Host key verification failed" in copy["look_why"]
+    assert "ssh-keyscan -p" in copy["look_why"]
+    assert "\r" not in copy["look_why"]
 
 
 # ── Whole trees ──────────────────────────────────────────────────────────────────────────────
