@@ -40,6 +40,8 @@ class ItemFacts:
     last: Ran | None = None
     """The newest run that came as far as this item."""
     success: Ran | None = None
+    earlier: tuple[Ran, ...] = ()
+    """Its successes before that one, the newest first, as far back as was looked."""
     pending: int | None = None
     """Changes in the journal that wait for it; None where no journal serves it."""
     full_began: datetime | None = None

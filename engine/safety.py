@@ -126,13 +126,13 @@ def _held(plan: Plan, region: Region, by_leg: Mapping[str, LegStatus]) -> Iterat
         if any(one.health in _ELSEWHERE for one in way):
             continue
         feeds = feeds_along(plan, copy, region.source.name)
-        ran = [_success(one, feed) for one, feed in zip(way, feeds, strict=True)]
+        ran = [_successes(one, feed) for one, feed in zip(way, feeds, strict=True)]
         behind = next(
             (one.leg for one, feed in zip(way, feeds, strict=True) if _is_behind(one, feed)), ""
         )
         yield _Held(
             copy=copy,
-            made=ran[-1] is not None,
+            made=bool(ran[-1]),
             behind=behind,
             as_of=None if behind else as_of_along(ran),
             allowed=way[-1].allowed,
@@ -145,12 +145,12 @@ def _is_behind(status: LegStatus, feed: Feed | None) -> bool:
     return item is not None and item.success is not None and not item.in_step
 
 
-def _success(status: LegStatus, feed: Feed | None) -> Ran | None:
-    """The last success of the item that a feed is; one that copied nothing is none."""
+def _successes(status: LegStatus, feed: Feed | None) -> tuple[Ran, ...]:
+    """The successes of the item that a feed is, newest first; one that copied nothing is none."""
     if status.health in _HOLDS_NOTHING or feed is None:
-        return None
+        return ()
     item = next((one for one in status.items if one.name == feed.reads), None)
-    return item.success if item is not None else None
+    return (item.success, *item.earlier) if item is not None and item.success is not None else ()
 
 
 def _part(region: Region, held: tuple[_Held, ...], wanted: Objective, now: datetime) -> _Part:

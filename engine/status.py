@@ -65,6 +65,8 @@ class ItemStatus:
     name: str
     last: Ran | None
     success: Ran | None
+    earlier: tuple[Ran, ...]
+    """Its successes before that one, the newest first."""
     pending: int | None
     in_step: bool
     """Whether its last pass that succeeded took, and to there, what the applied plan says."""
@@ -218,6 +220,7 @@ def _items(facts: LegFacts, limits: _Limits) -> Iterator[ItemStatus]:
             name=one.name,
             last=one.last,
             success=one.success,
+            earlier=one.earlier,
             pending=one.pending,
             in_step=one.in_step,
             stale=_item_stale(one, limits),

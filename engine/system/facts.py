@@ -91,11 +91,12 @@ def _item(
 ) -> ItemFacts:
     seen = state.last_seen(stream_of(plan, leg, feed, state))
     runs = [one for run in history if (one := _item_ran(run, feed.reads, state)) is not None]
-    success = next((one for one in runs if _good(one)), None)
+    good = item_successes(leg.name, feed.reads, state)
     return ItemFacts(
         name=feed.reads,
         last=next(iter(runs), None),
-        success=success or _older_success(leg, feed, state),
+        success=next(iter(good), None),
+        earlier=good[1:],
         pending=_pending(plan, leg, feed, journal, places),
         full_began=seen.full_began if seen is not None else None,
         in_step=seen is not None
@@ -104,11 +105,10 @@ def _item(
     )
 
 
-def _older_success(leg: LegPlan, feed: Feed, state: State) -> Ran | None:
-    """Of before the history that is looked at."""
-    run = state.last_item_success(leg.name, feed.reads)
-    found = _item_ran(run, feed.reads, state) if run is not None else None
-    return found if found is not None and _good(found) else None
+def item_successes(leg: str, item: str, state: State) -> tuple[Ran, ...]:
+    """The newest runs in which one item of a leg succeeded, as that item, newest first."""
+    runs = state.item_successes(leg, item)
+    return tuple(one for run in runs if (one := _item_ran(run, item, state)) is not None)
 
 
 def _good(ran: Ran) -> bool:

@@ -26,25 +26,29 @@ def ran(hours: int, as_of: int | None = None, lasted: int = 0) -> Ran:
 
 
 @pytest.mark.parametrize(
-    ("successes", "hours"),
+    ("hops", "hours"),
     [
-        ([ran(3)], 3),
-        ([ran(3, 4)], 4),
-        ([None], None),
-        ([ran(9), ran(3, 20)], 20),
-        # The second hop does not know: what it reads was through by then, or was not.
-        ([ran(9), ran(3)], 9),
-        ([ran(9, lasted=7), ran(3)], None),
-        ([ran(2), ran(3)], None),
-        ([ran(9), None], None),
-        ([None, ran(3, 5)], None),
+        ([[ran(3)]], 3),
+        ([[ran(3, 4)]], 4),
+        ([[]], None),
+        # What the second hop notes is the oldest of all that it reads; this way was younger.
+        ([[ran(9)], [ran(3, 20)]], 9),
+        ([[ran(9, 10)], [ran(3, 20)]], 10),
+        # What it reads was through by then, or was not.
+        ([[ran(9)], [ran(3)]], 9),
+        ([[ran(9, lasted=7)], [ran(3)]], None),
+        ([[ran(9, lasted=7)], [ran(3, 20)]], 20),
+        ([[ran(2)], [ran(3)]], None),
+        ([[ran(2), ran(26)], [ran(3)]], 26),
+        ([[ran(2), ran(4, lasted=2), ran(26)], [ran(3, 40)]], 26),
+        ([[ran(1), ran(25), ran(49)], [ran(2), ran(26)], [ran(3)]], 49),
+        ([[ran(9)], []], None),
+        ([[], [ran(3, 5)]], None),
     ],
 )
-def test_law_32_a_copy_is_as_old_as_the_way_to_it(
-    successes: list[Ran | None], hours: int | None
-) -> None:
+def test_law_32_a_copy_is_as_old_as_the_way_to_it(hops: list[list[Ran]], hours: int | None) -> None:
     expected = NOW - timedelta(hours=hours) if hours is not None else None
-    assert as_of_along(successes) == expected
+    assert as_of_along(hops) == expected
 
 
 def chained(routes=()):
