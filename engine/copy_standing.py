@@ -6,13 +6,16 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from engine.allowed_age import SLACK, data_allowed_age
 from engine.chains import Copy
 from engine.facts import Ran
 from engine.plan import Feed, LegPlan, Plan
+from engine.spots import spot_below
 from policy.legs import MirrorLeg
 from policy.parts import Attribute, Keep
+from policy.patterns import PathPattern
 
 
 class There(enum.Enum):
@@ -71,6 +74,20 @@ def feeds_along(plan: Plan, copy: Copy, source: str) -> tuple[Feed | None, ...]:
         feed = next((one for one in feeds if one.reads in reads), None)
         found.append(feed)
         reads = {name} | ({feed.writes.holder} if feed is not None and feed.writes else set())
+    return tuple(found)
+
+
+def parts_along(feeds: Sequence[Feed | None], part: PathPattern) -> tuple[PathPattern, ...]:
+    """What a part of live data is called where each hop reads it, in order.
+
+    A hop that reads a whole destination finds it below the directory of the leg before.
+    """
+    found = [part]
+    for before, feed in pairwise(feeds):
+        place = before.writes if before is not None else None
+        if place is not None and feed is not None and feed.reads == place.holder:
+            part = spot_below(place, part).pattern
+        found.append(part)
     return tuple(found)
 
 

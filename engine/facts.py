@@ -8,6 +8,7 @@ from datetime import datetime
 from engine.forecast import RoomDay
 from engine.pauses import Pause
 from engine.reports import RunStatus
+from engine.selection import Selection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class ItemFacts:
     """When its last successful full pass began."""
     in_step: bool = True
     """Whether its last pass took what the applied plan says, and to there."""
+    took: Selection | None = None
+    """What its last pass took to there by the plan before; None: not known, or of no account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

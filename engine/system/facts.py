@@ -15,6 +15,7 @@ from engine.plan import Feed, LegPlan, Plan
 from engine.preflight import preflight_kind
 from engine.readers import readers_of, writers_of
 from engine.reports import RunStatus
+from engine.selection import Selection
 from engine.system.journal import Journal
 from engine.system.lock_probe import is_held
 from engine.system.observe import rules_digest
@@ -34,8 +35,12 @@ def leg_facts(
     places: Places,
     *,
     now: datetime | None = None,
+    before: Plan | None = None,
 ) -> LegFacts:
-    """What is known of one leg; of a pause, whether it lasts `now`, the present if None."""
+    """What is known of one leg; of a pause, whether it lasts `now`, the present if None.
+
+    `before`: the plan before this one, by which its last pass may have gone.
+    """
     last, success = state.last_run(leg.name), state.last_success(leg.name)
     unlocked, locked_out = state.unlocked(leg.name), state.last_refusal(leg.name)
     ended = next((one for one in (last, *unlocked) if one is not None and one.ended), None)
@@ -49,7 +54,12 @@ def leg_facts(
         locked_out=_ran(locked_out),
         seeding_since=seeds[-1].started if seeds else None,
         not_told=told.told if told is not None else "",
-        items=tuple(_items(plan, leg, state, journal, places, unlocked)),
+        items=tuple(
+            replace(one, took=_took(before, plan, leg, one.name, state))
+            if before is not None and not one.in_step
+            else one
+            for one in _items(plan, leg, state, journal, places, unlocked)
+        ),
         fed=not inputs
         or success is None
         or any(state.succeeded_before(one.name, success.started) for one in inputs),
@@ -103,6 +113,18 @@ def _item(
         and feed.selection is not None
         and seen.rules == rules_digest(feed.selection, leg.leg),
     )
+
+
+def _took(before: Plan, plan: Plan, leg: LegPlan, item: str, state: State) -> Selection | None:
+    """What the last pass of an item took, where it went by the plan before in all but that."""
+    feed = next((one for one in leg.feeds if one.reads == item), None)
+    was = before.leg(leg.name)
+    old = next((one for one in was.feeds if one.reads == item), None) if was is not None else None
+    if feed is None or old is None or old.selection is None:
+        return None
+    seen = state.last_seen(stream_of(plan, leg, feed, state))
+    same = seen is not None and seen.rules == rules_digest(old.selection, leg.leg)
+    return old.selection if same else None
 
 
 def item_successes(leg: str, item: str, state: State) -> tuple[Ran, ...]:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.chains import Copy
-from engine.copy_standing import as_of_along, feeds_along, is_applied, kept_by
+from engine.copy_standing import as_of_along, feeds_along, is_applied, kept_by, parts_along
 from engine.facts import Ran
 from engine.plan_chains import chains_of
 from engine.reports import RunStatus
+from policy.patterns import parse_path_pattern
 from policy.values import Duration
 from tests.plans import leg_plan, mirror, plan, route
 
@@ -67,6 +68,16 @@ def test_each_hop_has_its_feed() -> None:
     assert [one and one.reads for one in feeds_along(made, near, "nfs")] == ["nfs"]
     assert [one and one.reads for one in feeds_along(made, far, "nfs")] == ["nfs", "sda"]
     assert feeds_along(made, near, "other") == (None,)
+
+
+def test_a_part_is_found_below_the_directory_of_the_leg_before() -> None:
+    offsite = mirror("offsite", "synology:/copies", ("06:00",), takes="sda")
+    for to, there in (("sda:/", [b"a"]), ("sda:/n", [b"n", b"a"])):
+        made = plan(routes=(route("", "sda-mirror"),), legs=(mirror(to=to), offsite))
+        _, far = copies(made)
+        parts = parts_along(feeds_along(made, far, "nfs"), parse_path_pattern(b"a"))
+        names = [[one.literal for one in part.components] for part in parts]
+        assert names == [[b"a"], there]
 
 
 def test_law_10_a_copy_of_an_edit_that_waits_is_none() -> None:
