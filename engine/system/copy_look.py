@@ -12,7 +12,6 @@ from engine.facts import Ran
 from engine.generations import moment_of
 from engine.plan import Feed, Plan
 from engine.ssh_command import key_hint, ssh_command
-from engine.system.destinations import find_identity
 from engine.system.facts import item_successes
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, Completed, run
@@ -49,14 +48,6 @@ def look_for(destination: Destination, copy: Copy, places: Places, *, far: bool)
 
 def _joined(names: tuple[bytes, ...]) -> bytes:
     return b"/".join(names) or b"/"
-
-
-def is_another_disk(destination: Destination, places: Places, state: State | None) -> bool:
-    """Whether what lies at the destination is not what was recorded: its disk is elsewhere."""
-    recorded = state.destination_identity(destination.name) if state is not None else None
-    if recorded is None or places.reaches_over_ssh(destination):
-        return False
-    return find_identity(destination, places) != recorded
 
 
 def _look_here(root: bytes, path: bytes) -> CopyLook:
