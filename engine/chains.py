@@ -210,10 +210,15 @@ class Chains:
             rpo=self.rpo(way.via),
             partial=any(isinstance(self.policy.leg(name), SqliteLeg) for name in way.via),
             snapshot=isinstance(leg, SnapshotLeg),
-            history=max(map(self.history, way.via)),
+            history=self._history_there(way.via),
             guarded=destination is not None and destination.snapshots is not None,
             dated=way.dated,
         )
+
+    def _history_there(self, via: tuple[str, ...]) -> int:
+        """Generations ride on to later hops; what a mirror has set aside stays where it is."""
+        before = [one for one in via[:-1] if not isinstance(self.policy.leg(one), MirrorLeg)]
+        return max(map(self.history, (*before, via[-1])))
 
     def history(self, name: str) -> int:
         """Seconds that a leg's own generations reach back beyond the newest one, at least."""

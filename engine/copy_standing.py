@@ -6,13 +6,16 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from engine.allowed_age import SLACK, data_allowed_age
 from engine.chains import Copy
 from engine.facts import Ran
 from engine.plan import Feed, LegPlan, Plan
+from engine.spots import spot_below
 from policy.legs import MirrorLeg
 from policy.parts import Attribute, Keep
+from policy.patterns import PathPattern
 
 
 class There(enum.Enum):
@@ -74,25 +77,38 @@ def feeds_along(plan: Plan, copy: Copy, source: str) -> tuple[Feed | None, ...]:
     return tuple(found)
 
 
-def as_of_along(successes: Sequence[Ran | None]) -> datetime | None:
-    """How the live data were that a copy holds, by the last success of each hop to it, in order.
+def parts_along(feeds: Sequence[Feed | None], part: PathPattern) -> tuple[PathPattern, ...]:
+    """What a part of live data is called where each hop reads it, in order.
 
-    A hop that reads what several legs wrote notes the oldest of all; where one of them has never
-    succeeded it notes nothing, and the hop before it on this way says it, if it was through by
-    then. None: not known, or there is no copy.
+    A hop that reads a whole destination finds it below the directory of the leg before.
     """
-    as_of: datetime | None = None
-    before: Ran | None = None
-    for at, success in enumerate(successes):
-        if success is None:
-            return None
-        if at == 0:
-            as_of = success.data_as_of or success.started
-        else:
-            through = before is not None and before.ended and before.ended <= success.started
-            as_of = success.data_as_of or (as_of if through else None)
-        before = success
-    return as_of
+    found = [part]
+    for before, feed in pairwise(feeds):
+        place = before.writes if before is not None else None
+        if place is not None and feed is not None and feed.reads == place.holder:
+            part = spot_below(place, part).pattern
+        found.append(part)
+    return tuple(found)
+
+
+def as_of_along(hops: Sequence[Sequence[Ran]]) -> datetime | None:
+    """How the live data were that a copy holds, by the successes of each hop, the newest first.
+
+    The last hop has carried on what the hop before it on this way had put there: its newest
+    success that was through by then; what a hop notes itself is the oldest of all legs that it
+    reads of, and is the answer where no such success is known any more. None: not known, or there
+    is no copy.
+    """
+    if not all(hops):
+        return None
+    seen = hops[-1][0]
+    for successes in reversed(hops[:-1]):
+        through = (one for one in successes if one.ended and one.ended <= seen.started)
+        before = next(through, None)
+        if before is None:
+            return seen.data_as_of
+        seen = before
+    return seen.data_as_of or seen.started
 
 
 def is_applied(

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.steps import DeletionLimit, GuardDeletions
-from policy.values import display
+from policy.legs import MirrorLeg
+from policy.values import Percentage, display
 
 FEW_ENTRIES = 20
 """A source that held fewer is never called much smaller: three files may well become one."""
+DEFAULT_MOST = 1000
+DEFAULT_SHARE = Percentage(5_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,18 @@ class DeletionVerdict:
     """Feeds that delete, with the number counted."""
     stopped: Mapping[str, str]
     """Feeds that the guard stopped, with the reason."""
+
+
+def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
+    """How many deletions one run may make."""
+    before = previous_entries or 0
+    match leg.max_delete:
+        case int() as number:
+            return number
+        case Percentage() as share:
+            return int(before * share.fraction)
+        case None:
+            return max(DEFAULT_MOST, int(before * DEFAULT_SHARE.fraction))
 
 
 def judge_deletions(step: GuardDeletions, counted: Mapping[str, Counted]) -> DeletionVerdict:

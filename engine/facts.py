@@ -8,6 +8,7 @@ from datetime import datetime
 from engine.forecast import RoomDay
 from engine.pauses import Pause
 from engine.reports import RunStatus
+from engine.selection import Selection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +41,16 @@ class ItemFacts:
     last: Ran | None = None
     """The newest run that came as far as this item."""
     success: Ran | None = None
+    earlier: tuple[Ran, ...] = ()
+    """Its successes before that one, the newest first, as far back as was looked."""
     pending: int | None = None
     """Changes in the journal that wait for it; None where no journal serves it."""
     full_began: datetime | None = None
     """When its last successful full pass began."""
     in_step: bool = True
     """Whether its last pass took what the applied plan says, and to there."""
+    took: Selection | None = None
+    """What its last pass took to there by the plan before; None: not known, or of no account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

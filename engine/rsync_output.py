@@ -116,7 +116,8 @@ def only_lacks_room_for_types(errors: bytes) -> bool:
 
 def complaints(errors: bytes) -> tuple[bytes, ...]:
     """The lines that say more than that deletions were not allowed."""
-    return tuple(line for line in errors.split(b"\n") if not _HARMLESS.match(line))
+    lines = (line.rstrip() for line in errors.split(b"\n"))
+    return tuple(line for line in lines if not _HARMLESS.match(line))
 
 
 def ways_blocked(errors: bytes) -> tuple[bytes, ...]:

@@ -14,12 +14,14 @@ from datetime import UTC, datetime, timedelta
 
 from engine.allowed_age import SLACK
 from engine.chains import Copy
-from engine.copy_standing import as_of_along, feeds_along
+from engine.copy_standing import as_of_along, feeds_along, parts_along
 from engine.facts import Ran
 from engine.objectives import Region, falls_short, regions, wanted_in
 from engine.plan import Feed, Plan
 from engine.plan_chains import chains_of
 from engine.status import Health, LegStatus
+from engine.taken_before import took_all
+from policy.patterns import PathPattern
 from policy.routes import Objective
 
 _ELSEWHERE = frozenset({Health.ELSEWHERE, Health.NOT_BUILT})
@@ -126,31 +128,35 @@ def _held(plan: Plan, region: Region, by_leg: Mapping[str, LegStatus]) -> Iterat
         if any(one.health in _ELSEWHERE for one in way):
             continue
         feeds = feeds_along(plan, copy, region.source.name)
-        ran = [_success(one, feed) for one, feed in zip(way, feeds, strict=True)]
-        behind = next(
-            (one.leg for one, feed in zip(way, feeds, strict=True) if _is_behind(one, feed)), ""
-        )
+        ran = [_successes(one, feed) for one, feed in zip(way, feeds, strict=True)]
+        parts = parts_along(feeds, region.pattern) if copy.dated is None else [None] * len(way)
+        hops = zip(way, feeds, parts, strict=True)
+        behind = next((one.leg for one, feed, part in hops if _is_behind(one, feed, part)), "")
         yield _Held(
             copy=copy,
-            made=ran[-1] is not None,
+            made=bool(ran[-1]),
             behind=behind,
             as_of=None if behind else as_of_along(ran),
             allowed=way[-1].allowed,
         )
 
 
-def _is_behind(status: LegStatus, feed: Feed | None) -> bool:
-    """Nobody knows yet which of what it takes by the plan of now it has taken already."""
+def _is_behind(status: LegStatus, feed: Feed | None, part: PathPattern | None) -> bool:
+    """Nobody knows yet which of a part it has taken already of what it takes now."""
     item = next((one for one in status.items if feed and one.name == feed.reads), None)
-    return item is not None and item.success is not None and not item.in_step
+    if feed is None or item is None or item.success is None or item.in_step:
+        return False
+    if item.took is None or feed.selection is None or part is None:
+        return True
+    return not took_all(item.took, feed.selection, part)
 
 
-def _success(status: LegStatus, feed: Feed | None) -> Ran | None:
-    """The last success of the item that a feed is; one that copied nothing is none."""
+def _successes(status: LegStatus, feed: Feed | None) -> tuple[Ran, ...]:
+    """The successes of the item that a feed is, newest first; one that copied nothing is none."""
     if status.health in _HOLDS_NOTHING or feed is None:
-        return None
+        return ()
     item = next((one for one in status.items if one.name == feed.reads), None)
-    return item.success if item is not None else None
+    return (item.success, *item.earlier) if item is not None and item.success is not None else ()
 
 
 def _part(region: Region, held: tuple[_Held, ...], wanted: Objective, now: datetime) -> _Part:

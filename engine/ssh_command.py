@@ -6,6 +6,8 @@ password and never meets a host key that is not known already.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from policy.parts import SshTarget
 from policy.values import display
 
@@ -14,6 +16,7 @@ ALIVE_INTERVAL = 20
 ALIVE_COUNT = 6
 PERSIST = 30
 """Seconds that the shared connection outlives its last user, should nobody close it."""
+_KEY_REFUSED = "Host key verification failed"
 
 
 def ssh_options(target: SshTarget, control: bytes) -> tuple[bytes, ...]:
@@ -74,7 +77,7 @@ def known_shell(target: SshTarget) -> bytes:
 
 def key_hint(target: SshTarget, complaint: bytes) -> str:
     """What to type where the other machine's key is not the one that is known; else nothing."""
-    if b"Host key verification failed" not in complaint:
+    if _KEY_REFUSED.encode() not in complaint:
         return ""
     host = _destination(target).rpartition(b"@")[2].decode()
     port = f"-p {target.port} " if target.port is not None else ""
@@ -88,6 +91,11 @@ def key_hint(target: SshTarget, complaint: bytes) -> str:
     return (
         f"; once, in a network that you trust: {scan}; and compare what ssh-keygen -lf {file} says"
     )
+
+
+def cause_first(lines: Iterable[str]) -> list[str]:
+    """What a command has said, the cause before the advice: ssh says last why it ends."""
+    return sorted(lines, key=lambda line: not line.startswith(_KEY_REFUSED))
 
 
 def _destination(target: SshTarget) -> bytes:

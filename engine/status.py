@@ -15,6 +15,7 @@ from engine.kinds import is_runnable
 from engine.modes import full_due
 from engine.pauses import Pause
 from engine.plan import LegPlan, Plan
+from engine.selection import Selection
 from policy.legs import MirrorLeg
 
 _MOMENT = timedelta(microseconds=1)
@@ -65,9 +66,13 @@ class ItemStatus:
     name: str
     last: Ran | None
     success: Ran | None
+    earlier: tuple[Ran, ...]
+    """Its successes before that one, the newest first."""
     pending: int | None
     in_step: bool
     """Whether its last pass that succeeded took, and to there, what the applied plan says."""
+    took: Selection | None
+    """What that pass took by the plan before; None: not known, or of no account."""
     stale: bool
     """Whether its own last success is too old, or it never had one and should have."""
 
@@ -218,8 +223,10 @@ def _items(facts: LegFacts, limits: _Limits) -> Iterator[ItemStatus]:
             name=one.name,
             last=one.last,
             success=one.success,
+            earlier=one.earlier,
             pending=one.pending,
             in_step=one.in_step,
+            took=one.took,
             stale=_item_stale(one, limits),
         )
 

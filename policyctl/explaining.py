@@ -22,7 +22,8 @@ from engine.copy_standing import (
 from engine.explain import Explanation, find_subject
 from engine.plan import Plan
 from engine.spots import covers
-from engine.system.copy_look import Made, is_another_disk, look_for, made_as_of
+from engine.system.copy_look import Made, look_for, made_as_of
+from engine.system.destinations import is_another_disk
 from engine.system.places import Places
 from engine.system.reading import read_state
 from engine.system.state import State, StateUnusable

@@ -9,8 +9,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.calendars import occurrences
+from engine.legs.generation_frame import most_at_once
 from engine.plan import LegPlan, Location, Plan
-from engine.retention import Decision, decide
+from engine.retention import Decision, Verdict, decide
 from engine.retention_calendar import calendar
 from engine.system.generation_look import Folder, folders_of
 from engine.system.reading import read_state
@@ -32,6 +33,8 @@ class Kept:
     decision: Decision
     goes: datetime | None
     """The run that will prune it, if all runs succeed; None: none of the next three years."""
+    waits: bool = False
+    """It is to go, and the next run removes as many others as may go in one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,5 +99,7 @@ def _kept(
     foretold = calendar(folder.generations, keep, zone=zone, runs=runs, held=folder.held)
     decisions = decide(folder.generations, keep, zone=zone, now=now, held=folder.held)
     goes = {one.generation.moment: one.goes for one in foretold}
-    for decision in decisions:
-        yield Kept(decision=decision, goes=goes.get(decision.generation.moment))
+    leaving = [one for one in reversed(decisions) if one.verdict is Verdict.PRUNE]
+    waiting = leaving[most_at_once(len(folder.generations) + 1) :]
+    for one in decisions:
+        yield Kept(decision=one, goes=goes.get(one.generation.moment), waits=one in waiting)

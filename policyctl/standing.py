@@ -16,6 +16,7 @@ from engine.coverage import Coverage
 from engine.drift import ManifestState, PolicyDrift
 from engine.facts import LegFacts
 from engine.plan import LegPlan, Plan
+from engine.plan_json import PlanUnreadable
 from engine.rollback import Rollback
 from engine.safety import SourceSafety, safety_of
 from engine.status import Health, LegStatus, leg_status
@@ -25,9 +26,11 @@ from engine.surroundings import (
     destination_status,
     tracker_status,
 )
-from engine.system.apply import load_applied
+from engine.system.applied import RecordUnreadable
+from engine.system.apply import load_applied, load_way_back
 from engine.system.drift import read_drift
 from engine.system.facts import leg_facts, room_facts, tracker_facts
+from engine.system.files import Unobservable
 from engine.system.forget import still_there
 from engine.system.journal import Journal
 from engine.system.manifest import ManifestNotFound, find_manifest
@@ -100,13 +103,13 @@ def read_standing(named: Path | None, root: Path) -> Standing:
 
 def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
     """What the records say, the notes about the plan aside."""
-    now = datetime.now(UTC)
+    now, before = datetime.now(UTC), _plan_before(places)
     with read_state(places.state_file) as state, read_journal(places.journal_file) as journal:
         legs = tuple(
             leg_status(
                 plan,
                 leg,
-                _facts(plan, leg, state, journal, places, now),
+                _facts(plan, leg, state, journal, places, now, before),
                 applied_at=applied_at,
                 now=now,
             )
@@ -140,6 +143,14 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
     )
 
 
+def _plan_before(places: Places) -> Plan | None:
+    """The plan before the applied one; without it more is unsure, and that is all."""
+    try:
+        return load_way_back(places.root)
+    except (PlanUnreadable, RecordUnreadable, Unobservable):
+        return None
+
+
 def _facts(
     plan: Plan,
     leg: LegPlan,
@@ -147,10 +158,11 @@ def _facts(
     journal: Journal | None,
     places: Places,
     now: datetime,
+    before: Plan | None,
 ) -> LegFacts:
     if state is None:
         return LegFacts()
-    return leg_facts(plan, leg, state, journal, places, now=now)
+    return leg_facts(plan, leg, state, journal, places, now=now, before=before)
 
 
 def _upstream_notes(plan: Plan, rows: tuple[LegStatus, ...]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from engine.deletions import most_deletions
 from engine.filters import (
     among_rules,
     exclude_rule,
@@ -65,10 +66,7 @@ from engine.steps import (
 )
 from policy.legs import MirrorLeg
 from policy.patterns import PathPattern
-from policy.values import Duration, Percentage
-
-DEFAULT_MOST = 1000
-DEFAULT_SHARE = Percentage(5_000)
+from policy.values import Duration
 
 
 class MirrorKind:
@@ -376,18 +374,6 @@ def awaited_rules(pattern: PathPattern) -> tuple[bytes, ...]:
     until that leg has run.
     """
     return path_rules(b"P", pattern.components) if pattern.components else (b"P *",)
-
-
-def most_deletions(leg: MirrorLeg, previous_entries: int | None) -> int:
-    """How many deletions one run may make."""
-    before = previous_entries or 0
-    match leg.max_delete:
-        case int() as number:
-            return number
-        case Percentage() as share:
-            return int(before * share.fraction)
-        case None:
-            return max(DEFAULT_MOST, int(before * DEFAULT_SHARE.fraction))
 
 
 def _guard(leg: MirrorLeg, seen: list[FeedSeen], waived: frozenset[Waiver]) -> GuardDeletions:

@@ -225,7 +225,7 @@ class Attempt:
             executor.carry_out(steps)
         finally:
             self._end_writing(feeds)
-            if any(one.status.succeeded or one.bytes_sent for one in feeds.reports.values()):
+            if any(one.status is not RunStatus.REFUSED for one in feeds.reports.values()):
                 holder = self.plan.destination(holder_of(self.leg_plan))
                 note_room_left(holder, self.places, self.state, self.clock())
             executor.finish(hooks_after(self.leg_plan.leg))

@@ -11,8 +11,8 @@ from engine.copy_standing import CopyLook, There, as_of_along, feeds_along
 from engine.facts import Ran
 from engine.generations import moment_of
 from engine.plan import Feed, Plan
-from engine.ssh_command import ssh_command
-from engine.system.destinations import find_identity
+from engine.ssh_command import key_hint, ssh_command
+from engine.system.facts import item_successes
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, Completed, run
 from engine.system.state import State
@@ -50,14 +50,6 @@ def _joined(names: tuple[bytes, ...]) -> bytes:
     return b"/".join(names) or b"/"
 
 
-def is_another_disk(destination: Destination, places: Places, state: State | None) -> bool:
-    """Whether what lies at the destination is not what was recorded: its disk is elsewhere."""
-    recorded = state.destination_identity(destination.name) if state is not None else None
-    if recorded is None or places.reaches_over_ssh(destination):
-        return False
-    return find_identity(destination, places) != recorded
-
-
 def _look_here(root: bytes, path: bytes) -> CopyLook:
     try:
         os.lstat(path)
@@ -90,7 +82,7 @@ def _generations_far(ssh: SshTarget, folder: bytes, rest: bytes) -> CopyLook:
         names = (name for name in told.stdout.split(b"\n") if moment_of(name) is not None)
         found = tuple(sorted(names))
         return CopyLook(there=There.YES if found else There.NO, generations=found)
-    return CopyLook(there=There.UNKNOWN, why=told.last_words or f"it ended with {told.code}")
+    return _no_answer(ssh, told)
 
 
 def _look_far(ssh: SshTarget, path: bytes) -> CopyLook:
@@ -101,7 +93,12 @@ def _look_far(ssh: SshTarget, path: bytes) -> CopyLook:
         return CopyLook(there=There.YES)
     if any(one in told.stderr for one in _MISSING) and told.code not in {127, 255}:
         return CopyLook(there=There.NO)
-    return CopyLook(there=There.UNKNOWN, why=told.last_words or f"it ended with {told.code}")
+    return _no_answer(ssh, told)
+
+
+def _no_answer(ssh: SshTarget, told: Completed) -> CopyLook:
+    words = told.last_words or f"it ended with {told.code}"
+    return CopyLook(there=There.UNKNOWN, why=words + key_hint(ssh, told.stderr))
 
 
 def _ask(ssh: SshTarget, script: bytes, *arguments: bytes) -> Completed | CopyLook:
@@ -123,30 +120,25 @@ class Made:
 
 
 def made_as_of(applied: Plan, copy: Copy, source: str, state: State | None) -> Made:
-    """When the live data were as they are in a copy, by the last success of each leg on the way."""
+    """When the live data were as they are in a copy, by the runs of each leg on the way."""
     if state is None:
         return Made(as_of=None, why_not="nothing is known of its runs")
     feeds = feeds_along(applied, copy, source)
-    ran = [_success(leg, feed, state) for leg, feed in zip(copy.via, feeds, strict=True)]
-    for leg, success in zip(copy.via, ran, strict=True):
-        if success is None:
+    ran = [_successes(leg, feed, state) for leg, feed in zip(copy.via, feeds, strict=True)]
+    for leg, successes in zip(copy.via, ran, strict=True):
+        if not successes:
             return Made(as_of=None, why_not=f"{leg} has not succeeded yet")
     as_of = as_of_along(ran)
     why = "" if as_of is not None else f"{copy.leg} last ran before what it reads was there"
     return Made(as_of=as_of, why_not=why)
 
 
-def _success(leg: str, feed: Feed | None, state: State) -> Ran | None:
-    """The last run in which one feed succeeded, as that feed."""
-    run = state.last_item_success(leg, feed.reads) if feed is not None else None
-    if run is None:  # of a leg that has items, none of which is called like what it reads
-        run = state.last_success(leg)
-    if run is None or feed is None:
-        return None
-    known = [one.data_as_of for one in state.items(run.run_id) if one.name == feed.reads]
-    return Ran(
-        started=run.started,
-        ended=run.ended,
-        status=run.status,
-        data_as_of=known[0] if known else None,
-    )
+def _successes(leg: str, feed: Feed | None, state: State) -> tuple[Ran, ...]:
+    """The newest runs in which one feed succeeded, as that feed, newest first."""
+    if feed is None:
+        return ()
+    found = item_successes(leg, feed.reads, state)
+    if found:
+        return found
+    run = state.last_success(leg)  # of a leg that has items, none of which is called like the feed
+    return (Ran(started=run.started, ended=run.ended, status=run.status),) if run else ()

@@ -147,6 +147,14 @@ def find_identity(destination: Destination, places: Places) -> str | None:
         return None
 
 
+def is_another_disk(destination: Destination, places: Places, state: State | None) -> bool:
+    """Whether what lies at the destination is not what was recorded: its disk is elsewhere."""
+    recorded = state.destination_identity(destination.name) if state is not None else None
+    if recorded is None or places.reaches_over_ssh(destination):
+        return False
+    return find_identity(destination, places) != recorded
+
+
 def _on_root(path: bytes) -> bool:
     mount = mount_of(path, read_mounts())
     return mount is None or mount.point == b"/"

@@ -15,6 +15,7 @@ from engine.plan import Feed, LegPlan, Plan
 from engine.preflight import preflight_kind
 from engine.readers import readers_of, writers_of
 from engine.reports import RunStatus
+from engine.selection import Selection
 from engine.system.journal import Journal
 from engine.system.lock_probe import is_held
 from engine.system.observe import rules_digest
@@ -34,8 +35,12 @@ def leg_facts(
     places: Places,
     *,
     now: datetime | None = None,
+    before: Plan | None = None,
 ) -> LegFacts:
-    """What is known of one leg; of a pause, whether it lasts `now`, the present if None."""
+    """What is known of one leg; of a pause, whether it lasts `now`, the present if None.
+
+    `before`: the plan before this one, by which its last pass may have gone.
+    """
     last, success = state.last_run(leg.name), state.last_success(leg.name)
     unlocked, locked_out = state.unlocked(leg.name), state.last_refusal(leg.name)
     ended = next((one for one in (last, *unlocked) if one is not None and one.ended), None)
@@ -49,7 +54,12 @@ def leg_facts(
         locked_out=_ran(locked_out),
         seeding_since=seeds[-1].started if seeds else None,
         not_told=told.told if told is not None else "",
-        items=tuple(_items(plan, leg, state, journal, places, unlocked)),
+        items=tuple(
+            replace(one, took=_took(before, plan, leg, one.name, state))
+            if before is not None and not one.in_step
+            else one
+            for one in _items(plan, leg, state, journal, places, unlocked)
+        ),
         fed=not inputs
         or success is None
         or any(state.succeeded_before(one.name, success.started) for one in inputs),
@@ -91,11 +101,12 @@ def _item(
 ) -> ItemFacts:
     seen = state.last_seen(stream_of(plan, leg, feed, state))
     runs = [one for run in history if (one := _item_ran(run, feed.reads, state)) is not None]
-    success = next((one for one in runs if _good(one)), None)
+    good = item_successes(leg.name, feed.reads, state)
     return ItemFacts(
         name=feed.reads,
         last=next(iter(runs), None),
-        success=success or _older_success(leg, feed, state),
+        success=next(iter(good), None),
+        earlier=good[1:],
         pending=_pending(plan, leg, feed, journal, places),
         full_began=seen.full_began if seen is not None else None,
         in_step=seen is not None
@@ -104,11 +115,22 @@ def _item(
     )
 
 
-def _older_success(leg: LegPlan, feed: Feed, state: State) -> Ran | None:
-    """Of before the history that is looked at."""
-    run = state.last_item_success(leg.name, feed.reads)
-    found = _item_ran(run, feed.reads, state) if run is not None else None
-    return found if found is not None and _good(found) else None
+def _took(before: Plan, plan: Plan, leg: LegPlan, item: str, state: State) -> Selection | None:
+    """What the last pass of an item took, where it went by the plan before in all but that."""
+    feed = next((one for one in leg.feeds if one.reads == item), None)
+    was = before.leg(leg.name)
+    old = next((one for one in was.feeds if one.reads == item), None) if was is not None else None
+    if feed is None or old is None or old.selection is None:
+        return None
+    seen = state.last_seen(stream_of(plan, leg, feed, state))
+    same = seen is not None and seen.rules == rules_digest(old.selection, leg.leg)
+    return old.selection if same else None
+
+
+def item_successes(leg: str, item: str, state: State) -> tuple[Ran, ...]:
+    """The newest runs in which one item of a leg succeeded, as that item, newest first."""
+    runs = state.item_successes(leg, item)
+    return tuple(one for run in runs if (one := _item_ran(run, item, state)) is not None)
 
 
 def _good(ran: Ran) -> bool:

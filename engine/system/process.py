@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.ssh_command import cause_first
+
 GRACE = 10.0
 """Seconds between asking a group to end and killing it."""
 STDOUT_MOST = 16 * 2**20
@@ -57,11 +59,13 @@ class Completed:
 
     @property
     def last_words(self) -> str:
-        """The last few lines that it complained with, for a sentence."""
-        lines = [
-            line for line in self.stderr.decode("utf-8", "backslashreplace").split("\n") if line
-        ]
-        return "; ".join(lines[-3:])
+        """The last few lines that it complained with, for a sentence.
+
+        ssh ends its lines as for a terminal, with a carriage return.
+        """
+        said = self.stderr.decode("utf-8", "backslashreplace").split("\n")
+        lines = [line for line in map(str.strip, said) if line]
+        return "; ".join(cause_first(lines[-3:]))
 
 
 class CommandNotStarted(Exception):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from engine.observation import Observation
 from engine.plan import Plan
+from engine.system.destinations import is_another_disk
 from engine.system.file_systems import room_of
 from engine.system.places import Places
 from engine.system.state import RoomRecord, State
@@ -28,9 +29,11 @@ def note_rooms(plan: Plan, seen: Observation, state: State, now: datetime) -> No
 
 
 def note_room_left(holder: Destination | None, places: Places, state: State, now: datetime) -> None:
-    """What is left once a run has copied, where asking costs no connection."""
+    """What is left when a run ends, whatever its end, where asking costs no connection."""
     if holder is None or places.reaches_over_ssh(holder):
         return
+    if is_another_disk(holder, places, state):
+        return  # unmounted while the run went on: what is seen there is another file system
     with suppress(OSError):
         free, total = room_of(places.destination_root(holder))
         state.record_room(holder.name, RoomRecord(free=free, total=total, measured=now))

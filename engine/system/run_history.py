@@ -128,10 +128,14 @@ class RunHistory:
 
     def last_item_success(self, leg: str, item: str) -> RunRecord | None:
         """The newest run in which one feed of a leg succeeded, whatever became of the others."""
+        return next(iter(self.item_successes(leg, item, most=1)), None)
+
+    def item_successes(self, leg: str, item: str, *, most: int = 50) -> tuple[RunRecord, ...]:
+        """The newest of those runs, newest first."""
         good = [status.value for status in RunStatus if status.succeeded]
         marks = ", ".join("?" * len(good))
         inside = f"SELECT run_id FROM item WHERE name = ? AND status IN ({marks})"  # noqa: S608 - only constants are put in
-        return self._one(f"leg = ? AND run_id IN ({inside})", leg, item, *good)
+        return tuple(self._runs(f"leg = ? AND run_id IN ({inside})", leg, item, *good, most=most))
 
     def _one(self, where: str, *values: str) -> RunRecord | None:
         return next(self._runs(where, *values, most=1), None)

@@ -56,7 +56,7 @@ def _aside(one: SetAside, zone: ZoneInfo) -> str:
 
 def _goes(one: Kept, zone: ZoneInfo) -> str:
     if one.decision.verdict is Verdict.PRUNE:
-        return "with the next run"
+        return "with a later run: half go in one" if one.waits else "with the next run"
     if one.decision.verdict is Verdict.APART or one.goes is None:
         return "-"
     return _local(one.goes, zone)

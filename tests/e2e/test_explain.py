@@ -22,6 +22,25 @@ FOLDER = "./restored-from-"
 """What is told; the tests put another in its place."""
 
 
+TWO_HOPS = """\
+version: 1
+host: myhost
+timezone: UTC
+destinations:
+  disk: {path: /mnt/disk, media: hdd, site: home}
+  nas: {ssh: backup@nas.example.net, path: /volume1/copies, media: nas, site: office}
+sources:
+  data: {kind: tree, path: /srv/data, media: ssd, site: home}
+legs:
+  nightly: {kind: mirror, to: "disk:/data", schedule: "02:00", deleted: {keep: 14d}}
+  direct: {kind: mirror, to: "disk:/big", schedule: "02:30"}
+  offsite: {kind: mirror, from: disk, to: "nas:/lab", schedule: "04:00"}
+routes:
+  /srv/data: nightly
+  /srv/data/big: direct
+"""
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     found = Machine(tmp_path)
@@ -80,6 +99,27 @@ def test_law_17_an_old_copy_is_told_by_the_records_not_by_its_time(machine: Mach
     found = copy_of(machine, "/srv/data/a/file")
     assert (found["age_seconds"] // 86_400, found["stale"]) == (3, True)
     assert "older than its schedules allow" in machine("explain", "/srv/data/a/file").out
+
+
+@pytest.mark.tool("rsync")
+def test_law_32_the_age_at_a_later_hop_is_that_of_the_leg_that_carries_the_path(
+    tmp_path: Path,
+) -> None:
+    """A leg beside it, which writes the same disk, has not run for long."""
+    machine = Machine(tmp_path, TWO_HOPS)
+    assert machine("apply").code == 0
+    assert machine("run", "direct").code == 0
+    long_ago = (datetime.now(UTC) - timedelta(days=9)).isoformat()
+    change(machine, "UPDATE item SET data_as_of = ?", long_ago)
+    assert machine("run", "nightly", "offsite").code == 0
+    copies = machine("explain", "--json", "/srv/data/a/file").json["copies"]
+    assert [one["via"] for one in copies] == [["nightly"], ["nightly", "offsite"]]
+    assert copies[0]["data_as_of"] == copies[1]["data_as_of"]
+    other = machine("explain", "--json", "/srv/data/big/file").json["copies"]
+    assert [one["data_as_of"] for one in other] == [long_ago, long_ago]
+    assert machine("run", "nightly").code == 0
+    later = machine("explain", "--json", "/srv/data/a/file").json["copies"]
+    assert later[0]["data_as_of"] > later[1]["data_as_of"] == copies[1]["data_as_of"]
 
 
 @pytest.mark.tool("rsync")
@@ -200,6 +240,8 @@ def test_a_machine_that_does_not_answer_is_said_not_to(tmp_path: Path, server: S
     (copy,) = found["copies"]
     assert (copy["there"], copy["look"]) == (None, "could not be looked at")
     assert "Host key verification failed" in copy["look_why"]
+    assert "ssh-keyscan -p" in copy["look_why"]
+    assert "\r" not in copy["look_why"]
 
 
 # ── Whole trees ──────────────────────────────────────────────────────────────────────────────

@@ -105,6 +105,25 @@ def test_what_is_kept_is_shown_with_why_and_until_when(machine: Machine) -> None
 
 
 @pytest.mark.tool("rsync")
+def test_of_many_that_go_those_of_the_next_run_are_told_apart(machine: Machine) -> None:
+    machine.edit("timeout: 5m, keep: {last: 2}}\n  bases", "timeout: 5m, keep: {last: 4}}\n  bases")
+    assert machine("apply").code == 0
+    run(machine, "hist", 4)
+    machine.edit("timeout: 5m, keep: {last: 4}}\n  bases", "timeout: 5m, keep: {last: 1}}\n  bases")
+    assert machine("apply").code == 0
+    rows = [
+        line.split("  ") for line in machine("show", "generations", "hist").out.splitlines()[2:]
+    ]
+    goes = {row[1].strip(): row[-1].strip() for row in rows}
+    later = [name for name, when in goes.items() if when == "with a later run: half go in one"]
+    soon = [name for name, when in goes.items() if when == "with the next run"]
+    before = generations(machine, "mnt/disk/hist")
+    assert (len(before), len(later), len(soon)) == (4, 1, 2)
+    run(machine, "hist")
+    assert set(before) - set(generations(machine, "mnt/disk/hist")) == set(soon)
+
+
+@pytest.mark.tool("rsync")
 def test_what_is_foreign_is_not_shown(machine: Machine) -> None:
     (machine.root / "mnt/disk/hist/2020-01-01T00-00-00Z").mkdir(parents=True)
     run(machine, "hist")

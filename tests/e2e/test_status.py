@@ -285,3 +285,31 @@ def test_nothing_is_safe_that_no_run_has_taken_since_its_route_came(tmp_path: Pa
     assert "until its next run" in applied("status").out
     assert applied("run", "nightly", "direct").code == 0
     assert "until its next run" not in applied("status").out
+
+
+@pytest.mark.tool("rsync")
+def test_an_edit_concerns_the_parts_that_it_touches(machine: Machine) -> None:
+    """A line that changes nothing, and a carve-out elsewhere, leave the copies that there are."""
+
+    def data() -> dict[str, object]:
+        (found,) = [
+            one for one in machine("status", "--json").json["sources"] if one["source"] == "data"
+        ]
+        return found
+
+    machine.write("srv/data/b/file", "two")
+    assert machine("run", "nightly", "direct").code == 0
+    assert (data()["safety"], data()["fresh_copies"]) == ("safe", 1)
+    machine.edit("  /srv/data: nightly", "  /srv/data: nightly\n  /srv/data/a: nightly")
+    assert machine("apply").code == 0
+    assert (data()["safety"], data()["fresh_copies"]) == ("safe", 1)
+    assert machine("run", "nightly", "direct").code == 0
+    machine.edit("  /srv/data/a: nightly", "  /srv/data/a: {none: gone}")
+    assert machine("apply").code == 0
+    assert (data()["safety"], data()["fresh_copies"]) == ("safe", 1)
+    assert machine("run", "nightly", "direct").code == 0
+    machine.edit('  /srv/data/scratch: {none: "made anew each day"}\n', "")
+    assert machine("apply").code == 0
+    found = data()
+    assert (found["safety"], found["part"]) == ("at risk", "/srv/data")
+    assert found["limit"] == "no run of nightly since its rules or its place changed"

@@ -72,6 +72,14 @@ class Machine:
         leg: Leg = json.loads(healthy[1])["legs"][0]
         return leg
 
+    def free(self) -> int:
+        """The room at the disk as `status` knows it."""
+        told = self.space.policyctl(
+            *("status", "--json", "-p", self.root / "policy.yaml", "--root", self.root)
+        )
+        free: int = json.loads(told[1])["destinations"][0]["free_bytes"]
+        return free
+
     def mount(self, size: str) -> None:
         self.space("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.disk)
 
@@ -168,6 +176,7 @@ def test_a_full_disk_is_told_and_what_it_left_blocks_nothing(machine: Machine) -
     assert leg["last_run"]["status"] == "failed"
     assert "No space left on device" in leg["last_run"]["reason"]
     assert (leg["health"], leg["last_success"]) == ("failing", success)
+    assert machine.free() < 2_000_000, "the room is that of after the run"
     found = machine.copies()
     assert {name: found[name] for name in before} == before
     left = machine.space.seen(machine.disk / "kept/.policyctl-partial/film")

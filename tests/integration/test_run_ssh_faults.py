@@ -215,6 +215,7 @@ def test_an_unknown_host_key_is_refused_with_what_to_type(away: Away) -> None:
     assert report.status is RunStatus.REFUSED
     assert "No ED25519 host key is known for" in report.reason
     assert "Host key verification failed" in report.reason
+    assert "\r" not in report.reason
     assert tree(away.nas) == {}
     (command,) = typed(report.reason)
     subprocess.run(["sh", "-c", command], check=True, stderr=subprocess.DEVNULL)

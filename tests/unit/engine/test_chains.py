@@ -326,7 +326,10 @@ class TestHistory:
 
     def test_what_a_mirror_sets_aside_is_its_history(self) -> None:
         content = chain({"deleted": {"keep": "30d"}, "schedule": "02:00"}, {"schedule": "04:00"})
-        assert compiled(content)[0].chains.history("a") == 30 * DAY
+        chains = compiled(content)[0].chains
+        assert chains.history("a") == 30 * DAY
+        copies = chains.of_path("data", (b"x",))
+        assert {copy.leg: copy.history for copy in copies} == {"a": 30 * DAY, "b": 0}
 
 
 class TestDated:

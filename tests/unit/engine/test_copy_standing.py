@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.chains import Copy
-from engine.copy_standing import as_of_along, feeds_along, is_applied, kept_by
+from engine.copy_standing import as_of_along, feeds_along, is_applied, kept_by, parts_along
 from engine.facts import Ran
 from engine.plan_chains import chains_of
 from engine.reports import RunStatus
+from policy.patterns import parse_path_pattern
 from policy.values import Duration
 from tests.plans import leg_plan, mirror, plan, route
 
@@ -26,25 +27,29 @@ def ran(hours: int, as_of: int | None = None, lasted: int = 0) -> Ran:
 
 
 @pytest.mark.parametrize(
-    ("successes", "hours"),
+    ("hops", "hours"),
     [
-        ([ran(3)], 3),
-        ([ran(3, 4)], 4),
-        ([None], None),
-        ([ran(9), ran(3, 20)], 20),
-        # The second hop does not know: what it reads was through by then, or was not.
-        ([ran(9), ran(3)], 9),
-        ([ran(9, lasted=7), ran(3)], None),
-        ([ran(2), ran(3)], None),
-        ([ran(9), None], None),
-        ([None, ran(3, 5)], None),
+        ([[ran(3)]], 3),
+        ([[ran(3, 4)]], 4),
+        ([[]], None),
+        # What the second hop notes is the oldest of all that it reads; this way was younger.
+        ([[ran(9)], [ran(3, 20)]], 9),
+        ([[ran(9, 10)], [ran(3, 20)]], 10),
+        # What it reads was through by then, or was not.
+        ([[ran(9)], [ran(3)]], 9),
+        ([[ran(9, lasted=7)], [ran(3)]], None),
+        ([[ran(9, lasted=7)], [ran(3, 20)]], 20),
+        ([[ran(2)], [ran(3)]], None),
+        ([[ran(2), ran(26)], [ran(3)]], 26),
+        ([[ran(2), ran(4, lasted=2), ran(26)], [ran(3, 40)]], 26),
+        ([[ran(1), ran(25), ran(49)], [ran(2), ran(26)], [ran(3)]], 49),
+        ([[ran(9)], []], None),
+        ([[], [ran(3, 5)]], None),
     ],
 )
-def test_law_32_a_copy_is_as_old_as_the_way_to_it(
-    successes: list[Ran | None], hours: int | None
-) -> None:
+def test_law_32_a_copy_is_as_old_as_the_way_to_it(hops: list[list[Ran]], hours: int | None) -> None:
     expected = NOW - timedelta(hours=hours) if hours is not None else None
-    assert as_of_along(successes) == expected
+    assert as_of_along(hops) == expected
 
 
 def chained(routes=()):
@@ -63,6 +68,16 @@ def test_each_hop_has_its_feed() -> None:
     assert [one and one.reads for one in feeds_along(made, near, "nfs")] == ["nfs"]
     assert [one and one.reads for one in feeds_along(made, far, "nfs")] == ["nfs", "sda"]
     assert feeds_along(made, near, "other") == (None,)
+
+
+def test_a_part_is_found_below_the_directory_of_the_leg_before() -> None:
+    offsite = mirror("offsite", "synology:/copies", ("06:00",), takes="sda")
+    for to, there in (("sda:/", [b"a"]), ("sda:/n", [b"n", b"a"])):
+        made = plan(routes=(route("", "sda-mirror"),), legs=(mirror(to=to), offsite))
+        _, far = copies(made)
+        parts = parts_along(feeds_along(made, far, "nfs"), parse_path_pattern(b"a"))
+        names = [[one.literal for one in part.components] for part in parts]
+        assert names == [[b"a"], there]
 
 
 def test_law_10_a_copy_of_an_edit_that_waits_is_none() -> None:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from engine.deletions import most_deletions
 from engine.filters import render_rules
 from engine.kinds import is_runnable
 from engine.legs import LEG_KINDS, Run
-from engine.legs.mirror import MirrorKind, most_deletions
+from engine.legs.mirror import MirrorKind
 from engine.legs.mirrored_entries import in_the_way, left_alone, remembered, strangers, unowned
 from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
 from engine.plan import Feed, LegPlan, Location

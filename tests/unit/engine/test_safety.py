@@ -79,6 +79,12 @@ def test_law_32_a_second_hop_is_no_younger_than_what_it_read() -> None:
     assert one.oldest == 24 * HOUR
 
 
+def test_law_32_what_another_leg_left_behind_does_not_age_a_copy() -> None:
+    """A later hop notes the oldest of all that it reads; nothing of this source rides that."""
+    (one,) = judged(planned(), local=ran(4), offsite=ran(2, 90))
+    assert (one.safety, one.oldest) == (Safety.SAFE, 4 * HOUR)
+
+
 def test_law_26_an_objective_can_be_passed_before_any_schedule_is() -> None:
     plan = planned(objectives={"default": {"copies": 3, "rpo": "60h"}})
     (one,) = judged(plan, local=ran(20), offsite=ran(19, 20))

@@ -84,6 +84,16 @@ def test_endless_complaints_keep_their_end() -> None:
     assert len(told.stderr) <= 2 * STDERR_MOST
 
 
+def test_what_ssh_says_is_told_as_words_with_the_cause_first() -> None:
+    refused = r"connect to host nas port 22: Connection refused\r\n"
+    told = run(python(f"import sys; sys.stderr.write('ssh: {refused}  \\r\\n')"))
+    assert told.last_words == "ssh: connect to host nas port 22: Connection refused"
+    advice, why = "  ssh-keygen -f known -R nas", "Host key for nas has changed."
+    said = r"\r\n".join((advice, why, "Host key verification failed.", ""))
+    told = run(python(f"import sys; sys.stderr.write('{said}')"))
+    assert told.last_words == f"Host key verification failed.; {advice.strip()}; {why}"
+
+
 def test_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
     program = (
         "import subprocess, sys, time\n"
