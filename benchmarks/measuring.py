@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import subprocess
@@ -57,6 +58,23 @@ def seconds_of(
         check=True,
     )
     return time.perf_counter() - begun
+
+
+def seconds_and_memory(command: Sequence[str], *, directory: Path) -> tuple[float, float]:
+    """The same, and the most memory in MB that it, or one of its children, has held at once."""
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return time.perf_counter() - begun, used.ru_maxrss / 1024
 
 
 def medians(runs: int, *measures: Callable[[], float]) -> list[float]:

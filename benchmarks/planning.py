@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.measuring import Fact, at_most
+from benchmarks.measuring import Fact, at_most, seconds_and_memory
 from benchmarks.trees import CHECKOUT
 from engine.dropped import ignores_digest
 from engine.system.applied import load_plan
@@ -93,17 +90,5 @@ def _put_measurement(root: Path) -> None:
 
 
 def _policyctl(root: Path, *arguments: str) -> tuple[float, float]:
-    """Wall time of one command in seconds, its start included, and its peak memory in MB."""
-    command: Sequence[str] = [sys.executable, "-m", "policyctl.main", *arguments]
-    begun = time.perf_counter()
-    with subprocess.Popen(
-        [*command, "--root", str(root)],
-        cwd=CHECKOUT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return time.perf_counter() - begun, used.ru_maxrss / 1024
+    command = [sys.executable, "-m", "policyctl.main", *arguments, "--root", str(root)]
+    return seconds_and_memory(command, directory=CHECKOUT)

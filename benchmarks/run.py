@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.generations import measure_generations
 from benchmarks.journalling import measure_journal
 from benchmarks.manifests import manifest_text
 from benchmarks.measuring import Fact, Rows, fact_rows, markdown, show, used_by_children
@@ -71,7 +72,7 @@ class Measured:
         return f"{self.bound:.2f}", "OVER" if self.over else "ok"
 
 
-PARTS = ("commands", "planning", "journal", "tracker", "passes")
+PARTS = ("commands", "planning", "journal", "tracker", "passes", "generations")
 SIZES = (200_000, 1_000_000)
 """Files in the trees of the passes."""
 
@@ -118,6 +119,8 @@ def _facts(folder: Path, wanted: Sequence[str], *, small: bool) -> Iterator[tupl
             title = f"Passes over {files:,} files"
             yield title, measure_passes(folder, files, runs, peers=size == min(SIZES))
             yield f"{title}, over SSH", measure_over_ssh(folder, files, runs)
+    if "generations" in wanted:
+        yield "Generations", measure_generations(folder, small=small)
 
 
 def _commands(folder: Path, runs: int) -> tuple[str, bool]:

@@ -57,12 +57,13 @@ class Laboratory:
 
     root: Path
     ssh: str = ""
+    manifest: str = _MANIFEST
 
     def __post_init__(self) -> None:
         self.source.mkdir(parents=True)
         self.disk.mkdir(parents=True)
         top = self.root if self.ssh else ""
-        text = _MANIFEST.format(
+        text = self.manifest.format(
             host=socket.gethostname(),
             source=f"{top}/srv/data",
             disk=f"{top}/mnt/disk",

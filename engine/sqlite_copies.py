@@ -64,6 +64,8 @@ class DatabaseCopy:
     """Which one it passed, or failed."""
     way: Way | None = None
     """How the source was opened."""
+    linked: bool = False
+    """Whether it is the file of the generation before, which is equal."""
     milliseconds: int = 0
 
 
@@ -87,6 +89,8 @@ class CopyRules:
     all: float
     """Seconds from the start that all may take, the search included."""
     quick_above: int = QUICK_ABOVE
+    former: bytes = b""
+    """The generation beside the target to whose files equal copies are linked; empty: none."""
 
 
 def worker_arguments(root: bytes, target: bytes, rules: CopyRules) -> tuple[bytes, ...]:
@@ -95,6 +99,7 @@ def worker_arguments(root: bytes, target: bytes, rules: CopyRules) -> tuple[byte
         *(b"-m", b"engine.system.sqlite_worker"),
         *(b"--each", b"%.3f" % rules.each, b"--all", b"%.3f" % rules.all),
         *(b"--quick-above", b"%d" % rules.quick_above),
+        *((b"--former", rules.former) if rules.former else ()),
         *(() if rules.frozen else (b"--live",)),
         *(b"--", root, target),
     )

@@ -1,7 +1,8 @@
 """`sqlite`: every SQLite database that is found, copied whole through its own interface.
 
 A file that is copied while it is written is no database. Each copy is made by SQLite, compared with
-what it was made from, and checked (law 18); the folder with all of them is one generation.
+what it was made from, and checked (law 18); the folder with all of them is one generation. A copy
+that is equal to the one in the generation before becomes a hard link to it.
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ def _steps(
     each = leg.limits.each.seconds if leg.limits.each is not None else whole
     frozen = frame.seen.item is not None
     yield from frame.opening(leg.name)
-    yield from frame.begin("every database whole")
+    linked = f", linked to {frame.base.decode()} where equal" if frame.base is not None else ""
+    yield from frame.begin(f"every database whole{linked}")
     yield CopyDatabases(
         feed=frame.seen.feed,
         arguments=worker_arguments(
             frame.seen.source.path,
             frame.staging.path,
-            CopyRules(frozen=frozen, each=each, all=whole),
+            CopyRules(frozen=frozen, each=each, all=whole, former=frame.base or b""),
         ),
         still=frame.still,
         target=frame.target,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from engine.system.destinations import find_identity
 from engine.system.journal import open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places
-from engine.system.state import ADOPTED, Stream, open_state, stream_of
+from engine.system.state import ADOPTED, State, Stream, open_state, stream_of
 from policy.values import display
 
 
@@ -49,17 +50,13 @@ def preview(plan: Plan, place: str, leg: str, places: Places) -> Adoption:
     with open_state(places.state_file) as state:
         stream = stream_of(plan, leg_plan, feed, state)
         retired = state.retired(feed.writes)
-        recorded = state.destination_identity(feed.writes.holder)
     folder = _folder(plan, feed.writes, places)
     if folder is None:
         if not names:
             raise NotAdoptable(f"{place} is on another machine: name one entry below it")
         return Adoption(stream=stream, place=feed.writes, names=names, extra=(), extra_known=False)
-    destination = plan.destination(feed.writes.holder)
-    if destination is not None and find_identity(destination, places) != recorded:
-        # Its names would be this leg's on the right disk, where nobody has looked at them.
-        raise NotAdoptable(f"{destination.name} is not the disk that was recorded: is it mounted?")
     with open_state(places.state_file) as state:
+        check_recorded(plan, feed.writes.holder, places, state)
         owned = state.owned(stream)
     found = [name for name in _entries(folder) if not names or name in names]
     inner = {owner[0] for owner in feed.selection.blocked} if feed.selection else set()
@@ -80,12 +77,27 @@ def adopt(adoption: Adoption, places: Places, now: datetime) -> None:
     At its end a run notes what the leg owns by what it saw at its beginning: what is adopted in
     the middle of it would be forgotten.
     """
-    leg = adoption.stream.leg
+    with not_running(adoption.stream.leg, places):
+        _adopt(adoption, places, now)
+
+
+@contextmanager
+def not_running(leg: str, places: Places) -> Iterator[None]:
+    """Keep a leg from running for the length of the block. Raises `NotAdoptable` while it runs."""
     try:
         with hold(places.leg_lock(leg)):
-            _adopt(adoption, places, now)
+            yield
     except Locked as locked:
         raise NotAdoptable(f"{leg} runs now ({locked}): adopt once it has ended") from None
+
+
+def check_recorded(plan: Plan, holder: str, places: Places, state: State) -> None:
+    """Refuse another disk under the name of the recorded one. Raises `NotAdoptable`."""
+    destination = plan.destination(holder)
+    recorded = state.destination_identity(holder)
+    if destination is not None and find_identity(destination, places) != recorded:
+        # Its names would be this leg's on the right disk, where nobody has looked at them.
+        raise NotAdoptable(f"{destination.name} is not the disk that was recorded: is it mounted?")
 
 
 def _adopt(adoption: Adoption, places: Places, now: datetime) -> None:
@@ -105,8 +117,11 @@ def _adopt(adoption: Adoption, places: Places, now: datetime) -> None:
             journal.record_for(stream.leg, stream.source, mine)
 
 
-def _location(place: str) -> Location:
-    """Read `disk:/name`, where a name may be any that a directory can have."""
+def place_of(place: str) -> Location:
+    """Read `disk:/name`, where a name may be any that a directory can have.
+
+    Raises `NotAdoptable`.
+    """
     holder, colon, path = place.partition(":")
     names = tuple(name for name in os.fsencode(path).split(b"/") if name)
     if not colon or not path.startswith("/") or {b".", b".."} & set(names):
@@ -115,10 +130,12 @@ def _location(place: str) -> Location:
 
 
 def _find(plan: Plan, place: str, leg: str) -> tuple[LegPlan, Feed, tuple[bytes, ...]]:
-    asked = _location(place)
+    asked = place_of(place)
     leg_plan = plan.leg(leg)
     if leg_plan is None or leg_plan.kind != "mirror":
-        raise NotAdoptable(f"{leg!r} is no mirror leg of the applied plan")
+        raise NotAdoptable(
+            f"{leg!r} is no leg of the applied plan that mirrors, or keeps generations in a folder"
+        )
     for feed in leg_plan.feeds:
         if feed.writes is not None and feed.writes.contains(asked):
             names = asked.names[len(feed.writes.names) :]

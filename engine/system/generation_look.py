@@ -81,7 +81,7 @@ def _items(plan: Plan, leg: LegPlan, feed: Feed, places: Places, state: State) -
     Also of items that are no more: their generations are still there.
     """
     assert feed.writes is not None
-    root = _root(plan, feed.writes, places)
+    root = root_of(plan, feed.writes, places)
     if root is None:
         yield Folder(item=feed.reads, place=feed.writes, why_not=_FAR)
         return
@@ -97,18 +97,21 @@ def _item_names(top: bytes) -> Iterator[tuple[bytes, ...]]:
     while waiting:
         names = waiting.pop()
         inner = [name for name, directory in list_directory(b"/".join((top, *names))) if directory]
-        if any(moment_of(name) is not None for name in inner):
+        dated = {name for name in inner if moment_of(name) is not None}
+        if names and dated:
             yield names
         elif len(names) < _ITEMS_DEEP:
             waiting += [
-                (*names, name) for name in inner if not is_reserved((name,), directory=True)
+                (*names, name)
+                for name in inner
+                if name not in dated and not is_reserved((name,), directory=True)
             ]
 
 
 def _folder(plan: Plan, leg: LegPlan, feed: Feed, places: Places, state: State) -> Folder:
     assert feed.writes is not None
     found = Folder(item=feed.reads, place=feed.writes)
-    root = _root(plan, feed.writes, places)
+    root = root_of(plan, feed.writes, places)
     if root is None:
         return replace(found, why_not=_FAR)
     try:
@@ -121,7 +124,7 @@ def _folder(plan: Plan, leg: LegPlan, feed: Feed, places: Places, state: State) 
     return replace(found, generations=state.generations.among(stream, names))
 
 
-def _root(plan: Plan, place: Location, places: Places) -> bytes | None:
+def root_of(plan: Plan, place: Location, places: Places) -> bytes | None:
     """Where the holder lies on this machine."""
     destination = plan.destination(place.holder)
     if destination is not None:

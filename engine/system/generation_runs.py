@@ -120,10 +120,16 @@ class GenerationRuns:
             raise FeedStopped(RunStatus.FAILED, f"the databases could not be copied: {words}")
         found = wanted(read_lines(told.stdout), step.selection)
         good = [one for one in found if one.status is CopyStatus.OK]
-        size = sum(one.size for one in good)
+        fresh = [one for one in good if not one.linked]
         report = self.feeds.report(step.feed)
         self.feeds.put(
-            replace(report, files=len(good), bytes_sent=size, size=size, entries=len(found))
+            replace(
+                report,
+                files=len(fresh),
+                bytes_sent=sum(one.size for one in fresh),
+                size=sum(one.size for one in good),
+                entries=len(found),
+            )
         )
         check_still_there(step.still)
         status, reason = judge_copies(found, step.previous_entries)

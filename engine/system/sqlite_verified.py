@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.sqlite_copies import (
     COUNTED_MOST,
@@ -24,10 +24,12 @@ from engine.sqlite_copies import (
 )
 from engine.sqlite_files import DatabaseFile, Way
 from engine.system.descent import Descent, NotThere, descending
+from engine.system.sqlite_links import link_unchanged
 from engine.system.sqlite_reading import find_problems, opened, read_contents
 from engine.system.sqlite_source import Source, opened_source
 
 _COPY = b"copy"
+_LINK = b"linked"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = 4 << 20
 """Bytes copied at a time; between two steps others may write a database in use."""
@@ -96,8 +98,7 @@ def _copy(descent: Descent, task: Task) -> DatabaseCopy:
         _back_up(source, task.work)
         after = before if source.still else read_contents(source.reader, counted=False)
     judged = _judge(task, source, (before, after))
-    _settle(task, source.status)
-    return judged
+    return replace(judged, linked=_settle(task, source.status))
 
 
 def _back_up(source: Source, work: int) -> None:
@@ -163,31 +164,56 @@ def _remark(copy: Contents, foreign: tuple[str, ...], check: Check) -> str:
 # ── The copy in its place ────────────────────────────────────────────────────────────────────
 
 
-def _settle(task: Task, status: os.stat_result) -> None:
-    """Give a copy the attributes of its original, and its name once it is on the disk."""
-    names = task.database.names
+def _settle(task: Task, status: os.stat_result) -> bool:
+    """Give a copy the attributes of its original, and its name once it is on the disk.
+
+    Whether it is the file of the generation before now, to which an equal one is linked.
+    """
     try:
-        copy = os.open(_COPY, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=task.work)
-        try:
-            if os.geteuid() == 0:
-                os.fchown(copy, status.st_uid, status.st_gid)
-            os.fchmod(copy, stat.S_IMODE(status.st_mode) & 0o777)
-            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
-            os.fsync(copy)
-        finally:
-            os.close(copy)
+        linked = _finish(task, status)
         with descending(task.target) as descent:
-            for depth in range(1, len(names)):
-                parent = descent.enter(names[: depth - 1])
-                with suppress(FileExistsError):
-                    os.mkdir(names[depth - 1], 0o700, dir_fd=parent)
-                    _sync_directory(parent)
-            parent = descent.enter(names[:-1])
-            os.rename(_COPY, names[-1], src_dir_fd=task.work, dst_dir_fd=parent)
-            _sync_directory(parent)
+            _place(task, _LINK if linked else _COPY, descent)
     except (NotThere, OSError) as error:
         said = error.strerror if isinstance(error, OSError) else "a file lies in its way"
         raise NotCopied(CopyStatus.UNWRITTEN, f"the copy cannot be put in place: {said}") from None
+    return linked
+
+
+def _finish(task: Task, status: os.stat_result) -> bool:
+    """Complete a copy; whether a link to an equal file lies beside it, which is on the disk."""
+    copy = os.open(_COPY, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=task.work)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(copy, status.st_uid, status.st_gid)
+        os.fchmod(copy, stat.S_IMODE(status.st_mode) & 0o777)
+        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+        linked = bool(task.rules.former) and _link_unchanged(task, copy)
+        if not linked:
+            os.fsync(copy)
+    finally:
+        os.close(copy)
+    return linked
+
+
+def _link_unchanged(task: Task, copy: int) -> bool:
+    beside = os.open(b"..", _DIRECTORY, dir_fd=task.target)
+    try:
+        names = (task.rules.former, *task.database.names)
+        return link_unchanged(beside, names, copy, task.work, _LINK)
+    finally:
+        os.close(beside)
+
+
+def _place(task: Task, name: bytes, descent: Descent) -> None:
+    names = task.database.names
+    for depth in range(1, len(names)):
+        parent = descent.enter(names[: depth - 1])
+        with suppress(FileExistsError):
+            os.mkdir(names[depth - 1], 0o700, dir_fd=parent)
+            _sync_directory(parent)
+    parent = descent.enter(names[:-1])
+    os.rename(name, names[-1], src_dir_fd=task.work, dst_dir_fd=parent)
+    _sync_directory(parent)
 
 
 def _sync_directory(directory: int) -> None:

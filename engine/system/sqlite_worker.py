@@ -27,7 +27,11 @@ def main(arguments: list[str]) -> int:
     """Copy, and say what became of each database."""
     asked = _parser().parse_args(arguments)
     rules = CopyRules(
-        frozen=not asked.live, each=asked.each, all=asked.all, quick_above=asked.quick_above
+        frozen=not asked.live,
+        each=asked.each,
+        all=asked.all,
+        quick_above=asked.quick_above,
+        former=os.fsencode(asked.former),
     )
     failed = False
     try:
@@ -53,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--each", type=float, default=_DAY, metavar="SECONDS")
     parser.add_argument("--all", type=float, default=_DAY, metavar="SECONDS")
     parser.add_argument("--quick-above", type=int, default=QUICK_ABOVE, metavar="BYTES")
+    parser.add_argument("--former", default="", metavar="NAME", help="linked to where equal")
     return parser
 
 

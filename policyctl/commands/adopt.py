@@ -20,27 +20,27 @@ def adopt(
         bool, typer.Option("--yes", help="Take it over; without this it is only shown.")
     ] = False,
 ) -> None:
-    """Show what lay at a destination before a leg, and let the leg own it (and delete there)."""
-    from datetime import UTC, datetime
+    """Show what lay at a destination before a leg, and let the leg own it (and delete there).
 
-    from engine.system.adopt import NotAdoptable, preview
-    from engine.system.adopt import adopt as take_over
+    Of a leg that keeps generations: those that it made, once the state that knew them is lost.
+    """
+    from engine.system.adopt import NotAdoptable
+    from engine.system.adopt_generations import keeps_generations
+    from policyctl.adopting import adopt_copies, adopt_generations
     from policyctl.boundary import Refused
     from policyctl.running import Running
-    from policyctl.views.adopt import adoption_json, adoption_lines
     from policyctl.views.console import result, result_json
 
     running = Running.of_applied(root, waived=(), verbose=False)
+    take_over = adopt_generations if keeps_generations(running.plan.leg(by)) else adopt_copies
     try:
-        found = preview(running.plan, place, by, running.places)
-        if yes:
-            take_over(found, running.places, datetime.now(UTC))
+        shown = take_over(running, place, by, yes=yes)
     except NotAdoptable as error:
         raise Refused(str(error)) from None
     if json:
-        result_json(adoption_json(found, adopted=yes))
+        result_json(shown.data)
         return
-    for line in adoption_lines(found, adopted=yes):
+    for line in shown.lines:
         result(line)
-    if found.names and not yes:
+    if shown.waits:
         result(f"to do it: `policyctl adopt {place} --by {by} --yes`")

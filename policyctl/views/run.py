@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 
+from engine.generations import moment_of
 from engine.reports import FeedReport, Finding, RunReport, RunStatus
 from engine.reports import Verdict as Looked
 from engine.targets import entry_argument
@@ -128,6 +129,9 @@ def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
         yield f"  {feed.feed}: {show_path(name)} at the destination is not this leg's: left alone"
     if len(feed.foreign) > _MOST_FOREIGN:
         yield f"  {feed.feed}: … and {len(feed.foreign) - _MOST_FOREIGN} more that are not its own"
+    if any(moment_of(name) is not None for name in feed.foreign):
+        adopting = f"`policyctl adopt {shlex.quote(feed.place)} --by {leg}`"
+        yield f"  {feed.feed}: if they are generations whose state was lost: {adopting}"
 
 
 def _mode(feed: FeedReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from engine.generations import moment_of
 from tests.databases import make, rows
-from tests.e2e.test_cli import Machine, machine_is_settled, policyctl
+from tests.e2e.test_cli import Done, Machine, machine_is_settled, policyctl
 from tests.integration.btrfs import mounted_btrfs, subvolume
 from tests.integration.btrfs import text as btrfs_manifest
 from tests.integration.lab import at
@@ -334,3 +335,65 @@ def test_subvolumes_by_the_command_line(tmp_path: Path) -> None:
         done = machine("apply", "--new-disk", "data")
         assert done.code == 0, done.err
         assert machine("run", "snaps").code == 0
+
+
+# ── Given back ───────────────────────────────────────────────────────────────────────────────
+
+
+def adopt(machine: Machine, *arguments: str) -> Done:
+    return policyctl("adopt", *arguments, "--by", "hist", "--root", str(machine.root))
+
+
+def test_generations_whose_state_was_lost_are_shown_and_given_back(machine: Machine) -> None:
+    run(machine, "hist", times=2)
+    names = generations(machine, "mnt/disk/hist")
+    state = machine.root / "var/lib/policyctl/state.db"
+    for path in state.parent.glob(f"{state.name}*"):
+        path.unlink()
+    assert machine("apply").code == 0
+    time.sleep(1.05)
+    told = machine("run", "hist")
+    assert told.code == 0
+    assert (
+        "data: if they are generations whose state was lost: "
+        f"`policyctl adopt disk:/hist --by hist --root {machine.root}`" in told.out
+    )
+    preview = adopt(machine, "disk:/hist")
+    assert preview.code == 0
+    lines = preview.out.splitlines()
+    assert lines[0] == "data → disk:/hist: 2 generations"
+    assert lines[1].startswith(f"  would be taken over: {names[0]}  ")
+    # With the one made since and the next one there are four, and two are to be kept.
+    goes = [f"  goes with the next run of hist, by `keep`: {name}" for name in names]
+    assert lines[3:5] == goes
+    assert lines[-2].startswith("they count as complete and not as verified")
+    asked = f"policyctl adopt disk:/hist --by hist --yes --root {machine.root}"
+    assert lines[-1] == f"to do it: `{asked}`"
+    assert len(shown(machine, "hist")[0]["generations"]) == 1
+    done = adopt(machine, "disk:/hist", "--yes", "--json")
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert (found["leg"], found["adopted"]) == ("hist", True)
+    assert found["folders"] == [
+        {
+            "item": "data",
+            "place": "disk",
+            "path": "/hist",
+            "generations": names,
+            "refused": [],
+            "goes": names,
+        }
+    ]
+    standings = {one["name"]: one["standing"] for one in shown(machine, "hist")[0]["generations"]}
+    assert {standings[name] for name in names} == {"complete"}
+    run(machine, "hist")
+    assert not set(names) & set(generations(machine, "mnt/disk/hist"))
+
+
+def test_what_looks_like_a_generation_and_is_none_is_refused(machine: Machine) -> None:
+    run(machine, "hist")
+    (machine.root / "mnt/disk/hist/2020-01-01T00-00-00Z").symlink_to("/etc")
+    told = adopt(machine, "disk:/hist", "--yes")
+    assert told.code != 0
+    assert "2020-01-01T00-00-00Z: it is a symlink" in told.err
+    assert len(shown(machine, "hist")[0]["generations"]) == 1

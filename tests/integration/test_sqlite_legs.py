@@ -118,11 +118,47 @@ def test_a_database_that_is_written_all_the_time_is_one_of_its_states(
     assert sides.count(1) == sides.count(2)
 
 
-def test_generations_share_nothing_that_could_be_written_through(house: House) -> None:
+def test_law_15_generations_share_what_is_equal_and_nothing_else(house: House) -> None:
+    log = make_in_log(house.source / "log.db", transactions=1)
+    report, feed = house.copy()
+    whole, size = tree(house.newest), feed.size
+    make(house.source / "plain.db", "UPDATE t SET id = id + 1")
+    report, feed = house.copy()
+    assert report.status is RunStatus.OK, report
+    first, second = (house.bases / name for name in house.generations())
+    assert tree(first) == whole
+    assert not (first / "plain.db").samefile(second / "plain.db")
+    for name in ("log.db", "app/deep.sqlite3"):
+        assert (first / name).samefile(second / name)
+    assert rows(second / "plain.db") == [(2,), (3,), (4,)]
+    fresh = (second / "plain.db").stat().st_size
+    assert (feed.entries, feed.files, feed.bytes_sent, feed.size) == (3, 1, fresh, size)
+    # What is pruned takes its name along, and no more than that.
     house.copy()
+    assert not first.exists()
+    assert len(rows(house.newest / "log.db")) == len(rows(second / "log.db")) == 100
+    assert log.exists()
+
+
+def test_law_15_a_generation_that_was_damaged_is_not_linked_to(house: House) -> None:
     house.copy()
-    first, second = (house.bases / name / "plain.db" for name in house.generations())
-    assert first.stat().st_nlink == second.stat().st_nlink == 1
+    former = house.newest / "plain.db"
+    status = former.stat()
+    flip(former, status.st_size - 1)
+    os.utime(former, ns=(status.st_atime_ns, status.st_mtime_ns))
+    report, feed = house.copy()
+    assert (report.status, feed.files) == (RunStatus.OK, 1), report
+    assert (house.newest / "plain.db").stat().st_nlink == former.stat().st_nlink == 1
+    assert rows(house.newest / "plain.db") == [(1,), (2,), (3,)]
+
+
+def test_what_bears_a_generations_name_by_chance_is_not_linked_to(house: House) -> None:
+    house.copy()
+    made = house.newest
+    made.rename(house.bases / "2026-11-01T00-00-00Z")
+    report, feed = house.copy()
+    assert (report.status, feed.files) == (RunStatus.OK, 2), report
+    assert feed.foreign == (b"2026-11-01T00-00-00Z",)
 
 
 # ── Those that cannot be copied ──────────────────────────────────────────────────────────────

@@ -35,6 +35,7 @@ COPIES = st.builds(
     rows=st.none() | st.integers(0),
     check=st.none() | st.sampled_from(Check),
     way=st.none() | st.sampled_from(Way),
+    linked=st.booleans(),
     milliseconds=st.integers(0),
 )
 
@@ -118,3 +119,5 @@ def test_the_workers_arguments() -> None:
         *(b"--quick-above", b"1048576", b"--", b"/mnt/-x\xff", b"/to"),
     )
     assert b"--live" in worker_arguments(b"/a", b"/b", replace(rules, frozen=False))
+    linked = worker_arguments(b"/a", b"/b", replace(rules, former=b"2026-11-28T03-00-00Z"))
+    assert linked[linked.index(b"--") - 2 :][:2] == (b"--former", b"2026-11-28T03-00-00Z")

@@ -12,6 +12,7 @@ from engine.generation_steps import (
     PruneGenerations,
     StageGeneration,
 )
+from engine.generations import Standing
 from engine.item_steps import CloseItem, OpenItem
 from engine.legs.sqlite import SqliteKind
 from engine.observation import FeedSeen, Waiver
@@ -26,6 +27,7 @@ from tests.generations import (
     RUN,
     SOURCE,
     known,
+    named,
     observed,
     planned,
     seen,
@@ -59,6 +61,17 @@ def test_a_tree_is_copied_while_it_is_used() -> None:
     assert copy.arguments[-2:] == (b"/srv/data", b"/mnt/disk/hist/.policyctl-staging")
     assert copy.still == (SOURCE, *seen().source.mounted, ROOT)
     assert (copy.selection, copy.previous_entries, copy.from_item) == (ALL, 9, False)
+
+
+def test_law_15_equal_copies_are_linked_to_the_newest_complete_generation() -> None:
+    given = (*known(3, 2), *known(1, standing=Standing.COMPLETE))
+    found = steps(seen(given))
+    words = copy_of(found).arguments
+    assert words[words.index(b"--former") + 1] == named(1)
+    (staged,) = [one for one in found if isinstance(one, StageGeneration)]
+    linked = f"linked to {named(1).decode()} where equal"
+    assert staged.choice.reason == f"every database whole, {linked}"
+    assert b"--former" not in copy_of(steps(seen())).arguments
 
 
 def test_an_item_is_frozen_and_all_of_it_is_wanted() -> None:

@@ -123,3 +123,13 @@ def test_below_another_root_no_volume_is_looked_at(places: Places, state: State)
     found = look("snaps", places, state)
     assert (found.item, found.generations) == ("pvcs", ())
     assert "below another root none is looked at" in found.why_not
+
+
+def test_a_generations_name_at_the_top_hides_no_item(
+    tmp_path: Path, places: Places, state: State
+) -> None:
+    name = os.fsdecode(named(1))
+    for folder in (name, f"apps/web/{name}", f"apps/db/{name}"):
+        (tmp_path / "mnt/disk/f" / folder).mkdir(parents=True)
+    found = folders_of(PLAN, leg("files"), places, state, NOW)
+    assert [one.item for one in found] == ["apps/db", "apps/web"]
