@@ -25,7 +25,7 @@ from engine.system.descent import NotThere, descending, opened_root
 from engine.system.generation_look import Folder, folders_of, root_of
 from engine.system.journal import open_journal
 from engine.system.places import Places
-from engine.system.state import State, Stream, open_state, stream_of
+from engine.system.state import ADOPTED, State, Stream, open_state, stream_of
 from policy.legs import SqliteLeg, VersionsLeg
 from policy.values import display
 
@@ -86,7 +86,7 @@ def _adopt(found: FolderFound, places: Places, now: datetime) -> None:
     with open_state(places.state_file) as state:
         for name in found.names:
             state.generations.note(found.stream, name, Standing.COMPLETE)
-        state.claim(found.stream, f"adopted-{now:%Y%m%dT%H%M%SZ}", found.names)
+        state.claim(found.stream, f"{ADOPTED}{now:%Y%m%dT%H%M%SZ}", found.names)
     # Who reads these copies further has left out what was nobody's.
     paths = (b"/".join((*found.place.names, name)) for name in found.names)
     with open_journal(places.journal_file) as journal:
