@@ -21,6 +21,7 @@ from engine.preflight import preflight, preflight_kind, refusals
 from engine.progress import ProgressSink
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, refusal_sentence, worst_of
 from engine.steps import BeginPass, HookStep, Step
+from engine.system.arrivals import there_by
 from engine.system.directories import drop_unfinished
 from engine.system.execute import Executor, HookFailed
 from engine.system.feed_runs import FeedRuns
@@ -322,6 +323,8 @@ class Attempt:
                 self._cut_short(status, reason)
             record = self._record(status, reason)
             self.state.finish(record)
+            if status.succeeded:
+                self.state.forget_come(there_by(self.plan, self.places))
         except sqlite3.Error as error:
             told = f"the run ended ({status.value}), and that could not be recorded: {error}"
             raise StateUnusable(told) from error

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from engine.migration import Arrival
 from engine.plan import Feed, LegPlan, Location, Plan
-from engine.system.arrivals import Arrivals
+from engine.system.arrivals import Arrivals, There
 from engine.system.generation_records import Generations
 from engine.system.known_entries import KnownEntries
 from engine.system.measurements import Measurements
@@ -117,13 +117,13 @@ class State(RunHistory):
 
     # ── Copies that have yet to come ─────────────────────────────────────────────────────────
 
-    def awaited(self) -> tuple[Arrival, ...]:
-        """The copies that the applied plan makes, and whose legs have not succeeded since."""
-        return self.arrivals.awaited(self._last_began)
+    def awaited(self, there: There) -> tuple[Arrival, ...]:
+        """The copies that the applied plan makes, and that have not come."""
+        return self.arrivals.awaited(self._last_began, there)
 
-    def forget_come(self) -> None:
+    def forget_come(self, there: There) -> None:
         """Forget those that have come."""
-        self.arrivals.forget_come(self._last_began)
+        self.arrivals.forget_come(self._last_began, there)
 
     def _last_began(self, leg: str) -> datetime | None:
         success = self.last_success(leg)

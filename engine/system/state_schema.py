@@ -149,6 +149,7 @@ CREATE TABLE arrival (
     path BLOB NOT NULL,
     leg TEXT NOT NULL,
     since TEXT NOT NULL,
+    form TEXT,
     PRIMARY KEY (holder, path)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tombstone (
@@ -180,6 +181,7 @@ ALTER TABLE orphan ADD COLUMN form TEXT;
 ALTER TABLE tombstone ADD COLUMN renamed TEXT NOT NULL DEFAULT ''
 """
 _UPGRADE_TO_6 = "ALTER TABLE last_seen ADD COLUMN tree BLOB"
+_UPGRADE_FROM_5 = "ALTER TABLE arrival ADD COLUMN form TEXT"
 _UPGRADES: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {
     1: (
         (_UPGRADE_FROM_1, _UPGRADE_TO_4, _UPGRADE_TO_6),
@@ -188,7 +190,7 @@ _UPGRADES: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {
     2: ((_UPGRADE_TO_4, _UPGRADE_TO_6), (*_NEW_IN_3, *_NEW_IN_4, *_NEW_IN_5)),
     3: ((_UPGRADE_TO_4, _UPGRADE_TO_6), (*_NEW_IN_4, *_NEW_IN_5)),
     4: ((_UPGRADE_FROM_4, _UPGRADE_TO_6), _NEW_IN_5),
-    5: ((_UPGRADE_TO_6,), ()),
+    5: ((_UPGRADE_FROM_5, _UPGRADE_TO_6), ()),
 }
 """By the version that wrote it: what is changed, and the tables that are new."""
 
