@@ -157,6 +157,12 @@ class State(RunHistory):
                 [(*stream, name, run_id) for name in names],
             )
 
+    def claimed(self, stream: Stream, run_id: str) -> frozenset[bytes]:
+        """What a run was about to create, as long as no pass has been completed since."""
+        query = f"SELECT name FROM owned WHERE {_THIS} AND run_id = ? AND NOT seen"  # noqa: S608 - a constant
+        rows = self._connection.execute(query, (*stream, run_id))
+        return frozenset(bytes(row[0]) for row in rows)
+
     def disown(self, stream: Stream, name: bytes) -> None:
         """Forget an entry: it was removed."""
         with self._connection as db:
