@@ -39,6 +39,8 @@ class Arrival:
 
     place: Spot
     leg: str
+    form: str | None = None
+    """How its files will lie there, as `Hop.form` says it; None: noted before that was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,4 +235,7 @@ def _left_inside(selection: Selection, names: Names) -> Iterator[tuple[Component
 
 def new_arrivals(applied: Plan, plan: Plan) -> tuple[Arrival, ...]:
     """The copies that a plan makes and the one before it did not."""
-    return tuple(Arrival(place=one.place, leg=one.leg) for one in arrivals_between(applied, plan))
+    return tuple(
+        Arrival(place=one.place, leg=one.leg, form=one.form)
+        for one in arrivals_between(applied, plan)
+    )

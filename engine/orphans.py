@@ -138,14 +138,7 @@ def retired_inside(
     plan: Plan, retired: Iterable[Location], inside: Location
 ) -> tuple[tuple[bytes, ...], ...]:
     """Directories below a place, relative to it, whose legs have left, and images of such ones."""
-    depth = len(inside.names)
-    return tuple(
-        sorted(
-            one.names[depth:]
-            for one in with_images(plan, retired)
-            if inside.contains(one) and one != inside
-        )
-    )
+    return tuple(sorted(inside.inner(with_images(plan, retired))))
 
 
 def _carried(before: Plan, plan: Plan) -> Iterator[tuple[str, PathPattern, str]]:

@@ -6,6 +6,7 @@ executes the stored plan, never the edited file.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.selection import Selection
@@ -39,6 +40,11 @@ class Location:
     def below(self, name: bytes) -> Location:
         """One entry in it."""
         return Location(holder=self.holder, names=(*self.names, name))
+
+    def inner(self, others: Iterable[Location]) -> tuple[tuple[bytes, ...], ...]:
+        """Those of others that lie below this one, relative to it."""
+        depth = len(self.names)
+        return tuple(one.names[depth:] for one in others if self.contains(one) and one != self)
 
     def __str__(self) -> str:
         return f"{self.holder}:/{display(b'/'.join(self.names))}"

@@ -57,7 +57,7 @@ class ClaimEntries:
     """Looked at once more: what has appeared by then is about to be created as well."""
     selection: Selection
     known: frozenset[bytes]
-    """What the leg owns already, what lay at the top of the copies before, and what it leaves."""
+    """What lay at the top of the copies before, whoever owns it, and what the leg leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

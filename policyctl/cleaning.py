@@ -12,6 +12,7 @@ from engine.changes import ChangeSet
 from engine.migration import new_arrivals
 from engine.orphans import NotCarried, carried_now, orphans_between
 from engine.plan import Location, Plan
+from engine.system.arrivals import there_by
 from engine.system.clean_up import Cleaner, NotCleaned, cleaning
 from engine.system.lock import Locked
 from engine.system.lock_probe import is_held
@@ -78,7 +79,7 @@ def note_orphans(applied: Plan | None, plan: Plan, changes: ChangeSet, places: P
         now = datetime.now(UTC)
         with open_state(places.state_file) as state:
             state.orphans.note(found, now)
-            state.forget_come()
+            state.forget_come(there_by(applied, places))
             state.arrivals.note(coming, now)
 
 

@@ -22,6 +22,7 @@ from engine.copy_standing import (
 from engine.explain import Explanation, find_subject
 from engine.plan import Plan
 from engine.spots import covers
+from engine.system.arrivals import there_by
 from engine.system.copy_look import Made, look_for, made_as_of
 from engine.system.destinations import is_another_disk
 from engine.system.places import Places
@@ -81,13 +82,14 @@ def stand(
 
 def _coming(copy: Copy, records: Records) -> bool:
     """Whether what the plan puts there has yet to come, as far as is known."""
-    if records.state is None:
+    if records.state is None or records.applied is None:
         return False
+    there = there_by(records.applied, records.places)
     here = PathPattern(tuple(map(literal_component, copy.location.names)))
     with suppress(sqlite3.Error):
         return any(
             one.place.holder == copy.place and covers(one.place.pattern, here)
-            for one in records.state.awaited()
+            for one in records.state.awaited(there)
         )
     return False
 

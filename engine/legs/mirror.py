@@ -181,7 +181,7 @@ class _Pass(ABC):
 
     def _claim(self) -> ClaimEntries:
         seen = self.seen
-        known = {*seen.target.entries, *seen.source.owned}
+        known = set(seen.target.entries)
         left_out = {names[0] for names in seen.source.strangers if len(names) == 1}
         return ClaimEntries(
             feed=seen.feed,

@@ -21,6 +21,8 @@ from engine.preflight import preflight, preflight_kind, refusals
 from engine.progress import ProgressSink
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, refusal_sentence, worst_of
 from engine.steps import BeginPass, HookStep, Step
+from engine.system.arrivals import there_by
+from engine.system.claims import disown_missing, disown_unmade
 from engine.system.directories import drop_unfinished
 from engine.system.execute import Executor, HookFailed
 from engine.system.feed_runs import FeedRuns
@@ -108,6 +110,8 @@ class Attempt:
     """Descriptors of the locks that it holds."""
     told: RunReport | None = None
     """How it ended, once that is on record."""
+    looked: tuple[FeedSeen, ...] = ()
+    """The mirrored feeds that nothing refuses, as they were before anything was done."""
     streams: dict[str, Stream] = field(default_factory=dict)
     """What is known of each feed, and of each item once it is found, goes by this."""
     limit: Duration | None = field(init=False)
@@ -225,6 +229,7 @@ class Attempt:
             executor.carry_out(steps)
         finally:
             self._end_writing(feeds)
+            disown_unmade(self.state, self.run_id, self.streams, self.looked)
             if any(one.status is not RunStatus.REFUSED for one in feeds.reports.values()):
                 holder = self.plan.destination(holder_of(self.leg_plan))
                 note_room_left(holder, self.places, self.state, self.clock())
@@ -244,6 +249,9 @@ class Attempt:
         if sum([self._drop_unfinished(one) for one in seen.feeds if self._lacks_room(one)]):
             seen = self._look(this_run)
         self._report_feeds(seen)
+        if isinstance(self.leg_plan.leg, MirrorLeg):
+            self.looked = tuple(one for one in seen.feeds if not refusals(self.findings, one.feed))
+        disown_missing(self.state, self.streams, self.looked)
         note_rooms(self.plan, seen, self.state, self.clock())
         steps = steps_for(self.leg_plan, seen, this_run, self.findings)
         if not steps:
@@ -324,6 +332,8 @@ class Attempt:
             record = self._record(status, reason)
             self.state.finish(record)
             self.journal.bind(self.state, self.clock())
+            if status.succeeded:
+                self.state.forget_come(there_by(self.plan, self.places))
         except sqlite3.Error as error:
             told = f"the run ended ({status.value}), and that could not be recorded: {error}"
             raise StateUnusable(told) from error

@@ -14,6 +14,7 @@ from engine.journal import Change
 from engine.migration import Move, Stay, moves, taken_along
 from engine.orphans import Orphan
 from engine.plan import Location
+from engine.system.arrivals import there_by
 from engine.system.clean_up import Cleaner
 from engine.system.feed_runs import FeedStopped, check_still_there
 from engine.system.lock_probe import is_held
@@ -51,7 +52,7 @@ class Migrator:
             # Whether it belongs somewhere else, nobody knows: that must not look like "no".
             return (Stay(names=(), old=base, why=looked.why_not, belongs=True),)
         cleaner = self.cleaner
-        arrivals = cleaner.state.awaited()
+        arrivals = cleaner.state.awaited(there_by(cleaner.plan, cleaner.places))
         steps = moves(cleaner.plan, looked.record.orphan, looked.scope, arrivals)
         return tuple(self._judged(one) for one in steps if self._is_there(one.old))
 

@@ -27,6 +27,7 @@ from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
 from engine.sieve import Sieve
 from engine.spots import below
+from engine.system.arrivals import there_by
 from engine.system.destinations import find_identity
 from engine.system.directories import list_directory, look_at
 from engine.system.file_systems import identity_of, mounts_below, read_mounts
@@ -294,7 +295,8 @@ class _Look(TargetLook):
     def _awaited(self, feed: Feed) -> Iterator[PathPattern]:
         """What has yet to come to what is read: its copy further on is no copy of nothing."""
         base = read_place(self.plan, feed.reads)
-        for one in self.state.awaited() if base is not None else ():
+        there = there_by(self.plan, self.places)
+        for one in self.state.awaited(there) if base is not None else ():
             if base is not None and one.place.holder == base.holder:
                 inner = below(one.place.pattern, base.names)
                 if inner is not None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from engine.migration import Arrival
 from engine.plan import Feed, LegPlan, Location, Plan
-from engine.system.arrivals import Arrivals
+from engine.system.arrivals import Arrivals, There
 from engine.system.generation_records import Generations
 from engine.system.known_entries import KnownEntries
 from engine.system.measurements import Measurements
@@ -119,13 +119,13 @@ class State(RunHistory):
 
     # ── Copies that have yet to come ─────────────────────────────────────────────────────────
 
-    def awaited(self) -> tuple[Arrival, ...]:
-        """The copies that the applied plan makes, and whose legs have not succeeded since."""
-        return self.arrivals.awaited(self._last_began)
+    def awaited(self, there: There) -> tuple[Arrival, ...]:
+        """The copies that the applied plan makes, and that have not come."""
+        return self.arrivals.awaited(self._last_began, there)
 
-    def forget_come(self) -> None:
+    def forget_come(self, there: There) -> None:
         """Forget those that have come."""
-        self.arrivals.forget_come(self._last_began)
+        self.arrivals.forget_come(self._last_began, there)
 
     def _last_began(self, leg: str) -> datetime | None:
         success = self.last_success(leg)
@@ -158,6 +158,12 @@ class State(RunHistory):
                 "INSERT OR IGNORE INTO owned VALUES (?, ?, ?, ?, ?, 0)",
                 [(*stream, name, run_id) for name in names],
             )
+
+    def claimed(self, stream: Stream, run_id: str) -> frozenset[bytes]:
+        """What a run was about to create, as long as no pass has been completed since."""
+        query = f"SELECT name FROM owned WHERE {_THIS} AND run_id = ? AND NOT seen"  # noqa: S608 - a constant
+        rows = self._connection.execute(query, (*stream, run_id))
+        return frozenset(bytes(row[0]) for row in rows)
 
     def disown(self, stream: Stream, name: bytes) -> None:
         """Forget an entry: it was removed."""
@@ -250,12 +256,7 @@ class State(RunHistory):
 
     def retired(self, inside: Location) -> tuple[tuple[bytes, ...], ...]:
         """Places below this one, relative to it, whose legs have left."""
-        depth = len(inside.names)
-        return tuple(
-            one.names[depth:]
-            for one in self.all_retired()
-            if inside.contains(one) and one != inside
-        )
+        return inside.inner(self.all_retired())
 
     def all_retired(self) -> tuple[Location, ...]:
         """Places of legs that have left."""

@@ -149,6 +149,7 @@ CREATE TABLE arrival (
     path BLOB NOT NULL,
     leg TEXT NOT NULL,
     since TEXT NOT NULL,
+    form TEXT,
     PRIMARY KEY (holder, path)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tombstone (
@@ -191,6 +192,7 @@ ALTER TABLE orphan ADD COLUMN form TEXT;
 ALTER TABLE tombstone ADD COLUMN renamed TEXT NOT NULL DEFAULT ''
 """
 _UPGRADE_TO_6 = "ALTER TABLE last_seen ADD COLUMN tree BLOB"
+_UPGRADE_FROM_5 = "ALTER TABLE arrival ADD COLUMN form TEXT"
 _NEW_TABLES = {
     2: ("item", "room"),
     3: ("pause",),
@@ -250,6 +252,8 @@ def _upgrade(connection: sqlite3.Connection, version: int) -> None:
         _execute(connection, _UPGRADE_TO_4)
     if version == 4:
         _execute(connection, _UPGRADE_FROM_4)
+    if version == 5:
+        _execute(connection, _UPGRADE_FROM_5)
     if version < 6:
         _execute(connection, _UPGRADE_TO_6)
     for since, tables in _NEW_TABLES.items():

@@ -17,6 +17,7 @@ from engine.system.adopt import adopt, preview
 from engine.system.lock import hold
 from engine.system.lock_probe import is_held
 from engine.system.places import MARKER
+from engine.system.state import open_state, stream_of
 from tests.integration.lab import HOSTILE, Lab, at, manifest, only, tree, wrap_rsync, write
 
 pytestmark = pytest.mark.tool("rsync")
@@ -174,6 +175,45 @@ def test_law_01_a_killed_first_pass_owns_what_it_wrote(tmp_path: Path) -> None:
     killed = lab.history()[2]
     assert killed.status is RunStatus.INTERRUPTED
     assert killed.reason == "it ended without telling: killed, or a power cut"
+
+
+@pytest.mark.parametrize("by", ["this run", "a killed one"])
+def test_law_01_what_a_failed_run_did_not_make_is_nobodys(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    write(lab.source / "kept/1")
+    assert lab.run().status is RunStatus.OK
+    write(lab.source / "photos/1")
+    with monkeypatch.context() as broken, open_state(lab.places.state_file) as state:
+        leg = lab.plan.legs[0]
+        stream = stream_of(lab.plan, leg, leg.feeds[0], state)
+        if by == "a killed one":
+            state.claim(stream, "20261122T020000Z-0123ab", [b"photos"])
+        body = 'case " $* " in *" --max-delete=0 "*) exit 12;; esac; real "$@"'
+        broken.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
+        assert lab.run().status is RunStatus.FAILED
+        assert state.owned(stream) == {b"kept"}
+    write(lab.disk / "photos/1998", b"the only copy")
+    for _ in range(2):
+        assert lab.run().status is RunStatus.OK
+    assert (lab.disk / "photos/1998").read_bytes() == b"the only copy"
+    assert (lab.disk / "photos/1").exists()
+
+
+def test_law_01_what_a_failed_run_has_made_stays_its_own(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lab.source / "kept/1")
+    assert lab.run().status is RunStatus.OK
+    write(lab.source / "photos/1")
+    with monkeypatch.context() as broken:
+        body = 'real "$@"; case " $* " in *" --max-delete=0 "*) exit 12;; esac'
+        broken.setenv("PATH", wrap_rsync(tmp_path / "bin", body))
+        assert lab.run().status is RunStatus.FAILED
+    write(lab.source / "photos/2")
+    (lab.source / "photos/1").unlink()
+    report = lab.run()
+    assert (report.status, only(report).deleted) == (RunStatus.OK, 1)
 
 
 # ── 3: leaving a leg is not removing ─────────────────────────────────────────────────────────

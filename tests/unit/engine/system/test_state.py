@@ -338,7 +338,10 @@ def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
 _BEFORE_6 = ("DROP TABLE rollback", "ALTER TABLE last_seen DROP COLUMN tree")
-_TO_5 = (*_BEFORE_6, "PRAGMA user_version = 5")
+_TO_5 = (
+    *_BEFORE_6,
+    *("ALTER TABLE arrival DROP COLUMN form", "PRAGMA user_version = 5"),
+)
 _BEFORE_5 = (*_BEFORE_6, "DROP TABLE arrival", "DROP TABLE generation")
 _TO_4 = (
     *_BEFORE_5,
