@@ -10,7 +10,7 @@ from engine.generations import Generation
 from engine.items import Inventory, Item
 from engine.journal import JournalSeen
 from engine.modes import Forced
-from engine.targets import Identity, Target
+from engine.targets import Identity, Landing, Target
 from policy.parts import Attribute
 from policy.patterns import PathPattern
 from policy.values import Percentage
@@ -140,6 +140,10 @@ class FeedSeen:
     target: TargetSeen
     filter_path: bytes
     filter_state: FilterState
+    landing: tuple[Landing, ...] = ()
+    """What is mounted below the directory of copies, where this leg writes."""
+    previous_landing: tuple[Landing, ...] | None = None
+    """The same at the last success; None: not known."""
     swallowed: tuple[bytes, ...] = ()
     """Live data, or what is read, in the directory of copies: a mount or symlink leads there."""
     into_itself: bool = False

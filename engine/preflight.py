@@ -102,6 +102,24 @@ def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
     yield from into_itself_rows(seen)
     yield from _target(seen.feed, seen.target)
     yield from _loops(seen)
+    yield from _landing(seen, waived)
+
+
+def _landing(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
+    """Another disk below the copies has other files under the names that this leg owns."""
+    before, now = seen.previous_landing, seen.landing
+    if before is None or Waiver.OTHER_FILE_SYSTEM in waived:
+        return
+    hint = f"if that is right, run it once with --allow {Waiver.OTHER_FILE_SYSTEM.value}"
+    for path in sorted({one.path for one in {*before} ^ {*now}}):
+        was, there = (
+            next((one.file_system for one in table if one.path == path), "nothing")
+            for table in (before, now)
+        )
+        place = display(b"/".join((seen.target.target.path.rstrip(b"/"), path)))
+        found = f"{there} is mounted at {place}, and {was} at the last success"
+        danger = "what lies there may not be this leg's to overwrite or delete"
+        yield _refuse(seen.feed, f"mounts below {seen.target.target}", f"{found}: {danger}; {hint}")
 
 
 def _loops(seen: FeedSeen) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from engine.item_steps import ItemStep
 from engine.modes import ModeChoice
 from engine.selection import Selection
 from engine.snapshot_steps import SnapshotStep
-from engine.targets import Identity, Target
+from engine.targets import Identity, Landing, Target
 from policy.parts import Attribute
 
 
@@ -216,6 +216,7 @@ class RecordProvenance:
     names: tuple[bytes, ...]
     file_system: str
     mounts: tuple[bytes, ...]
+    landing: tuple[Landing, ...]
     source: bytes
     """Looked at once more: what appeared while the pass ran was written by it as well."""
     selection: Selection

@@ -52,6 +52,15 @@ def _bracketed(account: str) -> str:
     return f"{user}{at}[{host}]" if ":" in host and not host.startswith("[") else account
 
 
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class Landing:
+    """A file system that some of a leg's copies land on, other than that of their directory."""
+
+    path: bytes
+    """The mount point, relative to the directory of copies."""
+    file_system: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """A directory that must still be the same one: device and inode."""

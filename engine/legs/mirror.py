@@ -221,6 +221,7 @@ class _Pass(ABC):
             names=remembered(seen, self.selection),
             file_system=source.file_system,
             mounts=source.mounts,
+            landing=seen.landing,
             source=source.path,
             selection=self.selection,
             present=frozenset(seen.target.entries),

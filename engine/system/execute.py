@@ -51,10 +51,10 @@ from engine.system.generation_runs import GenerationRuns
 from engine.system.incremental_pass import IncrementalPasses
 from engine.system.item_runs import ItemRuns
 from engine.system.journal import Journal
-from engine.system.observe import taken_entries
 from engine.system.process import Command, CommandNotStarted, run
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import LastSeen, State, Stream
+from engine.system.taken import taken_entries
 from engine.system.transfers import ItemOutOfTime
 
 
@@ -247,6 +247,7 @@ class Executor:
             entries=self._feeds.report(step.feed).entries if step.full else self._entries(step),
             file_system=step.file_system,
             mounts=step.mounts,
+            landing=step.landing,
             full_began=step.full_began,
             size=self._feeds.report(step.feed).size if step.full or former is None else former.size,
             # What has changed hands stays in question until a pass has looked at all of it.

@@ -25,7 +25,6 @@ from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.readers import read_place, reader_of, tree_read, writers_of
 from engine.rsync_output import parse_version
 from engine.selection import Selection, Verdict, is_reserved
-from engine.sieve import Sieve
 from engine.spots import below
 from engine.system.arrivals import there_by
 from engine.system.destinations import find_identity
@@ -34,11 +33,13 @@ from engine.system.file_systems import identity_of, mounts_below, read_mounts
 from engine.system.inventory import inventory
 from engine.system.journal import Journal
 from engine.system.journal_look import look_into
+from engine.system.landing import landing
 from engine.system.loops import names_within
 from engine.system.observe_target import NothingToRead, TargetLook
 from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
 from engine.system.state import State, stream_of
+from engine.system.taken import carried, taken_entries
 from engine.targets import Identity
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, Leg, MirrorLeg, SqliteLeg, VersionsLeg
@@ -133,11 +134,15 @@ class _Look(TargetLook):
         path = self.places.filter_file(self.leg_plan.name, feed.reads)
         target = self.target(feed.writes)
         stream = stream_of(self.plan, self.leg_plan, feed, self.state)
+        source, before = self._source(feed, feed.selection), self.state.last_seen(stream)
+        tops = {*source.taken, *source.owned}
         keeps = isinstance(self.leg_plan.leg, SqliteLeg | VersionsLeg)
         return FeedSeen(
             feed=feed.reads,
-            source=self._source(feed, feed.selection),
+            source=source,
             target=target,
+            landing=landing(target.target, tops, feed.selection, self.mounts),
+            previous_landing=before.landing if before is not None else None,
             swallowed=self._swallowed(feed, target),
             into_itself=self._into_itself(feed, feed.selection, target),
             generations=self.state.generations.among(stream, target.directories) if keeps else (),
@@ -215,7 +220,7 @@ class _Look(TargetLook):
         enough = min(COUNT_MOST, max(COUNT_LEAST, (previous + 1) // 2 if previous else 0))
         strangers = tuple(self._strangers(feed, path))
         count, anything = 0, False
-        for taken in _carried(path, selection):
+        for taken in carried(path, selection):
             count += 1
             anything |= taken
             if count > enough and anything:
@@ -355,40 +360,6 @@ class _Look(TargetLook):
 
 
 # ── Single looks ─────────────────────────────────────────────────────────────────────────────
-
-
-def taken_entries(path: bytes, selection: Selection) -> tuple[bytes, ...]:
-    """Top-level entries that the leg takes something of."""
-    return tuple(
-        sorted(
-            name
-            for name, directory in list_directory(path)
-            if selection.decide((name,), directory=directory) in _CARRIED
-        )
-    )
-
-
-def _carried(path: bytes, selection: Selection) -> Iterator[bool]:
-    """One for each entry that rsync would list: whether the leg takes it, or only enters it.
-
-    What cannot be read is passed over: rsync will say so, and then nothing is deleted.
-    """
-    sieve = Sieve(selection)
-    waiting: list[tuple[bytes, ...]] = [()]
-    while waiting:
-        names = waiting.pop()
-        try:
-            with os.scandir(b"/".join((path.rstrip(b"/") or b"/", *names))) as entries:
-                found = [(one.name, one.is_dir(follow_symlinks=False)) for one in entries]
-        except OSError:
-            continue
-        for name, directory in found:
-            here = (*names, name)
-            verdict = sieve.decide(here, directory=directory)
-            if verdict in _CARRIED:
-                yield verdict is Verdict.TAKEN
-            if directory and verdict in _CARRIED:
-                waiting.append(here)
 
 
 def _filter_state(path: bytes, selection: Selection) -> FilterState:

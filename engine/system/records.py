@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from engine.reports import FeedReport, RunStatus
 from engine.set_aside import RUN_ID_FORMAT
+from engine.targets import Landing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,26 @@ class LastSeen:
     tree: bytes | None = None
     """The path of what it read, as the plan of then has it; None: not known. Empty: what lies at
     this place has changed hands since."""
+    landing: tuple[Landing, ...] | None = None
+    """What was mounted below its copies; None: not known."""
+
+
+def landing_rows(landing: tuple[Landing, ...] | None) -> Iterator[bytes]:
+    """What is mounted below the copies, as it stands beside the source's mount points.
+
+    A NUL begins each row, which no path has, and stands between the two parts. A row without parts
+    says that there was a look: nothing else tells no mount from no knowledge.
+    """
+    if landing is not None:
+        yield b"\0"
+        yield from (b"\0%b\0%b" % (one.path, os.fsencode(one.file_system)) for one in landing)
+
+
+def landing_of(rows: Iterable[bytes]) -> tuple[Landing, ...] | None:
+    """Read these rows back, among others."""
+    parts = [row.split(b"\0")[1:] for row in rows if row.startswith(b"\0")]
+    found = (Landing(path=one[0], file_system=os.fsdecode(one[1])) for one in parts if one[1:])
+    return tuple(sorted(found)) if parts else None
 
 
 def new_run_id(now: datetime) -> str:

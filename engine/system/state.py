@@ -27,6 +27,8 @@ from engine.system.records import (
     RoomRecord,
     RunRecord,
     Stream,
+    landing_of,
+    landing_rows,
     moment_of,
     moment_text,
     number_of,
@@ -196,7 +198,7 @@ class State(RunHistory):
             db.execute(f"DELETE FROM mount WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
             db.executemany(
                 "INSERT INTO mount VALUES (?, ?, ?, ?)",
-                [(*stream, path) for path in seen.mounts],
+                [(*stream, path) for path in (*seen.mounts, *landing_rows(seen.landing))],
             )
 
     def passed(self, stream: Stream, run_id: str) -> bool:
@@ -220,11 +222,13 @@ class State(RunHistory):
             f"SELECT path FROM mount WHERE {_THIS} ORDER BY path",  # noqa: S608 - only constants are put in
             stream,
         )
+        paths = [bytes(mount[0]) for mount in mounts]
         return LastSeen(
             rules=str(row[0]),
             entries=number_of(row[1]),
             file_system=str(row[2]),
-            mounts=tuple(bytes(mount[0]) for mount in mounts),
+            mounts=tuple(path for path in paths if path.startswith(b"/")),
+            landing=landing_of(paths),
             full_began=moment_of(row[3]) if row[3] else None,
             size=number_of(row[4]),
             tree=bytes(row[5]) if row[5] is not None else None,

@@ -163,6 +163,32 @@ def test_law_01_no_bind_mount_makes_a_copy_of_itself(
     assert found == set(live)
 
 
+def test_law_01_another_disk_below_the_copies_is_not_taken_for_them(machine: Machine) -> None:
+    machine.apply()
+    write(machine.source / "photos/one")
+    write(machine.source / "kept")
+    machine("run", "nightly")
+    photos = machine.disk / "photos"
+    theirs = machine.space.seen(photos / "theirs")
+    machine.space("mount", "-t", "tmpfs", "tmpfs", photos)
+    write(theirs)
+    told = machine("run", "nightly", code=5)
+    assert f"is mounted at {photos}, and nothing at the last success" in told
+    assert theirs.exists()
+    machine.space("umount", photos)
+    machine("run", "nightly")
+    # Where nothing is this leg's, others may mount what they like.
+    (machine.disk / "other").mkdir()
+    machine.space("mount", "-t", "tmpfs", "tmpfs", machine.disk / "other")
+    machine("run", "nightly")
+    # What was there at the last success may stay, and must.
+    machine.space("mount", "-t", "tmpfs", "tmpfs", photos)
+    machine("run", "nightly", "--allow", "other-file-system")
+    machine("run", "nightly")
+    machine.space("umount", photos)
+    assert f"nothing is mounted at {photos}" in machine("run", "nightly", code=5)
+
+
 def test_a_full_disk_is_told_and_what_it_left_blocks_nothing(machine: Machine) -> None:
     machine.mount("8m")
     machine.apply()

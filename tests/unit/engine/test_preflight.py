@@ -16,7 +16,7 @@ from engine.observation import (
 from engine.plan import LegPlan
 from engine.preflight import preflight, preflight_kind, refusals
 from engine.reports import Finding, Verdict
-from engine.targets import Identity, Target
+from engine.targets import Identity, Landing, Target
 from policy.legs import FetchLeg, MirrorLeg
 from policy.parts import Keep, KubernetesRunner, Limits, SshTarget
 from policy.values import Duration, Percentage, Place
@@ -187,3 +187,25 @@ def test_a_refusal_stops_its_feed_and_one_of_the_leg_stops_all() -> None:
     assert refusals(rows, "b") == ()
     leg = Finding(feed=None, looked_at="x", found="y", verdict=Verdict.REFUSED)
     assert refusals((*rows, leg), "b") == (leg,)
+
+
+def test_law_01_another_disk_below_the_copies_is_refused() -> None:
+    one, other = (Landing(path=b"photos", file_system=f"uuid:{name}") for name in "ab")
+    given = seen().feeds[0]
+
+    def judged(
+        before: tuple[Landing, ...] | None, now: tuple[Landing, ...], *waived: Waiver
+    ) -> list[str]:
+        feed = replace(given, previous_landing=before, landing=now)
+        return refused(replace(seen(), feeds=(feed,), waived=frozenset(waived)))
+
+    assert judged(None, (one,)) == judged((), ()) == judged((one,), (one,)) == []
+    for before, now, said in (
+        ((), (one,), "uuid:a is mounted at /mnt/disk/photos, and nothing at the last success"),
+        ((one,), (), "nothing is mounted at /mnt/disk/photos, and uuid:a at the last success"),
+        ((one,), (other,), "uuid:b is mounted at /mnt/disk/photos, and uuid:a at the last"),
+    ):
+        (found,) = judged(before, now)
+        assert found.startswith(said)
+        assert "run it once with --allow other-file-system" in found
+        assert judged(before, now, Waiver.OTHER_FILE_SYSTEM) == []

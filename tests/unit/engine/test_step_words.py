@@ -87,6 +87,7 @@ def test_every_step_is_explained() -> None:
             names=(b"a", b"b"),
             file_system="uuid:1",
             mounts=(),
+            landing=(),
             source=b"/srv/data",
             selection=Selection(lines=()),
             present=frozenset(),

@@ -28,6 +28,7 @@ from engine.system.state import (
     open_state,
     stream_of,
 )
+from engine.targets import Landing
 from tests.integration.lab import HOSTILE
 from tests.strategies import compiled, manifest
 
@@ -52,6 +53,15 @@ def record(run_id: str, days: int = 0, status: RunStatus | None = RunStatus.OK) 
         entries=5,
         due=started,
     )
+
+
+def test_what_is_mounted_below_the_copies_is_told_from_what_is_not_known(tmp_path: Path) -> None:
+    mounted = Landing(path=b"a/\xff\n", file_system="uuid:b")
+    with open_state(tmp_path / "s.db") as state:
+        for landing in (None, (), (mounted,)):
+            seen = replace(SEEN, landing=landing)
+            state.record_pass(DATA, "r", (), seen)
+            assert state.last_seen(DATA) == seen
 
 
 def test_runs_come_back_as_they_were(tmp_path: Path) -> None:
