@@ -161,7 +161,8 @@ def _clean(
 
 def nothing_of_it(record: OrphanRecord) -> str:
     """What it means that something lies at an orphan's place, and none of it is the orphan's."""
-    return f"what lies there is not known as written by {record.orphan.leg}, or a leg carries it"
+    leg = record.orphan.leg
+    return f"what lies there is not known as written by {leg}, or carried today, or no file at all"
 
 
 def named_orphans(
