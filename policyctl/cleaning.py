@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from engine.changes import ChangeSet
 from engine.migration import new_arrivals
 from engine.orphans import NotCarried, carried_now, orphans_between
 from engine.plan import Location, Plan
+from engine.system.applied import is_applied_still
 from engine.system.arrivals import there_by
 from engine.system.clean_up import Cleaner, NotCleaned, cleaning
 from engine.system.lock import Locked
@@ -111,7 +114,7 @@ def remove_named(
 ) -> tuple[Cleaned, ...]:
     """Remove orphans by their names. Raises `Refused` and `Locked`."""
     running = Running.of_applied(root)
-    with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
+    with _removing(running) as cleaner:
         known = named_orphans(cleaner.state.orphans.all(), names)
         return tuple(_clean(cleaner, one, say, verified=False) for one in known)
 
@@ -121,9 +124,16 @@ def remove_verified(
 ) -> tuple[Cleaned, ...]:
     """Remove all orphans, or those named, whose content the copies of today hold."""
     running = Running.of_applied(root)
-    with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
+    with _removing(running) as cleaner:
         known = named_orphans(cleaner.state.orphans.all(), names)
         return tuple(_clean(cleaner, one, say, verified=True) for one in known)
+
+
+def _removing(running: Running) -> AbstractContextManager[Cleaner]:
+    """Removes nothing once another plan is applied: its orphans are others."""
+    places, applied_at = running.places, running.applied_at
+    still_applied = partial(is_applied_still, places.root, applied_at)
+    return cleaning(running.plan, places, datetime.now(UTC), still_applied)
 
 
 def _clean(
@@ -152,7 +162,8 @@ def _clean(
 
 def nothing_of_it(record: OrphanRecord) -> str:
     """What it means that something lies at an orphan's place, and none of it is the orphan's."""
-    return f"what lies there is not known as written by {record.orphan.leg}, or a leg carries it"
+    leg = record.orphan.leg
+    return f"what lies there is not known as written by {leg}, or carried today, or no file at all"
 
 
 def named_orphans(

@@ -6,6 +6,7 @@ Owns their stored forms on this machine. They are written by `engine.system.appl
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
+from datetime import datetime
 from pathlib import Path
 
 from engine import layout
@@ -87,6 +88,12 @@ def load_applied(root: Path) -> tuple[Plan, AppliedRecord] | None:
     if record.complete and digest(data) != record.plan_digest:
         raise PlanUnreadable(_NOT_APPLIED)
     return plan_from_json(_decoded(data, PlanUnreadable)), record
+
+
+def is_applied_still(root: Path, applied_at: datetime) -> bool:
+    """Whether nothing was applied since. Raises `RecordUnreadable` and `Unobservable`."""
+    record = load_record(root)
+    return record is not None and datetime.fromisoformat(record.applied_at) == applied_at
 
 
 def _record(text: str) -> AppliedRecord:

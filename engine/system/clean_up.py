@@ -75,6 +75,8 @@ class Cleaner:
     journal: Journal
     run: Run
     locks: list[int]
+    still_applied: Callable[[], bool]
+    """Whether the plan is the applied one still."""
     _open: ExitStack
     _reached: dict[str, Reached] = field(default_factory=dict)
     _written: int = 0
@@ -104,7 +106,7 @@ class Cleaner:
         nothing = Looked(record=record, scope=Scope(paths=()), files=0, size=0)
         listing = None
         if scope.paths and reached.present(base.names):
-            listing = self._list(reached, base.names, scope, Contents(_parents_of(scope)))
+            listing = self._list(reached, base.names, scope, Contents(scope))
             if listing is None:  # an account that may only be written to
                 return Looked(record=record, scope=scope, files=None, size=None)
         if listing is None or not listing.entries:
@@ -116,10 +118,8 @@ class Cleaner:
         self, reached: Reached, names: Names, scope: Scope, contents: Contents
     ) -> Listing | None:
         """Read what lies in a scope; None where the account may not list it."""
-        listing = contents.listing()
-        argv = look_command(
-            self._rules(look_rules(scope)), reached.target(names), reached.connection
-        )
+        listing, rules = contents.listing(), self._rules(look_rules(scope))
+        argv = look_command(rules, reached.target(names), reached.connection)
         told = self._run(argv, on_output=listing.feed)
         if told.code != 0 and reached.commands:
             raise NotCleaned(f"it cannot be listed: {sentence(told)}")
@@ -131,6 +131,7 @@ class Cleaner:
         """Find all of it elsewhere with equal content. Raises `NotCleaned` and `Locked`."""
         if looked.why_not:
             raise NotCleaned(looked.why_not)
+        self._check_plan()
         orphan, scope = looked.record.orphan, looked.scope
         base = orphan.base
         try:
@@ -160,7 +161,7 @@ class Cleaner:
             if there.ssh is None:
                 copies[there.path] = root
         contents = Contents(
-            _parents_of(scope), here=here.path if here.ssh is None else None, copies=tuple(copies)
+            scope, here=here.path if here.ssh is None else None, copies=tuple(copies)
         )
         if self._list(mine, base.names, scope, contents) is None:
             raise NotCleaned("it cannot be compared: its account may not list it")
@@ -220,6 +221,7 @@ class Cleaner:
         if looked.why_not:
             raise NotCleaned(looked.why_not)
         try:
+            self._check_plan()
             count = 0 if looked.gone else self._remove(looked, say, proof)
         except (Unreached, FeedStopped, FilterError) as error:
             raise NotCleaned(str(error)) from None
@@ -258,6 +260,7 @@ class Cleaner:
             self.tell_leg(looked.record.orphan.leg, looked.record.orphan.reads, _WHY_FULL)
             check_still_there(reached.still)
             self._check_unchanged(base, proof)
+            self._check_plan()
             told = self._run(command(count))
             if told.code != 0:
                 raise NotCleaned(f"not all of it could be removed: {sentence(told)}")
@@ -272,6 +275,14 @@ class Cleaner:
                     "something in it has come or changed since it was compared, and may be the "
                     "only copy: nothing was removed; `policyctl gc --verified` compares again"
                 )
+
+    def _check_plan(self) -> None:
+        """What was an orphan when this began may be carried again."""
+        if not self.still_applied():
+            raise NotCleaned(
+                "another plan was applied meanwhile, and a leg may carry it again: nothing of it "
+                "was removed; `policyctl gc` lists what is an orphan now"
+            )
 
     def _tell_readers(self, base: Location, scope: Scope) -> None:
         """Before it goes, held until this is over: a kill in between forgets nothing."""
@@ -364,10 +375,6 @@ class Cleaner:
             raise NotCleaned(str(error)) from None
 
 
-def _parents_of(scope: Scope) -> frozenset[bytes]:
-    return frozenset(b"/".join(one) for one in scope.parents)
-
-
 def _wanted(counted: Completed, scope: Scope) -> int:
     """How much would go; where rsync said too much to be kept, at most some directories more."""
     if counted.whole:
@@ -376,8 +383,13 @@ def _wanted(counted: Completed, scope: Scope) -> int:
 
 
 @contextmanager
-def cleaning(plan: Plan, places: Places, now: datetime) -> Iterator[Cleaner]:
-    """Work on orphans, alone. Raises `Locked`, `StateUnusable`, `JournalUnusable`."""
+def cleaning(
+    plan: Plan, places: Places, now: datetime, still_applied: Callable[[], bool] = lambda: True
+) -> Iterator[Cleaner]:
+    """Work on orphans, alone. Raises `Locked`, `StateUnusable`, `JournalUnusable`.
+
+    `still_applied` says whether the plan is the applied one: once it is not, nothing is removed.
+    """
     with ExitStack() as stack:
         locks = [stack.enter_context(hold(places.lock_dir / "gc.lock"))]
         state = stack.enter_context(open_state(places.state_file))
@@ -385,4 +397,4 @@ def cleaning(plan: Plan, places: Places, now: datetime) -> Iterator[Cleaner]:
         path: Path = places.state_dir / "run" / ".gc"
         directory, control = stack.enter_context(run_directory(path))
         this_run = Run(run_id=new_run_id(now), now=now, directory=directory, control=control)
-        yield Cleaner(plan, places, state, journal, this_run, locks, stack)
+        yield Cleaner(plan, places, state, journal, this_run, locks, still_applied, stack)

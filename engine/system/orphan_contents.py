@@ -54,8 +54,7 @@ class Proof:
 class Contents:
     """Reads a listing of an orphan, and looks at each entry where it lies on this machine."""
 
-    parents: frozenset[bytes]
-    """Directories on the way: listed, and not the orphan's."""
+    scope: Scope
     here: bytes | None = None
     """The directory that is listed; None: it lies on another machine."""
     copies: tuple[bytes, ...] = ()
@@ -68,7 +67,8 @@ class Contents:
 
     def listing(self) -> Listing:
         """A reader of what `look_command` prints."""
-        return Listing(parents=self.parents, visit=self._take)
+        parents = frozenset(b"/".join(one) for one in self.scope.parents)
+        return Listing(parents=parents, visit=self._take)
 
     def _take(self, line: bytes, name: bytes) -> None:
         directory = line.startswith(b"d")

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,35 @@ def test_a_name_takes_an_orphan_that_is_not_its_legs_from_the_list(machine: Clea
     assert machine.gc("--remove", "disk:/a").code == 0
     assert "no orphans" in machine.gc().out
     assert (machine.root / "mnt/disk/a").exists()
+
+
+@pytest.mark.parametrize("words", [("--verified",), ("--remove", "disk:/a")])
+def test_what_another_apply_carries_again_meanwhile_stays(
+    machine: Cleaning, words: tuple[str, ...]
+) -> None:
+    """The route goes back between the comparison, or the count, and the removal."""
+    assert machine("run", "direct").code == 0
+    machine.edit("  /srv/data/a: direct\n", "")
+    root = machine.root
+    bin_ = machine.folder / "bin"
+    bin_.mkdir()
+    real = shutil.which("rsync")
+    (bin_ / "rsync").write_text(
+        f'#!/bin/sh\n{real} "$@"; code=$?\n'
+        f'case "$*" in *--checksum*|*--max-delete=0*) [ -e "{bin_}/done" ] || '
+        f'{{ touch "{bin_}/done"; PYTHONPATH="{CHECKOUT}" "{sys.executable}" -m policyctl.main '
+        f'apply -p "{machine.manifest}" --root "{root}" >"{bin_}/log" 2>&1; }};; '
+        "esac\nexit $code\n"
+    )
+    (bin_ / "rsync").chmod(0o755)
+    path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
+    done = policyctl("gc", *words, "--root", str(root), cwd=machine.folder, PATH=path)
+    assert (bin_ / "done").exists()
+    assert done.code == 5, done
+    assert "another plan was applied meanwhile, and a leg may carry it again" in done.out
+    assert (root / "mnt/disk/a/file").read_text() == "one"
+    assert "nas:/data/a" in machine.gc().out, "what the other leg has carried meanwhile"
+    assert "nothing was ever removed" in machine.gc("--history").out
 
 
 def test_on_a_terminal_it_asks_for_the_name(machine: Cleaning) -> None:
