@@ -902,6 +902,20 @@ def test_a_terminal_gets_colours_unless_it_wants_none(machine: Machine) -> None:
         assert b"clean" in done.stdout
 
 
+def test_an_interrupt_while_the_program_loads_is_one_line(tmp_path: Path) -> None:
+    """The first thing that it loads interrupts it, as an impatient Ctrl-C does."""
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "policyctl", "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{CHECKOUT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"policyctl: interrupted\n")
+
+
 @pytest.mark.parametrize("arguments", [["schema"], ["show", "plan"], ["--help"]], ids=" ".join)
 def test_a_reader_that_goes_away_causes_no_traceback(
     machine: Machine, arguments: list[str]
