@@ -135,8 +135,10 @@ def rate_of(runs: Iterable[Sent]) -> Rate | None:
 # ── Refusals ─────────────────────────────────────────────────────────────────────────────────
 
 
-def full_refusals(destinations: Iterable[DestinationData]) -> Iterator[Refusal]:
-    """Refuse to fill a destination beyond its limit (law 25)."""
+def full_refusals(
+    destinations: Iterable[DestinationData], command: str = "policyctl apply"
+) -> Iterator[Refusal]:
+    """Refuse to fill a destination beyond its limit (law 25); `command` is what applies."""
     for one in destinations:
         used, room = one.used_after, one.room
         if not one.over or one.accepted or used is None or room is None or room.total is None:
@@ -150,17 +152,17 @@ def full_refusals(destinations: Iterable[DestinationData]) -> Iterator[Refusal]:
                 f"allowed: {human_bytes(one.arriving)} come, {human_bytes(int(too_much))} more "
                 "than fit"
             ),
-            hint=_way_out(one, int(too_much)),
+            hint=_way_out(one, int(too_much), command),
         )
 
 
-def _way_out(one: DestinationData, too_much: int) -> str:
-    accept = f"`policyctl apply --accept {one.destination}`"
+def _way_out(one: DestinationData, too_much: int, command: str) -> str:
+    accept = f"`{command} --accept {one.destination}`"
     if one.renamable and not one.migrate:
         spared = human_bytes(one.renamable)
         enough = "" if one.renamable >= too_much else ", which is not enough"
         return (
-            f"{spared} of it lie there under another name: `policyctl apply --migrate` renames "
+            f"{spared} of it lie there under another name: `{command} --migrate` renames "
             f"them{enough}; if it may be filled all the same, {accept}"
         )
     return (

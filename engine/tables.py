@@ -97,6 +97,8 @@ def _unknown(name: str, what: str, known: Iterable[str], route: Route, findings:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    if what == "leg" and name == "none":
+        hint = 'where no copy is wanted, say why: {none: "made anew each day"}'
     findings.error("unknown-name", f"there is no {what} {name!r}", route.origin, hint=hint)
 
 

@@ -195,7 +195,7 @@ def _sentence(error: ValidationError) -> tuple[str, str, str]:
         case "enum":
             return "bad-value", f"{value} is none of: {', '.join(known)}", _near(error, known)
         case "type":
-            return "bad-type", _type_sentence(error, value, title), _type_hint(error)
+            return "bad-type", _type_sentence(error, value, title), _type_hint(error, title)
         case _:
             return "bad-value", _misfit_sentence(error, value, title), about
 
@@ -232,8 +232,11 @@ def _near(error: ValidationError, known: list[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else ""
 
 
-def _type_hint(error: ValidationError) -> str:
-    """A number where text is wanted is nearly always a missing pair of quotes."""
+def _type_hint(error: ValidationError, title: str) -> str:
+    """A number where text is wanted is nearly always a missing pair of quotes, or a unit."""
+    if title == "duration" and type(error.instance) is int:
+        units = ", ".join(f"{error.instance}{unit}" for unit in "mhd")
+        return f"the unit is missing: {units}"
     if error.validator_value == "string" and isinstance(error.instance, int | float | bool):
         return "put it in quotes"
     return ""

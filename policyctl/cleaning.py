@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from engine.changes import ChangeSet
 from engine.migration import new_arrivals
 from engine.orphans import NotCarried, carried_now, orphans_between
 from engine.plan import Location, Plan
-from engine.system.applied import is_applied_still
+from engine.plan_json import PlanUnreadable
+from engine.system.applied import RecordUnreadable, is_applied_still, load_applied
 from engine.system.arrivals import there_by
 from engine.system.clean_up import Cleaner, NotCleaned, cleaning
+from engine.system.files import Unobservable
 from engine.system.lock import Locked
 from engine.system.lock_probe import is_held
 from engine.system.orphan_contents import Looked
@@ -84,6 +87,14 @@ def note_orphans(applied: Plan | None, plan: Plan, changes: ChangeSet, places: P
             state.orphans.note(found, now)
             state.forget_come(there_by(applied, places))
             state.arrivals.note(coming, now)
+
+
+def zone_of(root: Path) -> ZoneInfo:
+    """The zone of the applied plan, in which dates are told; UTC where there is none to read."""
+    with suppress(PlanUnreadable, RecordUnreadable, Unobservable):
+        if (applied := load_applied(root)) is not None:
+            return ZoneInfo(applied[0].timezone)
+    return ZoneInfo("UTC")
 
 
 def history(root: Path) -> tuple[Tombstone, ...]:
@@ -179,9 +190,9 @@ def named_orphans(
 
 
 def _one(known: Sequence[OrphanRecord], name: str, done: str) -> OrphanRecord:
-    raw = os.fsencode(name)
-    exact = [one for one in known if one.orphan.place.name == raw]
-    found = exact or [one for one in known if str(one.orphan.place) == name]
+    bare = name if name.endswith(":/") else name.rstrip("/")  # `plan` writes directories so
+    exact = [one for one in known if one.orphan.place.name == os.fsencode(bare)]
+    found = exact or [one for one in known if str(one.orphan.place) == bare]
     if len(found) == 1:
         return found[0]
     if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine.plan import Plan
@@ -12,11 +13,28 @@ from policyctl.boundary import Refused
 
 def refuse_elsewhere(plan: Plan, root: Path, what: str) -> None:
     """Refuse on another host than the manifest's; below a root no host is meant."""
-    here = socket.gethostname()
-    if Places(root=root).staged or plan.host in {here, here.partition(".")[0]}:
+    here = _elsewhere(plan, root)
+    if not here:
         return
     raise Refused(
         f"this machine is {here!r}, and the manifest is for {plan.host!r}: {what} would make "
         f"copies of the wrong data. Nothing was done. Run it on {plan.host}, or try it below a "
         "folder with --root DIR"
     )
+
+
+def told_elsewhere(plan: Plan, root: Path) -> Iterator[str]:
+    """What `plan` says where `apply` would refuse for that."""
+    here = _elsewhere(plan, root)
+    if here:
+        yield (
+            f"this machine is {here!r}, and the manifest is for {plan.host!r}: `policyctl apply` "
+            "would be refused here"
+        )
+
+
+def _elsewhere(plan: Plan, root: Path) -> str:
+    """The name of this machine where the policy is another one's; else nothing."""
+    here = socket.gethostname()
+    mine = Places(root=root).staged or plan.host in {here, here.partition(".")[0]}
+    return "" if mine else here

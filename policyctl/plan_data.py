@@ -48,6 +48,13 @@ class PlanData:
     """Whether anybody was to look at the sources."""
     migrate: bool = False
     """Whether what can be renamed at its destination is."""
+    rollback: bool = False
+    """Whether it is the plan before that is to be applied."""
+
+    @property
+    def command(self) -> str:
+        """What applies it."""
+        return "policyctl apply --rollback" if self.rollback else "policyctl apply"
 
 
 def read_data(
@@ -95,7 +102,7 @@ def read_data(
 
 def refused_for_room(changes: ChangeSet, data: PlanData) -> ChangeSet:
     """The change set with what is refused since a destination would be too full."""
-    more = tuple(full_refusals(data.changes.destinations))
+    more = tuple(full_refusals(data.changes.destinations, data.command))
     return replace(changes, refused=(*changes.refused, *more)) if more else changes
 
 

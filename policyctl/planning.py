@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from policy.values import AbsolutePath, parse_absolute_path
 from policyctl.boundary import Refused
 from policyctl.checking import check_file
 from policyctl.covering import read_coverage
+from policyctl.host import told_elsewhere
 from policyctl.plan_data import PlanData, read_data, refused_for_room
 from policyctl.views.console import tell
 from policyctl.views.diagnostics import count_findings, tell_findings
@@ -121,6 +122,7 @@ def prepare(
         accept=accept,
         migrate=migrate,
     )
+    data = replace(data, rollback=rollback)
     changes = refused_for_room(changes, data)
     return Prepared(
         report=report,
@@ -134,6 +136,7 @@ def prepare(
         data=data,
         orphans=orphans_of(applied, plan, changes),
         notes=(
+            *told_elsewhere(plan, root),
             *_rolled_back(record, changed=changes.plan_changed and not rollback),
             *unknown_names(applied, plan),
             *_stale_at_once(applied, plan, places),

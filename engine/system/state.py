@@ -147,11 +147,8 @@ class State(RunHistory):
 
     def owned(self, stream: Stream) -> frozenset[bytes]:
         """Top-level entries that this leg may delete there."""
-        rows = self._connection.execute(
-            f"SELECT name FROM owned WHERE {_THIS}",  # noqa: S608 - a constant
-            stream,
-        )
-        return frozenset(bytes(row[0]) for row in rows)
+        query = f"SELECT name FROM owned WHERE {_THIS}"  # noqa: S608 - a constant
+        return frozenset(bytes(row[0]) for row in self._connection.execute(query, stream))
 
     def claim(self, stream: Stream, run_id: str, names: Iterable[bytes]) -> None:
         """Note entries that a run is about to create."""
@@ -218,11 +215,8 @@ class State(RunHistory):
         ).fetchone()
         if row is None:
             return None
-        mounts = self._connection.execute(
-            f"SELECT path FROM mount WHERE {_THIS} ORDER BY path",  # noqa: S608 - only constants are put in
-            stream,
-        )
-        paths = [bytes(mount[0]) for mount in mounts]
+        query = f"SELECT path FROM mount WHERE {_THIS} ORDER BY path"  # noqa: S608 - a constant
+        paths = [bytes(mount[0]) for mount in self._connection.execute(query, stream)]
         return LastSeen(
             rules=str(row[0]),
             entries=number_of(row[1]),

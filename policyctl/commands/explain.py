@@ -27,19 +27,21 @@ def explain(
         typer.Option("--tree", help="Walk each PATH and say how much of it goes where, like du."),
     ] = False,
     depth: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--depth", metavar="N", min=0, help="With --tree: a line for each of N levels."
+            "--depth", metavar="N", min=0, help="With --tree: a line for each of N levels, else 1."
         ),
-    ] = 1,
+    ] = None,
 ) -> None:
     """Say which leg carries a path and why, how its copies stand now, and how to get it back.
 
     It need not exist (yet).
     """
     if tree:
-        _summarise(paths, policy, root, json=json, depth=depth)
+        _summarise(paths, policy, root, json=json, depth=1 if depth is None else depth)
         return
+    if depth is not None:
+        raise typer.BadParameter("--depth goes with --tree: without it no tree is walked")
     from policyctl.explaining import reading_records, stand
     from policyctl.loading import applied_plan, ask, load_for_question, not_applied_yet
     from policyctl.views.console import result, result_json, tell

@@ -44,12 +44,15 @@ def gc(
 
     names = tuple(orphans or ())
     done: tuple[Cleaned, ...] = ()
+    zone = cleaning.zone_of(root)
     if sum((remove, verified, history)) > 1:
         raise typer.BadParameter("--remove, --verified and --history exclude each other")
+    if history and names:
+        raise typer.BadParameter("--history lists all that was removed, and takes no name")
     try:
         if history:
             stones = cleaning.history(root)
-            document, lines = view.history_json(stones), view.history_lines(stones)
+            document, lines = view.history_json(stones), view.history_lines(stones, zone)
         elif remove or verified:
             if remove and not names:
                 names = _asked()
@@ -58,7 +61,7 @@ def gc(
             document, lines = view.cleaned_json(done), view.cleaned_lines(done)
         else:
             found = cleaning.list_orphans(root, names)
-            document, lines = view.orphans_json(found), view.orphan_lines(found)
+            document, lines = view.orphans_json(found), view.orphan_lines(found, zone)
     except Locked as locked:
         tell(f"policyctl: another gc works: {locked}; nothing was removed: wait for it")
         raise typer.Exit(ExitCode.LOCKED) from None

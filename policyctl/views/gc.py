@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from engine.plan import Location
 from engine.spots import Spot
@@ -15,7 +16,7 @@ from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json
 
 
-def orphan_lines(found: Sequence[Standing]) -> Iterator[str]:
+def orphan_lines(found: Sequence[Standing], zone: ZoneInfo) -> Iterator[str]:
     """Lines for people."""
     if not found:
         yield "no orphans: everything that legs have written is carried by one"
@@ -23,7 +24,7 @@ def orphan_lines(found: Sequence[Standing]) -> Iterator[str]:
     for one in found:
         looked, record = one.looked, one.looked.record
         size = _size(looked.files, looked.size)
-        yield f"{record.orphan.place}  {size}, since {_day(record.since)}"
+        yield f"{record.orphan.place}  {size}, since {_day(record.since, zone)}"
         yield f"  {record.orphan.why}; written by {record.orphan.leg}"
         yield f"  {_advice(one)}"
     known = [one.looked.size for one in found if one.looked.size is not None]
@@ -64,8 +65,8 @@ def _size(files: int | None, size: int | None) -> str:
     return f"{human_bytes(size)}, {counted(files, 'file')}"
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d}"
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d}"
 
 
 def cleaned_lines(done: Sequence[Cleaned]) -> Iterator[str]:
@@ -82,15 +83,15 @@ def cleaned_lines(done: Sequence[Cleaned]) -> Iterator[str]:
             yield f"{place} is removed: {_size(one.stone.files, one.stone.bytes)}{why}"
 
 
-def history_lines(stones: Sequence[Tombstone]) -> Iterator[str]:
+def history_lines(stones: Sequence[Tombstone], zone: ZoneInfo) -> Iterator[str]:
     """What was removed or renamed, when and why."""
     if not stones:
         yield "nothing was ever removed or renamed"
     for one in stones:
         size = _size(one.files, one.bytes)
-        since = f"an orphan since {_day(one.since)}"
+        since = f"an orphan since {_day(one.since, zone)}"
         became = f"renamed to {one.renamed}" if one.renamed else "removed"
-        moment = f"{one.removed:%Y-%m-%d %H:%M} UTC"
+        moment = f"{one.removed.astimezone(zone):%Y-%m-%d %H:%M %Z}"
         yield f"{moment}  {one.place}  {size}, {became}; {since}: {one.why}"
 
 

@@ -201,7 +201,7 @@ def rename_lines(data: PlanData) -> list[str]:
     found = data.changes.renames
     lines = [_rename(one, data) for one in found if not any(_carries(o, one) for o in found)]
     if any(not one.after for one in found) and not data.migrate:
-        lines.append("`policyctl apply --migrate` renames them before anything is sent again")
+        lines.append(f"`{data.command} --migrate` renames them before anything is sent again")
     return lines
 
 

@@ -902,6 +902,35 @@ def test_a_terminal_gets_colours_unless_it_wants_none(machine: Machine) -> None:
         assert b"clean" in done.stdout
 
 
+def test_a_leg_called_none_is_told_how_to_say_so(machine: Machine) -> None:
+    machine.edit("/srv/data/big: direct", "/srv/data/big: none")
+    done = machine("check")
+    assert done.code == 3
+    assert "there is no leg 'none'" in done.err
+    assert 'where no copy is wanted, say why: {none: "made anew each day"}' in done.err
+
+
+def test_plan_says_that_apply_is_refused_on_another_machine(machine: Machine) -> None:
+    words = ["plan", "--no-measure", "-p", str(machine.manifest)]
+    elsewhere = policyctl(*words, cwd=machine.folder)
+    assert "and the manifest is for 'myhost': `policyctl apply` would be refused" in elsewhere.out
+    assert "would be refused here" not in policyctl(*words, "--root", str(machine.root)).out
+
+
+def test_an_interrupt_while_the_program_loads_is_one_line(tmp_path: Path) -> None:
+    """The first thing that it loads interrupts it, as an impatient Ctrl-C does."""
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "policyctl", "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{CHECKOUT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"policyctl: interrupted\n")
+
+
 @pytest.mark.parametrize("arguments", [["schema"], ["show", "plan"], ["--help"]], ids=" ".join)
 def test_a_reader_that_goes_away_causes_no_traceback(
     machine: Machine, arguments: list[str]

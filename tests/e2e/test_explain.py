@@ -266,6 +266,8 @@ def test_a_tree_is_told_by_leg_like_du(machine: Machine) -> None:
         "rebuilt",
         "editor's swap file",
     }
+    alone = machine("explain", "/srv/data", "--depth", "2")
+    assert (alone.code, "--depth goes with --tree" in alone.err) == (2, True)
     human = machine("explain", "--tree", "/srv/data", "--depth", "0").out.splitlines()
     assert human[1].split()[:3] == ["116", "B", "6"]
     assert "none: made anew each day ('/srv/data/scratch', line 25)" in human

@@ -5,7 +5,9 @@ import pty
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -58,6 +60,12 @@ def test_it_lists_verifies_removes_and_remembers(machine: Cleaning) -> None:
     assert not (machine.root / "mnt/disk/a").exists()
     assert (machine.root / "mnt/disk/b/file").read_text() == "two"
     assert "disk:/a  3 B, 1 file, removed; an orphan since" in machine.gc("--history").out
+    assert " UTC  disk:/a" in machine.gc("--history").out
+    machine.edit("timezone: UTC", "timezone: Pacific/Kiritimati")
+    assert machine("apply").code == 0
+    moment = datetime.fromisoformat(done.json["removed"][0]["removed"])
+    there = f"{moment.astimezone(ZoneInfo('Pacific/Kiritimati')):%Y-%m-%d %H:%M} +14  disk:/a  "
+    assert there in machine.gc("--history").out
     assert machine.gc("--json").json == {"orphans": []}
     assert machine("status", "--json").json["orphans"]["count"] == 0
 
@@ -70,7 +78,10 @@ def test_a_typed_name_is_enough_and_a_wrong_one_removes_nothing(machine: Cleanin
     assert machine.gc("--remove", "--verified", "disk:/a").code == 2
     assert (machine.root / "mnt/disk/a/file").exists()
     assert machine.gc("disk:/a").out.splitlines()[-1] == "1 orphan, 3 B"
-    done = machine.gc("--remove", "disk:/a")
+    ignored = machine.gc("--history", "disk:/a")
+    assert ignored.code == 2
+    assert "--history lists all that was removed, and takes no name" in ignored.err
+    done = machine.gc("--remove", "disk:/a/")  # as `plan` writes a directory
     assert (done.code, done.out) == (0, "disk:/a is removed: 3 B, 1 file\n")
     assert not (machine.root / "mnt/disk/a").exists()
 

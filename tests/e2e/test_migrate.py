@@ -242,6 +242,15 @@ def test_back_to_the_disk_it_waits(machine: Migrating) -> None:
 # ── Together with `apply` ────────────────────────────────────────────────────────────────────
 
 
+def test_a_rollback_is_told_to_rename_by_its_own_command(applied: Migrating) -> None:
+    applied.edit('to: "nas:/data"', 'to: "nas:/moved"')
+    assert applied("apply").code == 0
+    assert applied("run", "direct").code == 0
+    back = applied("plan", "--rollback").out
+    assert "nas:/moved/big → nas:/data/big: 7 B need not be sent" in back
+    assert "`policyctl apply --rollback --migrate` renames them before anything" in back
+
+
 def test_apply_migrates(applied: Migrating) -> None:
     applied.route("  /srv/data/a: direct")
     shown = applied("plan").out

@@ -32,5 +32,5 @@ awk '{print "nas.example.net", $1, $2}' "$root/etc/ssh/ssh_host_ed25519_key.pub"
 in_it install -d /opt/policyctl
 packages=/opt/policyctl/.venv/lib/$(readlink "$root/usr/bin/python3")/site-packages
 printf '/opt/policyctl\n%s\n' "$packages" >"$root/usr/lib/python3/dist-packages/policyctl.pth"
-printf '#!/usr/bin/python3 -sP\nfrom policyctl.main import main\n\nmain()\n' >"$root/usr/bin/policyctl"
+printf '#!/usr/bin/python3 -sP\nfrom policyctl.__main__ import main\n\nmain()\n' >"$root/usr/bin/policyctl"
 chmod 755 "$root/usr/bin/policyctl"

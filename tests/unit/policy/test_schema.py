@@ -137,6 +137,12 @@ class TestSentences:
             ({"version": 2}, "bad-value", "version must be 1, not 2", ""),
             ({"version": "1"}, "bad-value", "version must be 1, not '1'", ""),
             ({"host": 12}, "bad-type", "12 must be host name", "put it in quotes"),
+            (
+                {"legs": {"m": {"kind": "mirror", "to": "disk:/", "deleted": {"keep": 14}}}},
+                "bad-type",
+                "14 must be duration",
+                "the unit is missing: 14m, 14h, 14d",
+            ),
             ({"host": ""}, "bad-value", "", ""),
             ({"destinations": {}}, "bad-value", "must not be empty", ""),
             ({"destinations": []}, "bad-type", "must be a mapping", ""),
