@@ -12,7 +12,7 @@ from policyctl.exit_codes import ExitCode
 from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
 
 if TYPE_CHECKING:
-    from policyctl.cleaning import Cleaned
+    from policyctl.cleaning import Cleaned, Standing
 
 
 def gc(
@@ -36,7 +36,10 @@ def gc(
         bool, typer.Option("--history", help="List what was removed, the newest first.")
     ] = False,
 ) -> None:
-    """List copies that no leg carries any more, with their size; remove them where told to."""
+    """List copies that no leg carries any more, with their size; remove them where told to.
+
+    Ends with 5 where one of them could not be looked at.
+    """
     from engine.system.lock import Locked
     from policyctl import cleaning
     from policyctl.views import gc as view
@@ -44,6 +47,7 @@ def gc(
 
     names = tuple(orphans or ())
     done: tuple[Cleaned, ...] = ()
+    found: tuple[Standing, ...] = ()
     zone = cleaning.zone_of(root)
     if sum((remove, verified, history)) > 1:
         raise typer.BadParameter("--remove, --verified and --history exclude each other")
@@ -69,7 +73,7 @@ def gc(
         result_json(document)
     else:
         result("\n".join(lines))
-    _leave(done)
+    _leave(done, found)
 
 
 def _asked() -> tuple[str, ...]:
@@ -83,8 +87,10 @@ def _asked() -> tuple[str, ...]:
     return (os.fsdecode(sys.stdin.buffer.readline().rstrip(b"\n")),)
 
 
-def _leave(done: tuple[Cleaned, ...]) -> None:
-    """End with the code of what was not removed."""
+def _leave(done: tuple[Cleaned, ...], found: tuple[Standing, ...]) -> None:
+    """End with the code of what was not removed, or could not be looked at."""
+    if any(one.looked.why_not for one in found):
+        raise typer.Exit(ExitCode.FAILED)
     stays = [one for one in done if one.stone is None]
     if not stays:
         return

@@ -12,7 +12,7 @@ from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from policyctl.migrating import Done
+    from policyctl.migrating import Done, Movable
 
 
 def migrate(
@@ -31,7 +31,8 @@ def migrate(
 ) -> None:
     """Rename copies at their destination after a route has changed, so that nothing is sent again.
 
-    Without a name it lists what can be renamed, and why the rest cannot.
+    Without a name it lists what can be renamed, and why the rest cannot; it ends with 5 where
+    something could not be looked at.
     """
     from engine.system.lock import Locked
     from policyctl import migrating
@@ -42,6 +43,7 @@ def migrate(
     if everything and names:
         raise typer.BadParameter("name orphans, or say --all")
     done: tuple[Done, ...] = ()
+    found: tuple[Movable, ...] = ()
     try:
         if everything or (names and not preview):
             done = migrating.migrate_orphans(root, names, lambda move: tell(view.step(move)))
@@ -56,6 +58,8 @@ def migrate(
         result_json(document)
     else:
         result("\n".join(lines))
+    if any(one.looked.why_not for one in found):
+        raise typer.Exit(ExitCode.FAILED)
     _leave(done, named=bool(names))
 
 

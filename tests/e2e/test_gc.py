@@ -70,6 +70,16 @@ def test_it_lists_verifies_removes_and_remembers(machine: Cleaning) -> None:
     assert machine("status", "--json").json["orphans"]["count"] == 0
 
 
+def test_what_cannot_be_looked_at_is_no_success(machine: Cleaning) -> None:
+    assert machine.gc().code == 0
+    marker = machine.root / "mnt/disk/.policyctl-destination"
+    marker.rename(marker.with_name("elsewhere"))
+    listed = machine.gc()
+    assert "it could not be looked at" in listed.out
+    assert (listed.code, machine.gc("--json").code, machine.gc("disk:/a").code) == (5, 5, 5)
+    assert policyctl("migrate", "--root", str(machine.root), cwd=machine.folder).code == 5
+
+
 def test_a_typed_name_is_enough_and_a_wrong_one_removes_nothing(machine: Cleaning) -> None:
     for words in (("--remove",), ("--remove", "disk:/b"), ("--remove", "disk:/a", "disk:/no")):
         refused = machine.gc(*words)
