@@ -53,7 +53,7 @@ pytest: setup ## the tests alone (ARGS="-k routing" is passed on)
 	$(PYTEST) $(SHARING) $(ARGS)
 
 lab: setup-lab ## tests on machines with a real systemd; needs root (tests/lab/README.md)
-	$(PYTEST) $(PARALLEL) -m lab tests/lab $(ARGS)
+	$(PYTEST) $(PARALLEL) -m 'lab and not slow' tests/lab $(ARGS)
 
 soak: setup-test ## hours of it: slow tests, and 2,000 random examples for each property
 	HYPOTHESIS_PROFILE=soak $(PYTEST) $(PARALLEL) -m 'not lab' $(ARGS)

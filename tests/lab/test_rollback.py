@@ -211,6 +211,7 @@ def half_done(machine: Machine) -> list[str]:
     return [one["item"] for one in document["rollbacks_half_done"]]
 
 
+@pytest.mark.slow
 def test_killed_anywhere_it_goes_on_or_back(used: Machine) -> None:
     kept = snapshots(used)
     used.write("/root/cut-off", CUT_OFF, mode="755")
