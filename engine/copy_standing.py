@@ -11,7 +11,8 @@ from itertools import pairwise
 from engine.allowed_age import SLACK, data_allowed_age
 from engine.chains import Copy
 from engine.facts import Ran
-from engine.plan import Feed, LegPlan, Plan
+from engine.plan import Feed, LegPlan, Location, Plan
+from engine.rsync_command import SET_ASIDE
 from engine.spots import spot_below
 from policy.legs import MirrorLeg
 from policy.parts import Attribute, Keep
@@ -53,6 +54,8 @@ class CopyStanding:
     look: CopyLook
     kept: str
     """What stays there beside the newest state, and how long; empty: nothing."""
+    kept_at: Location | None
+    """Where that lies of a mirror, with `*` for the names of runs; None: nothing is set aside."""
     lost: tuple[Attribute, ...]
     """What it cannot have kept of the file."""
     restore: tuple[bytes, ...]
@@ -145,6 +148,21 @@ def kept_by(leg: LegPlan | None) -> str:
         kept = leg.leg.deleted_keep
         return f"what a run deletes or overwrites stays {kept}" if kept is not None else ""
     return f"generations: {keep_text(leg.leg.keep)}"
+
+
+def set_aside_at(leg: LegPlan | None, copy: Copy) -> Location | None:
+    """Where a mirror sets aside what it deletes or overwrites of a copy; None: nowhere.
+
+    That is below its own directory, in a folder for each run, under the path that it had.
+    """
+    if leg is None or not isinstance(leg.leg, MirrorLeg) or leg.leg.deleted_keep is None:
+        return None
+    places = (feed.writes for feed in leg.feeds if feed.writes is not None)
+    own = next((one for one in places if one.contains(copy.location)), None)
+    if own is None or copy.dated is not None:
+        return None
+    inner = copy.location.names[len(own.names) :]
+    return Location(holder=own.holder, names=(*own.names, SET_ASIDE, b"*", *inner))
 
 
 def keep_text(keep: Keep) -> str:

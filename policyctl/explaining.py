@@ -18,6 +18,7 @@ from engine.copy_standing import (
     allowed_of,
     is_applied,
     kept_by,
+    set_aside_at,
 )
 from engine.explain import Explanation, find_subject
 from engine.plan import Plan
@@ -127,6 +128,7 @@ def _standing(
         why_no_age=made.why_not,
         look=look,
         kept=kept_by(plan.leg(copy.leg)),
+        kept_at=set_aside_at(plan.leg(copy.leg), copy),
         lost=lost_on_the_way(plan, copy),
         restore=restore,
     )

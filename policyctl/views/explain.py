@@ -14,7 +14,7 @@ from engine.plan import Plan
 from engine.step_words import show_command
 from policyctl.loading import Answer
 from policyctl.views.console import Json
-from policyctl.views.paths import copy_path, counted, path_json, show_path, show_text
+from policyctl.views.paths import copy_path, counted, location_path, path_json, show_path, show_text
 
 _MOST_BELOW = 20
 
@@ -70,7 +70,7 @@ def explanation_json(
         else None,
         "source": one.source,
         "copies": [
-            {**_copy_json(plan, copy), **(_standing_json(now) if now is not None else {})}
+            {**_copy_json(plan, copy), **(_standing_json(plan, now) if now is not None else {})}
             for copy, now in zip_longest(one.copies, standings)
         ],
     }
@@ -92,7 +92,7 @@ def _copy_json(plan: Plan, copy: Copy) -> dict[str, Json]:
     }
 
 
-def _standing_json(now: CopyStanding) -> dict[str, Json]:
+def _standing_json(plan: Plan, now: CopyStanding) -> dict[str, Json]:
     known = {There.YES: True, There.NO: False, There.AWAY: False}
     return {
         "owner": now.copy.leg,
@@ -106,6 +106,7 @@ def _standing_json(now: CopyStanding) -> dict[str, Json]:
         "look_why": now.look.why or None,
         "held_by": [name.decode() for name in now.look.generations],
         "kept": now.kept or None,
+        **(path_json(location_path(plan, now.kept_at), "kept_at") if now.kept_at else {}),
         "not_kept": [one.value for one in now.lost],
         "restore": show_command(now.restore) if now.restore else None,
     }
@@ -133,7 +134,8 @@ def explanation_lines(
 def _standing_lines(plan: Plan, now: CopyStanding) -> Iterator[str]:
     yield f"    now       {_age(plan, now)}; {_look(plan, now)}"
     if now.kept:
-        yield f"    kept      {now.kept}"
+        where = f" in {show_path(location_path(plan, now.kept_at))}" if now.kept_at else ""
+        yield f"    kept      {now.kept}{where}"
     if now.lost:
         yield f"    not kept  {', '.join(one.value for one in now.lost)}"
     if now.restore:

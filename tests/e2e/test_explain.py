@@ -102,6 +102,23 @@ def test_law_17_an_old_copy_is_told_by_the_records_not_by_its_time(machine: Mach
 
 
 @pytest.mark.tool("rsync")
+def test_what_was_deleted_lies_where_it_is_said_to(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, TWO_HOPS)
+    machine.write("srv/data/b/file", "two")
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    (machine.root / "srv/data/a/file").unlink()
+    assert machine("run", "nightly").code == 0
+    near, far = machine("explain", "--json", "/srv/data/a/file").json["copies"]
+    assert near["kept_at"] == "/mnt/disk/data/.policyctl-deleted/*/a/file"
+    (found,) = machine.root.glob(near["kept_at"].lstrip("/"))
+    assert found.read_text() == "one"
+    assert "kept_at" not in far
+    said = machine("explain", "/srv/data/a/file").out
+    assert f"kept      what a run deletes or overwrites stays 14d in {near['kept_at']}\n" in said
+
+
+@pytest.mark.tool("rsync")
 def test_law_32_the_age_at_a_later_hop_is_that_of_the_leg_that_carries_the_path(
     tmp_path: Path,
 ) -> None:
