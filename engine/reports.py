@@ -107,8 +107,8 @@ class FeedReport:
     left_out: tuple[bytes, ...] = ()
     """Paths in a destination that is read, which none of its legs owns: not carried."""
     shared: tuple[bytes, ...] = ()
-    """Directories there that lay at the destination before this leg: what else is in them
-    stays."""
+    """What else lay there before this leg, and the source has a name for: of a directory what else
+    is in it stays, and anything else as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from engine.legs.generation_frame import foreign_beside
-from engine.legs.mirrored_entries import strangers, unowned
+from engine.legs.mirrored_entries import in_the_way, strangers, unowned
 from engine.observation import FeedSeen, Observation, Presence
 from engine.plan import Feed, LegPlan, Location, Plan
 from engine.preflight import refusals
@@ -56,7 +56,9 @@ def _with_place(report: FeedReport, seen: FeedSeen, leg_plan: LegPlan) -> FeedRe
         return replace(report, foreign=foreign_beside(seen))
     selection = next(one.selection for one in leg_plan.feeds if one.reads == seen.feed)
     assert selection is not None
-    return replace(report, foreign=strangers(seen, selection), shared=unowned(seen))
+    return replace(
+        report, foreign=strangers(seen, selection), shared=(*unowned(seen), *in_the_way(seen))
+    )
 
 
 def item_streams(

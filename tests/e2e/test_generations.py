@@ -358,6 +358,7 @@ def test_generations_whose_state_was_lost_are_shown_and_given_back(machine: Mach
         "data: if they are generations whose state was lost: "
         f"`policyctl adopt disk:/hist --by hist --root {machine.root}`" in told.out
     )
+    time.sleep(1.05)  # what goes is reckoned for a run of now, and no two have one second
     preview = adopt(machine, "disk:/hist")
     assert preview.code == 0
     lines = preview.out.splitlines()

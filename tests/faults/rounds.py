@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.modes import Forced
+from engine.observation import Waiver
 from engine.reports import RunReport, RunStatus
 from engine.system import adopt, barrier, transfers
 from engine.system.inotify import Inotify
@@ -206,8 +207,15 @@ class Rounds:
 
         self.tracker = started(track, log=self.log)
 
-    def _run(self, leg: str, forced: Forced = Forced.NOTHING) -> RunReport:
-        return run_leg(self.world.plan, leg, places=self.world.places, clock=utc_now, forced=forced)
+    def _run(self, leg: str, forced: Forced = Forced.NOTHING, *waived: Waiver) -> RunReport:
+        return run_leg(
+            self.world.plan,
+            leg,
+            places=self.world.places,
+            clock=utc_now,
+            forced=forced,
+            waived=frozenset(waived),
+        )
 
     # ── Faults ───────────────────────────────────────────────────────────────────────────────
 
@@ -340,6 +348,10 @@ class Rounds:
 
     def _quiet(self, number: int) -> None:
         self._wait_for_tracker()
+        if number == 0:
+            # Until a pass has succeeded none deletes by itself, nor sweeps: a person has looked.
+            for leg in LEGS:
+                self._run(leg, Forced.NOTHING, Waiver.DELETIONS)
         reports = self._adopt([self._run(leg) for leg in LEGS])
         self.modes.update(feed.mode for one in reports for feed in one.feeds)
         wrong = [f"{one.leg}: {one.status.value}: {one.reason}" for one in reports if not good(one)]

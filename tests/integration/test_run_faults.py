@@ -230,7 +230,8 @@ def test_half_a_file_whose_source_has_gone_does_not_stay(machine: Machine) -> No
     assert run.end() == (143, "ended by SIGTERM")
     assert (disk / ".policyctl-partial/film").stat().st_size > 0
     (machine.source / "film").unlink()
-    machine("run", "nightly")
+    for _ in range(2):  # until a pass has succeeded nothing is swept
+        machine("run", "nightly")
     assert {name for name in machine.copies() if b".policyctl-partial" in name} == {
         b"stranger/.policyctl-partial",
         b"stranger/.policyctl-partial/theirs",
