@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import statistics
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measuring import Fact, at_most, seconds_and_memory, seconds_of
+from benchmarks.measuring import (
+    Fact,
+    at_most,
+    forget_caches,
+    medians,
+    seconds_and_memory,
+    seconds_of,
+)
 from benchmarks.trees import CHECKOUT, Laboratory, file_name
 
 ITEMS = 20
@@ -38,6 +47,7 @@ legs:
     schedule: "02:00"
     timeout: 2h
     keep: {{last: 50}}
+    at_once: 1
 sources:
 """
 
@@ -67,6 +77,12 @@ class Items:
             for number in range(self.in_each):
                 self._write(self.lab.source / one / file_name(number))
             (self.bare_folder / one).mkdir(parents=True)
+        self.apply(1)
+
+    def apply(self, at_once: int) -> None:
+        """Have so many items copied at a time from now on."""
+        text = self.lab.policy.read_text()
+        self.lab.policy.write_text(re.sub("at_once: [0-9]+", f"at_once: {at_once}", text))
         apply = self.lab.command("apply", "--policy", str(self.lab.policy))
         seconds_of(apply, directory=CHECKOUT)
 
@@ -122,6 +138,16 @@ def measure_generations(folder: Path, *, small: bool) -> list[Fact]:
     items = Items(folder, IN_EACH // 10 if small else IN_EACH)
     items.bare()
     items.ours()
+    what = f"a generation of {ITEMS} items, {items.in_each * ITEMS:,} files, 1 % changed"
+    facts = _beside_bare(items, what)
+    several, one = items.room(_KEPT), items.room(1)
+    facts.append(at_most(f"{_KEPT} generations of them, over the room of one", several / one, 1.1))
+    facts += _at_once(items, what)
+    items.remove()
+    return facts
+
+
+def _beside_bare(items: Items, what: str) -> list[Fact]:
     seconds: list[float] = []
     bare: list[float] = []
     memory: list[float] = []
@@ -137,13 +163,36 @@ def measure_generations(folder: Path, *, small: bool) -> list[Fact]:
             else:
                 bare.append(items.bare())
     ours, theirs = statistics.median(seconds), statistics.median(bare)
-    several, one = items.room(_KEPT), items.room(1)
-    items.remove()
-    what = f"a generation of {ITEMS} items, {items.in_each * ITEMS:,} files, 1 % changed"
     return [
         Fact(what=f"{what}: `policyctl run`", figure=f"{ours:.2f} s"),
         Fact(what=f"{what}: bare rsync in a loop", figure=f"{theirs:.2f} s"),
         at_most(f"{what}: over the bare loop", ours / theirs, 1.1),
         at_most(f"{what}: peak memory", max(memory), 100, " MB"),
-        at_most(f"{_KEPT} generations of them, over the room of one", several / one, 1.1),
     ]
+
+
+def _at_once(items: Items, what: str) -> list[Fact]:
+    """The same with one item at a time and with two."""
+    facts = []
+    for caches, prepare in (("warm", os.sync), ("cold", forget_caches)):
+        try:
+            one, two = medians(_RUNS, *(_several(items, count, prepare) for count in (1, 2)))
+        except OSError:
+            facts.append(Fact(what=f"{what}: {caches}", figure="caches cannot be dropped here"))
+            continue
+        facts += [
+            Fact(what=f"{what}: one at a time, {caches}", figure=f"{one:.2f} s"),
+            Fact(what=f"{what}: two at a time, {caches}", figure=f"{two:.2f} s"),
+            at_most(f"{what}: two over one, {caches}", two / one, 0.9),
+        ]
+    return facts
+
+
+def _several(items: Items, count: int, prepare: Callable[[], None]) -> Callable[[], float]:
+    def measured() -> float:
+        items.apply(count)
+        items.change()
+        prepare()
+        return items.ours()[0]
+
+    return measured

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_CACHES = Path("/proc/sys/vm/drop_caches")
 Rows = list[tuple[str, ...]]
 
 
@@ -84,6 +85,12 @@ def medians(runs: int, *measures: Callable[[], float]) -> list[float]:
         for measure, seconds in zip(measures, found, strict=True):
             seconds.append(measure())
     return [statistics.median(one) for one in found]
+
+
+def forget_caches() -> None:
+    """Have the kernel forget what it has read of any disk. Raises `OSError` where it may not be."""
+    os.sync()
+    _CACHES.write_text("3")
 
 
 def used_by_children() -> float:

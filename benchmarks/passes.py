@@ -9,13 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measuring import Fact, at_least, at_most, medians, seconds_of
+from benchmarks.measuring import Fact, at_least, at_most, forget_caches, medians, seconds_of
 from benchmarks.trees import CHECKOUT, Laboratory, file_name, make_files
 
 CHANGED = 100
 LARGE = 1_000_000
 """Files from which on the fraction of a second that every run takes to start is not seen."""
-_CACHES = Path("/proc/sys/vm/drop_caches")
 _BARE = [
     "rsync", "-rltpogH", "--modify-window=-1", "--numeric-ids", "--partial-dir=.policyctl-partial",
 ]  # fmt: skip
@@ -149,8 +148,7 @@ def _cold(runs: int, passes: Passes) -> tuple[float, float] | None:
 
     def forgotten(measure: Callable[[], float]) -> Callable[[], float]:
         def measured() -> float:
-            os.sync()
-            _CACHES.write_text("3")
+            forget_caches()
             return measure()
 
         return measured

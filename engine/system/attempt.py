@@ -52,7 +52,7 @@ from engine.system.state import (
 from engine.system.thin_pool import LvmFailed
 from engine.system.transfers import OutOfTime, Transfers
 from engine.system.turn import Turn, hold_in_turn
-from policy.legs import MirrorLeg, SqliteLeg
+from policy.legs import MirrorLeg, SqliteLeg, VersionsLeg
 from policy.parts import SshTarget
 from policy.values import Duration
 
@@ -226,7 +226,8 @@ class Attempt:
             executor.carry_out(hooks_before(self.leg_plan.leg))
             steps = self._steps(this_run)
             self._shorten(steps, transfers)
-            executor.carry_out(steps)
+            at_once = leg.at_once if isinstance(leg, VersionsLeg | SqliteLeg) else 1
+            executor.carry_out(steps, at_once)
         finally:
             self._end_writing(feeds)
             disown_unmade(self.state, self.run_id, self.streams, self.looked)
@@ -358,15 +359,12 @@ class Attempt:
 
     def _cut_short(self, status: RunStatus, reason: str) -> None:
         """What ended the run has ended each feed that was not through: no success of theirs."""
-        for feed in self.leg_plan.feeds:
-            report = self.feeds.get(feed.reads)
+        for name, stream in self.streams.items():
+            report = self.feeds.get(name)
             if report is None or not report.status.succeeded:
                 continue
-            stream = stream_of(self.plan, self.leg_plan, feed, self.state)
             if not self.state.passed(stream, self.run_id):
-                self.feeds[feed.reads] = replace(
-                    report, status=status, reason=reason, data_as_of=None
-                )
+                self.feeds[name] = replace(report, status=status, reason=reason, data_as_of=None)
 
     def _record(self, status: RunStatus | None, reason: str) -> RunRecord:
         begun = RunRecord(

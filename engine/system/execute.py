@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from engine.deletions import judge_deletions
@@ -44,7 +44,7 @@ from engine.steps import (
     Transfer,
     WriteRules,
 )
-from engine.system import full_pass
+from engine.system import abreast, full_pass
 from engine.system.directories import flush, make_below, write_private
 from engine.system.feed_runs import FeedRuns, FeedStopped, sentence
 from engine.system.generation_runs import GenerationRuns
@@ -55,7 +55,7 @@ from engine.system.process import Command, CommandNotStarted, run
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import LastSeen, State, Stream
 from engine.system.taken import taken_entries
-from engine.system.transfers import ItemOutOfTime
+from engine.system.transfers import ItemOutOfTime, Started
 
 
 class HookFailed(Exception):
@@ -100,13 +100,15 @@ class Executor:
         )
         self._claimed: dict[str, set[bytes]] = {}
 
-    def carry_out(self, steps: Iterable[Step]) -> None:
-        """Do all steps in order; those that come afterwards run whatever happens before."""
+    def carry_out(self, steps: Iterable[Step], at_once: int = 1) -> None:
+        """Do all steps in order; those that come afterwards run whatever happens before.
+
+        At most so many feeds are copied at once, where a feed is copied by one command.
+        """
         ordered = tuple(steps)
+        before = [one for one in ordered if not (isinstance(one, HookStep) and one.always)]
         try:
-            for step in ordered:
-                if not (isinstance(step, HookStep) and step.always):
-                    self._one(step)
+            abreast.carry_out(before, self, at_once)
         finally:
             self._changed.close()
             self._items.close_all()
@@ -118,13 +120,33 @@ class Executor:
             self._progress(explain_steps((step,))[0])
             self._hook(step)
 
-    def _one(self, step: Step) -> None:
-        feed = None if isinstance(step, HookStep | GuardDeletions) else step.feed
+    def one(self, step: Step) -> None:
+        """Do one step, unless its feed has stopped."""
+        feed = abreast.feed_of(step)
         if feed in self._feeds.stopped and not isinstance(step, CloseItem):
             return
         self._progress(explain_steps((step,))[0])
-        try:
+        with self._stopping(feed):
             self._match(step)
+
+    def begin(self, step: abreast.Copying) -> Started | None:
+        """Start to copy a feed, unless it has stopped."""
+        if step.feed not in self._feeds.stopped:
+            self._progress(explain_steps((step,))[0])
+            with self._stopping(step.feed):
+                return self._generations.begin(step)
+        return None
+
+    def end(self, step: abreast.Copying, started: Started) -> None:
+        """Judge a copy that has ended."""
+        with self._stopping(step.feed):
+            self._generations.end(step, started)
+
+    @contextmanager
+    def _stopping(self, feed: str | None) -> Iterator[None]:
+        """Let what stops a feed stop that one alone."""
+        try:
+            yield
         except FeedStopped as stop:
             assert feed is not None
             self._feeds.stop(feed, stop.status, str(stop))
@@ -168,10 +190,8 @@ class Executor:
                 self._expire(step)
             case StageGeneration():
                 self._generations.stage(step)
-            case CopyGeneration():
-                self._generations.copy(step)
-            case CopyDatabases():
-                self._generations.copy_databases(step)
+            case CopyGeneration() | CopyDatabases():
+                raise AssertionError("a copy is begun and ended")
             case CompleteGeneration():
                 self._generations.complete(step)
             case PruneGenerations():

@@ -21,7 +21,7 @@ from engine.rsync_output import (
 )
 from engine.system.directories import still_there
 from engine.system.process import CommandNotStarted, Completed
-from engine.system.transfers import Transfers
+from engine.system.transfers import Started, Transfers
 from engine.targets import Identity, Target
 from policy.values import display
 
@@ -122,6 +122,13 @@ class FeedRuns:
         if target.ssh is None and cut_off(told.code):
             self.littered.add(feed)
         return told
+
+    def start(self, feed: str, argv: tuple[bytes, ...]) -> Started:
+        """Start a command that writes where nobody reads. Raises `FeedStopped`."""
+        try:
+            return self.transfers.start(feed, argv)
+        except CommandNotStarted as error:
+            raise FeedStopped(RunStatus.FAILED, str(error)) from None
 
     def judge_transfer(self, feed: str, told: Completed) -> bool:
         """Stop the feed, or say whether the source was seen whole, so that it may delete."""

@@ -32,6 +32,7 @@ from engine.reports import RunStatus
 from engine.rsync_output import parse_figures
 from engine.sqlite_copies import CopyStatus, read_lines
 from engine.sqlite_judgement import judge_copies, wanted
+from engine.system.abreast import Copying
 from engine.system.descent import remove_tree
 from engine.system.directories import flush, make_below
 from engine.system.feed_runs import FeedRuns, FeedStopped, check_still_there
@@ -41,6 +42,7 @@ from engine.system.journal import Journal
 from engine.system.process import Completed
 from engine.system.relocate import NotRenamed, rename_below
 from engine.system.state import LastSeen, State, Stream
+from engine.system.transfers import Started
 from engine.targets import Target
 from policy.values import display
 
@@ -76,16 +78,39 @@ class GenerationRuns:
                 _rename(step.target, STAGING, UNFINISHED)
             make_below(staging.root, staging.names)
 
-    def copy(self, step: CopyGeneration) -> None:
-        """Copy everything. Raises `FeedStopped`."""
+    def begin(self, step: Copying) -> Started:
+        """Start to copy everything. Raises `FeedStopped` and `OutOfTime`."""
         with _giving_room_back(step.target):
-            self._copy(step)
+            check_still_there(step.still)
+            if isinstance(step, CopyDatabases):
+                argv = (os.fsencode(sys.executable), *step.arguments)
+            else:
+                argv = step.argv
+                if self.feeds.transfers.sink is not None:
+                    entries = step.previous_entries
+                    self.feeds.transfers.sink.expect(step.feed, entries=entries, size=None)
+            return self.feeds.start(step.feed, self._seeing(step, argv))
 
-    def _copy(self, step: CopyGeneration) -> None:
-        check_still_there(step.still)
-        if self.feeds.transfers.sink is not None:
-            self.feeds.transfers.sink.expect(step.feed, entries=step.previous_entries, size=None)
-        told = self._run(step, step.argv)
+    def end(self, step: Copying, started: Started) -> None:
+        """Judge what has ended. Raises `FeedStopped`, `OutOfTime` and `ItemOutOfTime`.
+
+        Of databases that is so where there is no good copy at all, or where the disk is full: what
+        it holds then is for nobody.
+        """
+        with _giving_room_back(step.target):
+            told = self.feeds.transfers.finish(started)
+            if step.from_item:
+                self.items.check(step.feed, told)
+            if isinstance(step, CopyDatabases):
+                self._judge_databases(step, told)
+            else:
+                self._judge_files(step, told)
+
+    def _seeing(self, step: Copying, argv: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """The command, where what it reads is in an item."""
+        return self.items.seeing(step.feed, argv) if step.from_item else argv
+
+    def _judge_files(self, step: CopyGeneration, told: Completed) -> None:
         figures = parse_figures(told.stdout)
         self.feeds.add_figures(step.feed, replace(figures, deleted=None))
         entries = None if figures.entries is None else max(0, figures.entries - 1)
@@ -95,26 +120,7 @@ class GenerationRuns:
         if not self.feeds.judge_transfer(step.feed, told):
             raise FeedStopped(RunStatus.DEGRADED, "not all of it could be read")
 
-    def _run(self, step: CopyGeneration | CopyDatabases, argv: tuple[bytes, ...]) -> Completed:
-        """Run a command that reads a tree of this machine, or what is in an item."""
-        if not step.from_item:
-            return self.feeds.rsync(step.feed, argv, step.target)
-        told = self.feeds.rsync(step.feed, self.items.seeing(step.feed, argv), step.target)
-        self.items.check(step.feed, told)
-        return told
-
-    def copy_databases(self, step: CopyDatabases) -> None:
-        """Copy each database. Raises `FeedStopped` where there is no good copy at all.
-
-        So it does where the disk is full: what it holds then is for nobody.
-        """
-        with _giving_room_back(step.target):
-            self._copy_databases(step)
-
-    def _copy_databases(self, step: CopyDatabases) -> None:
-        check_still_there(step.still)
-        argv = (os.fsencode(sys.executable), *step.arguments)
-        told = self._run(step, argv)
+    def _judge_databases(self, step: CopyDatabases, told: Completed) -> None:
         if told.code not in _WORKED:
             words = told.last_words or f"it ended with {told.code}"
             raise FeedStopped(RunStatus.FAILED, f"the databases could not be copied: {words}")

@@ -12,10 +12,11 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from engine.ssh_command import cause_first
 
@@ -101,9 +102,47 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **extra}
 
 
+@dataclass(slots=True, eq=False)
+class Running:
+    """A command that has been started, and what it has said so far."""
+
+    child: subprocess.Popen[bytes]
+    command: Command
+    out: _Tail = field(default_factory=lambda: _Tail(STDOUT_MOST))
+    err: _Tail = field(default_factory=lambda: _Tail(STDERR_MOST))
+    began: float = field(default_factory=time.monotonic)
+    timed_out: bool = False
+
+    @property
+    def deadline(self) -> float:
+        """When it has to end."""
+        return self.began + self.command.timeout
+
+    @property
+    def streams(self) -> tuple[tuple[IO[bytes], _Tail], ...]:
+        """What can still be read of it."""
+        assert self.child.stdout is not None
+        assert self.child.stderr is not None
+        both = ((self.child.stdout, self.out), (self.child.stderr, self.err))
+        return tuple(one for one in both if not one[0].closed)
+
+
 def run(command: Command, *, grace: float = GRACE) -> Completed:
     """Run a command to its end, or end its whole group. Raises `CommandNotStarted`."""
-    began = time.monotonic()
+    running = start(command)
+    try:
+        first_ended((running,))
+    except BaseException:
+        abandon((running,), grace=grace)
+        raise
+    return complete(running, grace=grace)
+
+
+def start(command: Command) -> Running:
+    """Start a command; whoever does is to `complete` or `abandon` it.
+
+    Raises `CommandNotStarted`.
+    """
     try:
         child = subprocess.Popen(
             command.argv,
@@ -118,58 +157,82 @@ def run(command: Command, *, grace: float = GRACE) -> Completed:
     except OSError as error:
         name = os.fsdecode(command.argv[0])
         raise CommandNotStarted(f"{name} cannot be run: {error.strerror}") from None
-    out, err = _Tail(STDOUT_MOST), _Tail(STDERR_MOST)
-    try:
-        timed_out = not _follow(child, out, err, began + command.timeout, command.on_output)
-    except BaseException:
-        _end_group(child, grace)
-        raise
-    if timed_out:
-        _end_group(child, grace)
+    return Running(child=child, command=command)
+
+
+def first_ended(several: Sequence[Running]) -> Running:
+    """Collect what commands say until the first one has ended, or its time has passed."""
+    with selectors.DefaultSelector() as selector:
+        for one in several:
+            for stream, tail in one.streams:
+                selector.register(stream, selectors.EVENT_READ, (one, stream, tail))
+        while True:
+            for one in several:
+                if not one.streams or time.monotonic() >= one.deadline:
+                    one.timed_out = not _ends_in_time(one)
+                    return one
+            left = min(one.deadline for one in several) - time.monotonic()
+            for key, _ in selector.select(max(0.0, min(left, 1.0))):
+                one, stream, tail = key.data
+                if not _read(one, stream, tail):
+                    selector.unregister(stream)
+                    stream.close()
+
+
+def _read(one: Running, stream: IO[bytes], tail: _Tail) -> bool:
+    """Keep what has come; False where nothing more will."""
+    chunk = os.read(stream.fileno(), _CHUNK)
+    kept = one.command.on_output
+    if chunk:
+        tail.add(kept(chunk) if kept is not None and tail is one.out else chunk)
+    return bool(chunk)
+
+
+def _ends_in_time(one: Running) -> bool:
+    """Whether a command that says nothing more, or is late, ends before its time has passed."""
+    if one.streams:
+        return False
+    with suppress(subprocess.TimeoutExpired):
+        one.child.wait(max(0.0, one.deadline - time.monotonic()))
+        return True
+    return False
+
+
+def complete(running: Running, *, grace: float = GRACE) -> Completed:
+    """How a command ended that `first_ended` has given back."""
+    if running.timed_out:
+        _end_group(running.child, grace)
+    _close(running)
     return Completed(
-        code=child.wait(),
-        stdout=out.data,
-        stderr=err.data,
-        whole=out.whole and err.whole,
-        timed_out=timed_out,
-        seconds=time.monotonic() - began,
+        code=running.child.wait(),
+        stdout=running.out.data,
+        stderr=running.err.data,
+        whole=running.out.whole and running.err.whole,
+        timed_out=running.timed_out,
+        seconds=time.monotonic() - running.began,
     )
+
+
+def abandon(several: Sequence[Running], *, grace: float = GRACE) -> None:
+    """End commands, and all that they have started: nobody waits for them any more."""
+    # The number of one that was waited for may be another's by now.
+    left = [one for one in several if one.child.returncode is None]
+    for one in left:
+        _signal_group(one.child.pid, signal.SIGTERM)
+    for one in left:
+        _end_group(one.child, grace)
+    for one in several:
+        _close(one)
+
+
+def _close(running: Running) -> None:
+    for stream, _ in running.streams:
+        stream.close()
 
 
 def _die_with_parent() -> None:
     """Have the kernel end the child when this process is killed without a chance to do so."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
-def _follow(
-    child: subprocess.Popen[bytes],
-    out: _Tail,
-    err: _Tail,
-    deadline: float,
-    on_output: Callable[[bytes], bytes] | None,
-) -> bool:
-    """Collect output until the child ends; False where the deadline came first."""
-    assert child.stdout is not None
-    assert child.stderr is not None
-    with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
-        selector.register(child.stdout, selectors.EVENT_READ, out)
-        selector.register(child.stderr, selectors.EVENT_READ, err)
-        while selector.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            for key, _ in selector.select(min(left, 1.0)):
-                chunk = os.read(key.fd, _CHUNK)
-                if chunk and key.data is out and on_output is not None:
-                    key.data.add(on_output(chunk))
-                elif chunk:
-                    key.data.add(chunk)
-                else:
-                    selector.unregister(key.fileobj)
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(max(0.0, deadline - time.monotonic()))
-        return True
-    return False
 
 
 def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:

@@ -17,7 +17,7 @@ from engine.journal import Change
 from engine.progress import OPTION, ProgressReader, ProgressSink
 from engine.system.increments import below
 from engine.system.journal import Journal
-from engine.system.process import Command, Completed, run
+from engine.system.process import Command, Completed, Running, complete, run, start
 from engine.targets import Target
 
 BACK_OFF = (5.0, 20.0, 60.0)
@@ -31,6 +31,16 @@ class OutOfTime(Exception):
 
 class ItemOutOfTime(Exception):
     """The time limit of one feed has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A command of one feed that has been started."""
+
+    feed: str
+    running: Running
+    own_limit: bool
+    """Whether the feed's time ends before the run's."""
 
 
 @dataclass(slots=True)
@@ -91,6 +101,45 @@ class Transfers:
             raise ItemOutOfTime if mine < left else OutOfTime
         return told
 
+    # ── Several at a time ────────────────────────────────────────────────────────────────────
+
+    def start(self, feed: str, argv: tuple[bytes, ...]) -> Started:
+        """Start a command that changes nothing which anybody reads. Raises `OutOfTime`.
+
+        `finish` is for when it has ended (`process.first_ended`).
+        """
+        left, mine = self.left, self._left_of(feed)
+        if left <= 0:
+            raise OutOfTime
+        if self.sink is not None:
+            argv = tuple(OPTION if word == b"--info=stats2" else word for word in argv)
+        read = self._showing(feed, ProgressReader())
+        command = Command(argv=argv, timeout=min(left, mine), on_output=read, keep_open=self.locks)
+        return Started(feed=feed, running=start(command), own_limit=mine < left)
+
+    def finish(self, one: Started) -> Completed:
+        """How it ended. Raises `OutOfTime`, `ItemOutOfTime`."""
+        told = complete(one.running)
+        self._used[one.feed] = self._used.get(one.feed, 0.0) + told.seconds
+        if told.timed_out:
+            raise ItemOutOfTime if one.own_limit else OutOfTime
+        return told
+
+    def _showing(self, feed: str, progress: ProgressReader) -> Callable[[bytes], bytes]:
+        """Takes progress out of what rsync prints, for who watches."""
+
+        def read(chunk: bytes) -> bytes:
+            if self.sink is None:
+                return chunk
+            newest, chunk = progress.feed(chunk)
+            if newest is not None:
+                self.sink.advance(feed, newest)
+            return chunk
+
+        return read
+
+    # ── Limits, and what is said ─────────────────────────────────────────────────────────────
+
     def _left_of(self, feed: str) -> float:
         if self.each is None:
             return float("inf")
@@ -103,17 +152,9 @@ class Transfers:
         def note(changes: list[Change]) -> None:
             self.journal.record_tree(target.holder, below(target.names, changes))
 
-        items, progress = ItemReader(note), ProgressReader()
-
-        def read(chunk: bytes) -> bytes:
-            if self.sink is not None:
-                newest, chunk = progress.feed(chunk)
-                if newest is not None:
-                    self.sink.advance(feed, newest)
-            return items.feed(chunk)
-
+        items, show = ItemReader(note), self._showing(feed, ProgressReader())
         try:
-            yield read
+            yield lambda chunk: items.feed(show(chunk))
         finally:
             items.close()
 

@@ -16,8 +16,15 @@ class SqliteLeg(LegCommon):
 
     to: Place
     keep: Keep
+    at_once: int = 1
+    """Items whose databases are copied at a time."""
 
 
 def parse(fields: Fields, common: CommonFields) -> SqliteLeg:
     """Read a sqlite leg."""
-    return SqliteLeg(**common, to=parse_to(fields), keep=fields.keep())
+    return SqliteLeg(
+        **common,
+        to=parse_to(fields),
+        keep=fields.keep(),
+        at_once=fields.integer("at_once") or 1,
+    )

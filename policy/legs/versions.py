@@ -17,10 +17,16 @@ class VersionsLeg(LegCommon):
     to: Place
     keep: Keep
     preserve: tuple[Attribute, ...] = DEFAULT_PRESERVE
+    at_once: int = 1
+    """Items that are copied at a time."""
 
 
 def parse(fields: Fields, common: CommonFields) -> VersionsLeg:
     """Read a versions leg."""
     return VersionsLeg(
-        **common, to=parse_to(fields), keep=fields.keep(), preserve=parse_preserve(fields)
+        **common,
+        to=parse_to(fields),
+        keep=fields.keep(),
+        preserve=parse_preserve(fields),
+        at_once=fields.integer("at_once") or 1,
     )

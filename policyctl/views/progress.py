@@ -46,18 +46,18 @@ class _Line:
     """One line that is written over again and again."""
 
     def __init__(self) -> None:
-        self._entries: int | None = None
-        self._size: int | None = None
+        self._expected: dict[str, tuple[int | None, int | None]] = {}
+        """Entries and bytes of each feed: several may be under way."""
         self._shown = False
 
     def expect(self, feed: str, *, entries: int | None, size: int | None) -> None:
         """A pass begins."""
-        del feed
-        self._entries, self._size = entries, size
+        self._expected[feed] = entries, size
 
     def advance(self, feed: str, progress: Progress) -> None:
         """A pass has come so far."""
-        self.show(progress_line(feed, progress, entries=self._entries, size=self._size))
+        entries, size = self._expected.get(feed, (None, None))
+        self.show(progress_line(feed, progress, entries=entries, size=size))
 
     def show(self, text: str) -> None:
         """Write over what stands there."""

@@ -23,16 +23,22 @@ def before_step(number: int) -> Patch:
     """Die before the n-th step of a run, counted from 0."""
 
     def patch() -> None:
-        real, count = Executor._match, 0
+        count = 0
 
-        def match(self: Executor, step: object) -> None:
-            nonlocal count
-            if count == number:
-                die()
-            count += 1
-            real(self, step)  # type: ignore[arg-type]  # passed on as it came
+        def counting(name: str) -> None:
+            real = getattr(Executor, name)
 
-        Executor._match = match  # type: ignore[method-assign]  # in this process alone
+            def do(self: Executor, step: object) -> object:
+                nonlocal count
+                if count == number:
+                    die()
+                count += 1
+                return real(self, step)
+
+            setattr(Executor, name, do)  # in this process alone
+
+        counting("one")
+        counting("begin")
 
     return patch
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -612,6 +613,29 @@ def test_databases_are_copied_whole_with_what_is_in_their_logs(pool: Machine) ->
     copy.close()
 
 
+def test_items_are_copied_abreast_from_their_snapshots(pool: Machine) -> None:
+    """Each command sees its own item alone, and none is left open."""
+    pool.restart(re.sub(r"\n( +)timeout: 5m}", r"\n\1timeout: 5m, at_once: 2}", text()))
+    for name in ("apps", "photos"):
+        with closing(sqlite3.connect(pool.pool / name / "app.db")) as live:
+            live.execute("CREATE TABLE t (a)")
+            live.execute("INSERT INTO t VALUES (?)", (name,))
+            live.commit()
+    before = Path("/proc/self/mountinfo").read_text()
+    for leg in ("files", "dbs", "files", "dbs"):
+        pool.run("snaps")
+        report = pool.run(leg)
+        assert statuses(report) == dict.fromkeys(("apps", "photos"), RunStatus.OK), report
+        assert [one.feed for one in report.feeds] == ["apps", "photos"]
+    assert Path("/proc/self/mountinfo").read_text() == before
+    for name in ("apps", "photos"):
+        for leg in ("files", "dbs"):
+            first, second = pool.generations(name, leg)
+            assert (first / "app.db").samefile(second / "app.db")
+            with closing(sqlite3.connect(second / "app.db")) as copy:
+                assert copy.execute("SELECT a FROM t").fetchall() == [(name,)]
+
+
 # ── Killed ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -647,14 +671,13 @@ def test_killed_while_it_reads_it_leaves_no_mount_and_no_lock(pool: Machine) -> 
     before = mounts_below(pool)
 
     def patch() -> None:
-        real = Executor._match
+        real = Executor.end
 
-        def match(self: Executor, step: object) -> None:
-            real(self, step)  # type: ignore[arg-type]  # passed on as it came
-            if type(step).__name__ == "CopyGeneration":
-                die()
+        def end(self: Executor, *copied: object) -> None:
+            real(self, *copied)  # type: ignore[arg-type]  # passed on as they came
+            die()
 
-        Executor._match = match  # type: ignore[method-assign]  # in that process alone
+        Executor.end = end  # type: ignore[assignment,method-assign]  # in that process alone
 
     killed(lambda: pool.run("files"), patch)
     assert mounts_below(pool) == before

@@ -68,6 +68,7 @@ class TestReference:
         assert isinstance(versions, VersionsLeg)
         assert (versions.keep.weekly, versions.limits.each) == (4, Duration(1800))
         assert versions.limits.whole == Duration(4 * 3600)
+        assert versions.at_once == 1
         snapshot = POLICY.leg("lvm-snapshots")
         assert isinstance(snapshot, SnapshotLeg)
         assert (len(snapshot.schedule), snapshot.min_free) == (2, Percentage(15_000))
@@ -125,6 +126,14 @@ class TestDefaults:
         for schedule, count in (("daily", 1), (["02:00", "14:00"], 2)):
             leg = {"kind": "mirror", "to": "disk:/", "schedule": schedule}
             assert len(policy_of(manifest(legs={"mirror": leg})).legs[0].schedule) == count
+
+    @pytest.mark.parametrize("kind", ["versions", "sqlite"])
+    def test_items_at_once(self, kind: str) -> None:
+        for said, expected in (({}, 1), ({"at_once": 3}, 3)):
+            leg = {"kind": kind, "from": "data", "to": "disk:/x", "keep": {"last": 1}, **said}
+            found = policy_of(manifest(legs={"many": leg})).legs[0]
+            assert isinstance(found, VersionsLeg | SqliteLeg)
+            assert found.at_once == expected
 
     def test_lists_whose_order_means_nothing(self) -> None:
         leg = {

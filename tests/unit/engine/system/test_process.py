@@ -14,8 +14,13 @@ from engine.system.process import (
     STDERR_MOST,
     Command,
     CommandNotStarted,
+    Running,
+    abandon,
+    complete,
     environment,
+    first_ended,
     run,
+    start,
 )
 from engine.system.signals import Interrupted, interruptible
 
@@ -190,3 +195,61 @@ def test_a_killed_parent_takes_its_command_along(tmp_path: Path) -> None:
     while alive(child):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+# ── Several at a time ────────────────────────────────────────────────────────────────────────
+
+
+def sleeping(seconds: str, timeout: float = 60) -> Running:
+    return start(Command(argv=(b"sleep", seconds.encode()), timeout=timeout))
+
+
+def test_the_first_that_ends_is_given_back() -> None:
+    slow, quick = sleeping("30"), sleeping("0.05")
+    assert first_ended((slow, quick)) is quick
+    assert (complete(quick).code, complete(quick).timed_out) == (0, False)
+    abandon((slow,))
+
+
+def test_one_whose_time_has_passed_is_given_back_and_ended() -> None:
+    slow, late = sleeping("30"), sleeping("30", timeout=0.2)
+    assert first_ended((slow, late)) is late
+    told = complete(late)
+    assert told.timed_out
+    assert told.code == -signal.SIGTERM
+    assert slow.child.poll() is None
+    abandon((slow,))
+
+
+def test_all_that_are_abandoned_are_asked_at_once() -> None:
+    """Each may take its time: together they take no more than the slowest."""
+    script = b'trap "sleep 1; exit" TERM; echo ready; while :; do sleep 0.05; done'
+    ready: list[bytes] = []
+
+    def heard(chunk: bytes) -> bytes:
+        ready.append(chunk)
+        return chunk
+
+    command = Command(argv=(b"sh", b"-c", script), timeout=60, on_output=heard)
+    several = [start(command) for _ in range(4)]
+    waiting = sleeping("0.1")
+    while len(ready) < len(several):
+        assert first_ended((*several, waiting)) is waiting
+        complete(waiting)
+        waiting = sleeping("0.1")
+    abandon((waiting,))
+    began = time.monotonic()
+    abandon(several)
+    assert time.monotonic() - began < 3.5
+    assert all(one.child.returncode is not None for one in several)
+
+
+def test_what_was_waited_for_is_not_signalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be another's by now."""
+    done = sleeping("0")
+    assert first_ended((done,)) is done
+    complete(done)
+    asked: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, _: asked.append(group))
+    abandon((done,))
+    assert asked == []
