@@ -182,7 +182,9 @@ def processes_of(house: House) -> list[str]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and entry.name != str(os.getpid()):
             try:
-                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                words = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                )
             except OSError:
                 continue
             if f"{house.root}/srv/" in words:
