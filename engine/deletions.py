@@ -95,11 +95,15 @@ def _shrunken(limit: DeletionLimit, found: Counted, step: GuardDeletions) -> str
 
 def _handed_over_sentence(found: Counted) -> str:
     return (
-        f"{found.wanted:,} deletions are wanted{_one_of(found.examples)}, and no pass has "
+        f"{_wanted(found.wanted or 0)}{_one_of(found.examples)}, and no pass has "
         "succeeded here since this place, or what is read, became this leg's: nothing was deleted, "
         "for what the source does not hold may be the only copy; if it is to go, run it once with "
         "--allow deletions"
     )
+
+
+def _wanted(number: int) -> str:
+    return "1 deletion is wanted" if number == 1 else f"{number:,} deletions are wanted"
 
 
 def _one_of(examples: Sequence[bytes]) -> str:
@@ -109,6 +113,6 @@ def _one_of(examples: Sequence[bytes]) -> str:
 def _too_many_sentence(wanted: int, most: int, examples: list[bytes]) -> str:
     among = _one_of(examples)
     return (
-        f"{wanted:,} deletions are wanted and {most:,} allowed{among}: nothing was deleted; "
+        f"{_wanted(wanted)} and {most:,} allowed{among}: nothing was deleted; "
         "if they are right, run it once with --allow deletions, or raise max_delete"
     )

@@ -85,6 +85,6 @@ def test_law_01_what_changed_hands_goes_by_nobodys_count_but_a_persons() -> None
     same = DeletionLimit(feed="c", previous_entries=None, handed_over=True)
     verdict = judge_deletions(guard(mine, limit("b"), same), counted)
     assert (verdict.allowed, set(verdict.stopped)) == ({"b": 2}, {"a"})
-    assert "1 deletions are wanted (photos is one of them)" in verdict.stopped["a"]
+    assert "1 deletion is wanted (photos is one of them)" in verdict.stopped["a"]
     waived = judge_deletions(guard(mine, limit("b"), same, deletions=True), counted)
     assert (waived.allowed, waived.stopped) == ({"a": 1, "b": 2}, {})

@@ -106,6 +106,18 @@ def test_directories_are_made_below_a_root_that_is_there(tmp_path: Path, script:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.tool("sh")
+def test_law_41_none_is_made_through_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/a").symlink_to(tmp_path / "outside")
+    root = os.fsencode(tmp_path / "root")
+    command = [b"sh", b"-c", MAKE_WAY, b"sh", root, b"a", b"b"]
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (3, b"astray\n")
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
 # ── Renaming ─────────────────────────────────────────────────────────────────────────────────
 
 _KNOWN = {"sh": (b"sh",), "dash": (b"dash",), "bash": (b"bash",), "busybox": (b"busybox", b"sh")}
