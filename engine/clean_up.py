@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 from engine.filters import enter_rule, path_rules, sweep_rules
 from engine.itemized import FORMAT
-from engine.orphans import Hop, NotCarried, Orphan, carried_now
+from engine.noted_copies import Orphan
+from engine.orphans import Hop, NotCarried, carried_now
 from engine.plan import Location, Plan
-from engine.rsync_command import PARTIAL, SILENCE, WRITE_NOTHING
+from engine.rsync_command import SILENCE, WRITE_NOTHING
 from engine.rsync_output import unescaped
 from engine.selection import RESERVED
+from engine.set_aside import PARTIAL
 from engine.ssh_command import ssh_command
 from engine.targets import Target
 from policy.patterns import Component, PathPattern, literal_component

@@ -12,7 +12,7 @@ from engine.allowed_age import SLACK, data_allowed_age
 from engine.chains import Copy
 from engine.facts import Ran
 from engine.plan import Feed, LegPlan, Location, Plan
-from engine.rsync_command import SET_ASIDE
+from engine.set_aside import SET_ASIDE
 from engine.spots import spot_below
 from policy.legs import MirrorLeg
 from policy.parts import Attribute, Keep

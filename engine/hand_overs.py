@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.orphans import Orphan, is_owned, owner_of
+from engine.noted_copies import Orphan
+from engine.orphans import is_owned, owner_of
 from engine.plan import Feed, LegPlan, Location, Plan
 from engine.readers import tree_read
 from engine.renames import plan_renamed, renames_between

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.plan import Feed, LegPlan, Plan
+from engine.plan import LegPlan
 from engine.selection import Selection, Verdict
 from engine.subvolumes import FileSystem, Subvolume, SubvolumeSnapshot
 from engine.thin_pool import Pool, SetAside, ThinSnapshot, ThinVolume
-from policy.legs import SnapshotLeg
 from policy.values import display
 
 Names = tuple[bytes, ...]
@@ -90,14 +89,6 @@ class Inventory:
     """Seconds that the newest snapshot of each may be old, where they are only read."""
     moment: datetime | None = None
     """When it was looked at."""
-
-
-def is_itemised(plan: Plan, leg: LegPlan, feed: Feed) -> bool:
-    """Whether a feed is one of items: it snapshots them, or reads what does."""
-    upstream = plan.leg(feed.reads)
-    return isinstance(leg.leg, SnapshotLeg) or (
-        upstream is not None and isinstance(upstream.leg, SnapshotLeg)
-    )
 
 
 def names_of(taker: LegPlan) -> tuple[str | None, ...]:

@@ -12,15 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from engine.clean_up import Names, Scope
-from engine.orphans import (
-    Hop,
-    NotCarried,
-    Orphan,
-    arrivals_between,
-    carried_now,
-    hops_of,
-    is_taken,
-)
+from engine.noted_copies import Arrival, Orphan
+from engine.orphans import Hop, NotCarried, arrivals_between, carried_now, hops_of, is_taken
 from engine.plan import Feed, Location, Plan
 from engine.readers import read_place
 from engine.selection import Selection
@@ -31,16 +24,6 @@ from policy.patterns import Component, PathPattern, literal_component
 
 class NotMovable(Exception):
     """A path of an orphan cannot be renamed; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A copy that an applied plan makes, and the one before it did not."""
-
-    place: Spot
-    leg: str
-    form: str | None = None
-    """How its files will lie there, as `Hop.form` says it; None: noted before that was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from engine.generations import Generation
 from engine.items import Inventory, Item
 from engine.journal import JournalSeen
 from engine.modes import Forced
-from engine.targets import Identity, Landing, Target
+from engine.targets import Identity, Landing, Presence, Target
 from policy.parts import Attribute
 from policy.patterns import PathPattern
 from policy.values import Percentage
@@ -22,16 +22,6 @@ class Waiver(enum.Enum):
     SMALLER_SOURCE = "smaller-source"
     OTHER_FILE_SYSTEM = "other-file-system"
     DELETIONS = "deletions"
-
-
-class Presence(enum.Enum):
-    """What lies at a path."""
-
-    DIRECTORY = "a directory"
-    OTHER = "not a directory"
-    MISSING = "nothing"
-    UNREADABLE = "something that cannot be read"
-    UNKNOWN = "unknown: the other side runs no commands but rsync"
 
 
 class FilterState(enum.Enum):

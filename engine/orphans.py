@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from engine.changes import ChangeSet
+from engine.noted_copies import Orphan
 from engine.plan import Feed, LegPlan, Location, Plan, RouteLine
 from engine.plan_changes import Action
 from engine.readers import read_place
@@ -18,49 +19,13 @@ from engine.renames import plan_renamed, renames_between
 from engine.selection import Selection, Verdict, ignore_hits
 from engine.spots import Spot, covers, crossing, literal_head, spot_below
 from policy.legs import MirrorLeg
-from policy.patterns import Component, PathPattern, literal_component
+from policy.patterns import PathPattern, literal_component
 
 _ROOT = PathPattern()
 
 
 class NotCarried(Exception):
     """No copy of a live path is made now; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orphan:
-    """A copy that nobody carries, as `apply` notes it."""
-
-    place: Spot
-    """Where it lies. A wildcard is kept: what it matches there is found when it is looked at."""
-    leg: str
-    """The leg that wrote it."""
-    reads: str
-    """What that leg's feed read: a source, a destination or a leg."""
-    live: Spot
-    """The live paths that it was a copy of."""
-    why: str
-    form: str | None = None
-    """How its files lie there, as `Hop.form` says it; None: noted before that was kept."""
-
-    @property
-    def base(self) -> Location:
-        """Where the root of the live data lies in the copy."""
-        depth = len(self.place.pattern.components) - len(self.live.pattern.components)
-        return Location(
-            holder=self.place.holder, names=literal_head(self.place.pattern)[: max(0, depth)]
-        )
-
-    @property
-    def tops(self) -> Iterator[tuple[Location, Component | None]]:
-        """The directories at the top of which its leg may have noted it as its own.
-
-        With each, which entries there it is, or lies in; None: all of them.
-        """
-        components, head = self.place.pattern.components, literal_head(self.place.pattern)
-        for depth in range(len(head) + 1):
-            place = Location(holder=self.place.holder, names=head[:depth])
-            yield place, components[depth] if depth < len(components) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,18 +12,11 @@ from dataclasses import replace
 from engine.deletions import much_smaller
 from engine.items import Inventory
 from engine.kinds import is_runnable
-from engine.observation import (
-    FeedSeen,
-    FilterState,
-    Observation,
-    Presence,
-    SourceSeen,
-    TargetSeen,
-    Waiver,
-)
+from engine.observation import FeedSeen, FilterState, Observation, SourceSeen, TargetSeen, Waiver
 from engine.plan import LegPlan
 from engine.preflight_items import into_itself_rows, inventory_rows, item_row
 from engine.reports import Finding, Verdict
+from engine.targets import Presence
 from policy.values import display
 
 RSYNC_NEEDED = (3, 2, 0)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.observation import Presence
 from engine.rsync_output import parse_version
+from engine.targets import Presence
 
 _LIST = (
     b'find "$d" ! -path "$d" -prune -type d -exec printf "%s\\0" {} + && printf "\\0" && '

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from engine.journal import Consumer
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
-from policy.legs import MirrorLeg
+from policy.legs import MirrorLeg, SnapshotLeg
 from policy.sources import TreeSource
 
 
@@ -83,4 +83,12 @@ def _written_elsewhere(plan: Plan, place: Location) -> bool:
         leg.leg.runner is not None and feed.writes is not None and place.contains(feed.writes)
         for leg in plan.legs
         for feed in leg.feeds
+    )
+
+
+def is_itemised(plan: Plan, leg: LegPlan, feed: Feed) -> bool:
+    """Whether a feed is one of items: it snapshots them, or reads what does."""
+    upstream = plan.leg(feed.reads)
+    return isinstance(leg.leg, SnapshotLeg) or (
+        upstream is not None and isinstance(upstream.leg, SnapshotLeg)
     )

@@ -6,18 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from engine.itemized import FORMAT
 from engine.rsync_output import WOULD
+from engine.set_aside import PARTIAL, SET_ASIDE
 from engine.ssh_command import remote_shell
 from engine.steps import DeleteGone
 from engine.targets import Target
 from policy.legs import MirrorLeg
 from policy.parts import Attribute
 
-PARTIAL = b".policyctl-partial"
-"""Where an interrupted file waits to be resumed, beside its place."""
 SWEEP = b"--filter=R " + PARTIAL + b"/***"
 """Lets a deleting pass remove what earlier runs left there: all that is still wanted has come."""
-SET_ASIDE = b".policyctl-deleted"
-"""Where runs move what they delete or overwrite, one directory a run."""
 TELLING = (b"--8-bit-output", FORMAT)
 """Has rsync print each change, for `engine.itemized` to read."""
 SILENCE = 600

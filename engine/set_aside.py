@@ -1,4 +1,4 @@
-"""What runs set aside when they delete or overwrite: a folder for each run, until it expires."""
+"""Folders that runs keep among copies: what they set aside, until it expires, and what they began."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from policy.values import Duration
 
+PARTIAL = b".policyctl-partial"
+"""Where an interrupted file waits to be resumed, beside its place."""
+SET_ASIDE = b".policyctl-deleted"
+"""Where runs move what they delete or overwrite, one directory a run."""
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 """How a run's name begins: when it began, in UTC."""
 

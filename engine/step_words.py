@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from engine.command_words import show_command
 from engine.generation_steps import (
     CompleteGeneration,
     CopyDatabases,
@@ -146,20 +147,3 @@ def _explain_note(step: EnsureDirectory | WriteRules | ClaimEntries | RecordProv
 
 def _entries(count: int) -> str:
     return f"{count:,} {'entry' if count == 1 else 'entries'}"
-
-
-def show_command(argv: tuple[bytes, ...]) -> str:
-    """A command as one line for people; what a shell would interpret is quoted."""
-    return " ".join(_show_word(word) for word in argv)
-
-
-_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
-
-
-def _show_word(word: bytes) -> str:
-    if word and set(word) <= _PLAIN:
-        return word.decode("ascii")
-    text = display(word)
-    if text.encode() != word:
-        return "$'" + text.replace("'", "\\'") + "'"
-    return "'" + text.replace("'", "'\\''") + "'"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import shlex
 from dataclasses import dataclass
 
 from policy.parts import SshTarget
 from policy.values import display
+
+
+class Presence(enum.Enum):
+    """What lies at a path."""
+
+    DIRECTORY = "a directory"
+    OTHER = "not a directory"
+    MISSING = "nothing"
+    UNREADABLE = "something that cannot be read"
+    UNKNOWN = "unknown: the other side runs no commands but rsync"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

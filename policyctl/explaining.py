@@ -25,7 +25,7 @@ from engine.plan import Plan
 from engine.spots import covers
 from engine.system.arrivals import there_by
 from engine.system.copy_look import Made, look_for, made_as_of
-from engine.system.destinations import is_another_disk
+from engine.system.disk_identity import is_another_disk
 from engine.system.places import Places
 from engine.system.reading import read_state
 from engine.system.state import State, StateUnusable

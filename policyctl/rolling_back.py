@@ -27,6 +27,7 @@ from engine.system.device_users import users_of
 from engine.system.inventory import inventory
 from engine.system.lock import Locked, hold
 from engine.system.rollback import RollbackFailed, RollbackRun
+from engine.system.rollback_records import Rollbacks
 from engine.system.signals import Interrupted, interruptible
 from engine.system.state import State, open_state
 from engine.system.thin_pool import LvmFailed, look
@@ -103,7 +104,7 @@ class RollingBack:
 
     def _propose(self, state: State, *, to: str | None, undo: bool) -> Proposal:
         content = look(self.pool)
-        known = state.rollbacks.of(self.source.name, self.item)
+        known = Rollbacks(state.connection).of(self.source.name, self.item)
         begun = next((one for one in known if one.ended is None), None)
         notes: tuple[str, ...] = ()
         if begun is not None:
@@ -218,7 +219,7 @@ class RollingBack:
     def is_half_done(self, record: Rollback) -> bool:
         """Whether one was begun, and is not through."""
         with open_state(self.running.places.state_file) as state:
-            begun = state.rollbacks.half_done()
+            begun = Rollbacks(state.connection).half_done()
         return (record.volume, record.moment) in {(one.volume, one.moment) for one in begun}
 
     # ── What uses it ─────────────────────────────────────────────────────────────────────────

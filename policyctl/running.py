@@ -15,7 +15,7 @@ from engine.pauses import Pause, pause_sentence
 from engine.plan import Plan
 from engine.reports import RunReport
 from engine.system.apply import load_applied
-from engine.system.destinations import find_identity
+from engine.system.disk_identity import find_identity
 from engine.system.lock_probe import is_held
 from engine.system.places import Places
 from engine.system.runner import explain_leg, run_leg

@@ -37,6 +37,7 @@ from engine.system.manifest import ManifestNotFound, find_manifest
 from engine.system.orphans import OrphanTotal
 from engine.system.places import Places
 from engine.system.reading import read_journal, read_state
+from engine.system.rollback_records import Rollbacks
 from engine.system.state import State, StateUnusable
 from policyctl.boundary import Refused
 from policyctl.covering import coverage_by
@@ -127,7 +128,7 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         tracker = tracker_facts(plan, journal, places)
         entries = coverage_by(plan, state, places)
         orphans = state.orphans.total() if state is not None else OrphanTotal()
-        rollbacks = state.rollbacks.half_done() if state is not None else ()
+        rollbacks = Rollbacks(state.connection).half_done() if state is not None else ()
     return Standing(
         legs=legs,
         destinations=destinations,

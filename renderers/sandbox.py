@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine import layout
-from engine.items import is_itemised
 from engine.plan import Feed, LegPlan, Plan, tree_root
+from engine.readers import is_itemised
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget

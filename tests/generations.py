@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from engine.generations import Generation, Standing, name_of
 from engine.items import Item, Snapshot
 from engine.legs import Run
-from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
+from engine.observation import FeedSeen, FilterState, Observation, SourceSeen, TargetSeen
 from engine.plan import Feed, LegPlan, Location
 from engine.selection import Line, Selection
-from engine.targets import Identity, Target
+from engine.targets import Identity, Presence, Target
 from engine.thin_pool import ThinSnapshot
 from policy.legs import Leg
 from policy.parts import Limits

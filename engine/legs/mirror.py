@@ -32,7 +32,6 @@ from engine.modes import Forced, Mode, ModeChoice, choose_mode
 from engine.observation import FeedSeen, Observation, Waiver
 from engine.plan import LegPlan
 from engine.rsync_command import (
-    SET_ASIDE,
     SWEEP,
     TELLING,
     changed_trees,
@@ -45,7 +44,7 @@ from engine.rsync_command import (
     send_command,
     transfer_command,
 )
-from engine.set_aside import expired_runs
+from engine.set_aside import SET_ASIDE, expired_runs
 from engine.steps import (
     BeginPass,
     CatchUp,

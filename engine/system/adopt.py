@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.journal import Change
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
 from engine.selection import is_reserved
-from engine.system.destinations import find_identity
+from engine.system.disk_identity import find_identity
 from engine.system.journal import open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from engine.migration import Arrival
+from engine.noted_copies import Arrival
 from engine.plan import Plan
 from engine.spots import Spot, spot
 from engine.system.directories import list_directory

@@ -20,10 +20,10 @@ from engine.plan import LegPlan, Plan
 from engine.preflight import preflight, preflight_kind, refusals
 from engine.progress import ProgressSink
 from engine.reports import FeedReport, Finding, RunReport, RunStatus, refusal_sentence, worst_of
+from engine.rules_digest import rules_digest
 from engine.steps import BeginPass, HookStep, Step
 from engine.system.arrivals import there_by
 from engine.system.claims import disown_missing, disown_unmade
-from engine.system.directories import drop_unfinished
 from engine.system.execute import Executor, HookFailed
 from engine.system.feed_runs import FeedRuns
 from engine.system.first_reports import begin_reports, item_streams, parts_of
@@ -33,7 +33,7 @@ from engine.system.journal import Journal
 from engine.system.journal_look import follower
 from engine.system.killed import close_killed, look_at_all
 from engine.system.lock import Locked, hold
-from engine.system.observe import holder_of, observe, rules_digest
+from engine.system.observe import holder_of, observe
 from engine.system.observe_target import NothingToRead
 from engine.system.open_volume import NotClosed
 from engine.system.places import Places
@@ -52,6 +52,7 @@ from engine.system.state import (
 from engine.system.thin_pool import LvmFailed
 from engine.system.transfers import OutOfTime, Transfers
 from engine.system.turn import Turn, hold_in_turn
+from engine.system.unfinished import drop_unfinished
 from policy.legs import MirrorLeg, SqliteLeg, VersionsLeg
 from policy.parts import SshTarget
 from policy.values import Duration

@@ -1,4 +1,4 @@
-"""Who a destination is: its identity, recorded at `apply` and compared at each run.
+"""Who a destination is: its identity, recorded at `apply`.
 
 So is that of a btrfs whose subvolumes are a source: snapshots are written there, and removed.
 
@@ -16,15 +16,14 @@ from datetime import datetime
 
 from engine.plan import Plan
 from engine.system.btrfs import BtrfsFailed, identity_of_btrfs
-from engine.system.file_systems import identity_of, mount_of, read_mounts
+from engine.system.disk_identity import find_identity
+from engine.system.file_systems import mount_of, read_mounts
 from engine.system.journal import open_journal
 from engine.system.places import MARKER, Places
 from engine.system.state import State, open_state
 from policy.destinations import Destination
 from policy.sources import BtrfsSource
 from policy.values import display
-
-_MARKER_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,25 +135,6 @@ def _told(name: str, sentence: str, *, recorded: bool) -> Recorded:
     return Recorded(destination=name, recorded=recorded, sentence=sentence)
 
 
-def find_identity(destination: Destination, places: Places) -> str | None:
-    """The identity of what lies there now; None where there is nothing to tell it by."""
-    root = places.destination_root(destination)
-    if places.staged:
-        return _read_marker(root, {destination.name, destination.was or destination.name})
-    try:
-        return identity_of(root, read_mounts()) if os.path.lexists(root) else None
-    except OSError:
-        return None
-
-
-def is_another_disk(destination: Destination, places: Places, state: State | None) -> bool:
-    """Whether what lies at the destination is not what was recorded: its disk is elsewhere."""
-    recorded = state.destination_identity(destination.name) if state is not None else None
-    if recorded is None or places.reaches_over_ssh(destination):
-        return False
-    return find_identity(destination, places) != recorded
-
-
 def _on_root(path: bytes) -> bool:
     mount = mount_of(path, read_mounts())
     return mount is None or mount.point == b"/"
@@ -175,15 +155,3 @@ def _place_marker(root: bytes, name: str, *, replace: bool) -> str | None:
         file.flush()
         os.fsync(descriptor)
     return identity
-
-
-def _read_marker(root: bytes, names: set[str]) -> str | None:
-    """The id in the marker; None where there is none, or another destination's."""
-    try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(root.rstrip(b"/") + b"/" + MARKER, flags)
-        with os.fdopen(descriptor, "rb") as file:
-            lines = file.read(_MARKER_MOST).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return None
-    return lines[1] if len(lines) == 2 and lines[0] in names else None

@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from itertools import takewhile
 
 from engine.allowed_age import inputs_of
+from engine.due import runs_here
 from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFacts, TreeFacts
-from engine.items import is_itemised
 from engine.plan import Feed, LegPlan, Plan
-from engine.preflight import preflight_kind
-from engine.readers import readers_of, writers_of
+from engine.readers import is_itemised, readers_of, writers_of
 from engine.reports import RunStatus
+from engine.rules_digest import rules_digest
 from engine.selection import Selection
 from engine.system.journal import Journal
 from engine.system.lock_probe import is_held
-from engine.system.observe import rules_digest
 from engine.system.places import Places
 from engine.system.records import RunRecord
 from engine.system.state import State, stream_of
@@ -160,7 +159,7 @@ def live_as_of(plan: Plan, reads: str, state: State, now: datetime) -> datetime 
         return now
     oldest = now
     for leg, feed in writers_of(plan, reads):
-        if preflight_kind(leg):
+        if not runs_here(leg):
             continue  # nobody runs it here yet: it has nothing that could be old
         known = _as_of(plan, leg, feed, state)
         if known is None:

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from engine.legs.generation_frame import foreign_beside
 from engine.legs.mirrored_entries import in_the_way, strangers, unowned
-from engine.observation import FeedSeen, Observation, Presence
+from engine.observation import FeedSeen, Observation
 from engine.plan import Feed, LegPlan, Location, Plan
 from engine.preflight import refusals
 from engine.reports import FeedReport, Finding, RunStatus
 from engine.system.facts import live_as_of
 from engine.system.state import State, Stream, stream_of
+from engine.targets import Presence
 from policy.legs import MirrorLeg
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.generations import Generation, Standing, moment_of
-from engine.items import is_itemised
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
+from engine.readers import is_itemised
 from engine.selection import is_reserved
 from engine.system.directories import list_directory
 from engine.system.inventory import inventory

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from engine.items import Inventory, is_itemised, names_of
+from engine.items import Inventory, names_of
 from engine.plan import Feed, LegPlan, Plan
+from engine.readers import is_itemised
 from engine.system.places import Places
 from engine.system.state import State
 from engine.system.subvolume_inventory import subvolume_inventory, sweep_subvolumes

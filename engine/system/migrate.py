@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from engine.clean_up import Scope
 from engine.journal import Change
 from engine.migration import Move, Stay, moves, taken_along
-from engine.orphans import Orphan
+from engine.noted_copies import Orphan
 from engine.plan import Location
 from engine.system.arrivals import there_by
 from engine.system.clean_up import Cleaner

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 from collections.abc import Iterable, Iterator
 
 from engine.filters import render_rules
-from engine.items import Item, is_itemised
+from engine.items import Item
 from engine.journal import JournalSeen
 from engine.legs.kind import Run
 from engine.modes import Forced
-from engine.observation import (
-    FeedSeen,
-    FilterState,
-    Observation,
-    Presence,
-    SourceSeen,
-    TargetSeen,
-    Waiver,
-)
+from engine.observation import FeedSeen, FilterState, Observation, SourceSeen, TargetSeen, Waiver
 from engine.plan import Feed, LegPlan, Location, Plan, tree_root
-from engine.readers import read_place, reader_of, tree_read, writers_of
+from engine.readers import is_itemised, read_place, reader_of, tree_read, writers_of
 from engine.rsync_output import parse_version
+from engine.rules_digest import rules_digest
 from engine.selection import Selection, Verdict, is_reserved
 from engine.spots import below
 from engine.system.arrivals import there_by
-from engine.system.destinations import find_identity
 from engine.system.directories import list_directory, look_at
+from engine.system.disk_identity import find_identity
 from engine.system.file_systems import identity_of, mounts_below, read_mounts
 from engine.system.inventory import inventory
 from engine.system.journal import Journal
@@ -40,9 +32,9 @@ from engine.system.places import Places
 from engine.system.process import Command, CommandNotStarted, run
 from engine.system.state import State, stream_of
 from engine.system.taken import carried, taken_entries
-from engine.targets import Identity
+from engine.targets import Identity, Presence
 from policy.destinations import Destination
-from policy.legs import CopyingLeg, Leg, MirrorLeg, SqliteLeg, VersionsLeg
+from policy.legs import CopyingLeg, MirrorLeg, SqliteLeg, VersionsLeg
 from policy.patterns import PathPattern
 from policy.sources import FilesSource
 
@@ -85,18 +77,6 @@ def observe(
         forced=forced,
         timezone=plan.timezone,
     )
-
-
-def rules_digest(selection: Selection, leg: Leg) -> str:
-    """Names the rules of a feed and, behind a dot, what its leg keeps of each file.
-
-    Numbers of passes under other rules compare with nothing; other attributes are to be set on
-    every copy once more.
-    """
-    rules = hashlib.sha256(render_rules(selection)).hexdigest()
-    kept = sorted(one.value for one in leg.preserve) if isinstance(leg, CopyingLeg) else []
-    chmod = leg.chmod.text if isinstance(leg, MirrorLeg) and leg.chmod else ""
-    return f"{rules}.{' '.join((*kept, chmod))}"
 
 
 def _rsync_here() -> tuple[int, int, int] | None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.legs.kind import Run
-from engine.observation import Presence, TargetSeen
+from engine.observation import TargetSeen
 from engine.orphans import retired_inside
 from engine.plan import Location, Plan, tree_root
-from engine.rsync_command import SET_ASIDE
-from engine.system.destinations import find_identity
+from engine.set_aside import SET_ASIDE
 from engine.system.directories import astray_link, list_directory, look_at
+from engine.system.disk_identity import find_identity
 from engine.system.file_systems import room_of
 from engine.system.journal import Journal
 from engine.system.places import Places
 from engine.system.process import CommandNotStarted
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import State
-from engine.targets import Target
+from engine.targets import Presence, Target
 from policy.destinations import Destination
 
 

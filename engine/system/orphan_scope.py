@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.clean_up import Names, Scope
-from engine.observation import Presence
-from engine.orphans import Orphan, carried_inside, owner_of, retired_inside
+from engine.noted_copies import Orphan
+from engine.orphans import carried_inside, owner_of, retired_inside
 from engine.plan import Feed, Location, Plan, tree_root
 from engine.readers import read_place
 from engine.selection import Selection, Verdict, is_reserved
 from engine.system.places import Places
 from engine.system.reach import Reached, Unreached
 from engine.system.state import State, Stream, place_text
+from engine.targets import Presence
 from policy.patterns import Component, PathPattern, literal_component
 
 _OWNED = frozenset({Verdict.TAKEN, Verdict.BLOCKED, Verdict.RESERVED})

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.orphans import Orphan
+from engine.noted_copies import Orphan
 from engine.spots import Spot, spot, spot_named
 from engine.system.records import moment_of, number_of
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.legs.kind import Run
-from engine.observation import Presence, TargetSeen
+from engine.observation import TargetSeen
 from engine.plan import Location, Plan
 from engine.preflight import preflight_target
 from engine.reports import Verdict
@@ -19,7 +19,7 @@ from engine.system.places import Places
 from engine.system.process import CommandNotStarted
 from engine.system.remote import Remote, Unreachable
 from engine.system.state import State
-from engine.targets import Identity, Target
+from engine.targets import Identity, Presence, Target
 
 
 class Unreached(Exception):

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from engine.legs.kind import Run
-from engine.observation import Presence
 from engine.probe import (
     ASK,
     FLUSH,
@@ -24,17 +23,13 @@ from engine.probe import (
     parse_answer,
     speaks,
 )
-from engine.rsync_command import (
-    SET_ASIDE,
-    connection_options,
-    list_command,
-    list_for_writer_command,
-)
+from engine.rsync_command import connection_options, list_command, list_for_writer_command
 from engine.rsync_output import parse_listing, parse_wanted
+from engine.set_aside import SET_ASIDE
 from engine.ssh_command import key_hint, ssh_command, ssh_control
 from engine.system.process import Command, CommandNotStarted, Completed, run
 from engine.system.relocate import NotRenamed
-from engine.targets import Target
+from engine.targets import Presence, Target
 from policy.parts import SshTarget
 from policy.values import display
 

@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from engine.hand_overs import owned_again
-from engine.items import is_itemised
 from engine.orphans import with_images
 from engine.plan import LegPlan, Plan
-from engine.readers import readers_of
+from engine.readers import is_itemised, readers_of
 from engine.system.journal import Journal, open_journal
 from engine.system.lock import Locked, hold
 from engine.system.places import Places

@@ -32,6 +32,7 @@ from engine.rollback_words import half_done, say_step
 from engine.system import thin_pool
 from engine.system.device_users import users_of
 from engine.system.process import Command, CommandNotStarted, run
+from engine.system.rollback_records import Rollbacks
 from engine.system.state import State
 from engine.system.thin_pool import LvmFailed
 from engine.system.workloads import Cluster, ClusterFailed
@@ -123,7 +124,7 @@ class RollbackRun:
 
     def _note(self, record: Rollback) -> None:
         self.record = record
-        self._state.rollbacks.note(record)
+        Rollbacks(self._state.connection).note(record)
 
     # ── Steps ────────────────────────────────────────────────────────────────────────────────
 

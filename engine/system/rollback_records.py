@@ -64,11 +64,6 @@ class Rollbacks:
         )
         return tuple(map(_record, rows.fetchall()))
 
-    def rename(self, old: str, new: str) -> None:
-        """Give the rollbacks of a source its new name."""
-        with self._connection as db:
-            db.execute("UPDATE rollback SET source = ? WHERE source = ?", (new, old))
-
 
 def _record(row: _Row) -> Rollback:
     group, volume, moment, source, item, snapshot, before = row[:7]

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from engine.observation import Observation
 from engine.plan import Plan
-from engine.system.destinations import is_another_disk
+from engine.system.disk_identity import is_another_disk
 from engine.system.file_systems import room_of
 from engine.system.places import Places
 from engine.system.state import RoomRecord, State

@@ -25,6 +25,11 @@ class RunHistory:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The database itself, for tables that only few commands look at."""
+        return self._connection
+
     def mark(self) -> int:
         """The mark that the last run left, on the journal as well; 0: none yet."""
         return int(self._connection.execute("PRAGMA application_id").fetchone()[0])

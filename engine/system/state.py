@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.migration import Arrival
+from engine.noted_copies import Arrival
 from engine.plan import Feed, LegPlan, Location, Plan
 from engine.system.arrivals import Arrivals, There
 from engine.system.generation_records import Generations
@@ -33,7 +33,6 @@ from engine.system.records import (
     moment_text,
     number_of,
 )
-from engine.system.rollback_records import Rollbacks
 from engine.system.rooms import Rooms
 from engine.system.run_history import RunHistory
 from engine.system.state_schema import WAY_OUT, StateUnusable, connect
@@ -117,7 +116,6 @@ class State(RunHistory):
         self.measurements = Measurements(connection)
         self.known_entries = KnownEntries(connection)
         self.rooms = Rooms(connection)
-        self.rollbacks = Rollbacks(connection)
 
     # ── Copies that have yet to come ─────────────────────────────────────────────────────────
 
@@ -318,7 +316,8 @@ class State(RunHistory):
         measured = self.measurements.rename(old, new)
         # Of a source whose snapshots lie in it, the file system is on record too.
         identified = self._rename("name", old, new, ("destination",))
-        self.rollbacks.rename(old, new)
+        with self._connection as db:  # what others of the name have set aside is never forgotten
+            db.execute("UPDATE rollback SET source = ? WHERE source = ?", (new, old))
         return self._rename("source", old, new, _STREAM_TABLES) or measured or identified
 
     def rename_destination(self, old: str, new: str) -> bool:

@@ -7,11 +7,11 @@ from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
 from engine.chains import Copy
+from engine.command_words import show_command
 from engine.copy_standing import CopyStanding, There
 from engine.explain import Explanation
 from engine.objectives import hours
 from engine.plan import Plan
-from engine.step_words import show_command
 from policyctl.loading import Answer
 from policyctl.views.console import Json
 from policyctl.views.paths import copy_path, counted, location_path, path_json, show_path, show_text

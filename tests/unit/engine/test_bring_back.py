@@ -2,8 +2,8 @@
 
 from engine.bring_back import bring_back, lost_on_the_way
 from engine.chains import Copy
+from engine.command_words import show_command
 from engine.plan_chains import chains_of
-from engine.step_words import show_command
 from policy.parts import Attribute, SshTarget
 from policy.values import parse_absolute_path
 from tests.plans import mirror, plan, route

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.items import Item, Names, carries, is_itemised
+from engine.items import Item, Names, carries
+from engine.readers import is_itemised
 from engine.selection import Line, Selection
 from engine.thin_pool import ThinVolume
 from policy.patterns import parse_path_pattern

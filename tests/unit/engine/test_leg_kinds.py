@@ -11,7 +11,7 @@ from engine.kinds import is_runnable
 from engine.legs import LEG_KINDS, Run
 from engine.legs.mirror import MirrorKind
 from engine.legs.mirrored_entries import in_the_way, left_alone, remembered, strangers, unowned
-from engine.observation import FeedSeen, FilterState, Observation, Presence, SourceSeen, TargetSeen
+from engine.observation import FeedSeen, FilterState, Observation, SourceSeen, TargetSeen
 from engine.plan import Feed, LegPlan, Location
 from engine.rsync_command import SWEEP, mirror_options
 from engine.selection import Line, Selection
@@ -28,7 +28,7 @@ from engine.steps import (
     Transfer,
     WriteRules,
 )
-from engine.targets import Identity, Target
+from engine.targets import Identity, Presence, Target
 from policy.legs import (
     KIND_NAMES,
     DumpLeg,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from engine.clean_up import Scope
-from engine.migration import Arrival, Move, Stay, moves, new_arrivals
-from engine.orphans import Orphan, orphans_between
+from engine.migration import Move, Stay, moves, new_arrivals
+from engine.noted_copies import Arrival, Orphan
+from engine.orphans import orphans_between
 from engine.plan import Location, Plan
 from engine.spots import spot
 from policy.patterns import parse_path_pattern

@@ -4,19 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.observation import (
-    FeedSeen,
-    FilterState,
-    Observation,
-    Presence,
-    SourceSeen,
-    TargetSeen,
-    Waiver,
-)
+from engine.observation import FeedSeen, FilterState, Observation, SourceSeen, TargetSeen, Waiver
 from engine.plan import LegPlan
 from engine.preflight import preflight, preflight_kind, refusals
 from engine.reports import Finding, Verdict
-from engine.targets import Identity, Landing, Target
+from engine.targets import Identity, Landing, Presence, Target
 from policy.legs import FetchLeg, MirrorLeg
 from policy.parts import Keep, KubernetesRunner, Limits, SshTarget
 from policy.values import Duration, Percentage, Place

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.observation import Presence
 from engine.probe import (
     ASK,
     MAKE,
@@ -19,6 +18,7 @@ from engine.probe import (
     parse_answer,
     speaks,
 )
+from engine.targets import Presence
 from tests.integration.lab import HOSTILE, at, tree, write
 from tests.integration.mounts import mount_namespace
 

@@ -17,7 +17,7 @@ from engine.retention import Decision, Verdict
 from engine.retention_reasons import Expired, Outrun, Rule
 from engine.selection import Selection
 from engine.snapshot_steps import RemoveSnapshots, TakeSnapshot
-from engine.step_words import explain_steps, show_command
+from engine.step_words import explain_steps
 from engine.steps import (
     BeginPass,
     ClaimEntries,
@@ -172,7 +172,3 @@ def test_steps_of_items_are_explained() -> None:
         "web: take the snapshot web.policyctl.2026-11-28T03-00-00Z",
         "web: remove 2026-11-28T03-00-00Z (last: 2 are newer)",
     )
-
-
-def test_a_command_is_shown_so_that_it_can_be_typed() -> None:
-    assert show_command((b"a", b"", b"-x=1", b"a'b\n")) == "a '' -x=1 $'a\\'b\\n'"

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from engine.rollback import Rollback
+from engine.system.rollback_records import Rollbacks
 from engine.system.signals import Interrupted
 from engine.system.state import open_state
 from policyctl import rolling_back
@@ -111,7 +112,7 @@ def test_what_cuts_it_off_says_what_to_type(
 ) -> None:
     def cut_off(rolling: RollingBack, proposal: Proposal, say: object) -> Rollback:
         with open_state(rolling.running.places.state_file) as state:
-            state.rollbacks.note(proposal.record)
+            Rollbacks(state.connection).note(proposal.record)
         raise end
 
     monkeypatch.setattr(rolling_back, "roll_back", cut_off)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +12,11 @@ import pytest
 
 from engine.lvm_commands import look_command
 from engine.plan import Plan
-from engine.rollback import Direction, StartUsers, StopUsers
+from engine.rollback import Direction, Rollback, StartUsers, StopUsers
 from engine.system.lock import hold
 from engine.system.places import Places
-from engine.system.state import State, open_state
+from engine.system.rollback_records import Rollbacks
+from engine.system.state import open_state
 from policyctl import rolling_back
 from policyctl.boundary import Refused
 from policyctl.rolling_back import Proposal, RollingBack
@@ -91,9 +92,9 @@ class World:
         self.looks(*lines, times=times)
         return self.rolling(rollback=USERS).propose(to=None, undo=True)
 
-    def noting(self, note: Callable[[State], None]) -> None:
+    def notes(self, record: Rollback) -> None:
         with open_state(self.places.state_file) as state:
-            note(state)
+            Rollbacks(state.connection).note(record)
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ class TestCluster:
 
 class TestCutOff:
     def test_it_goes_on_with_what_it_was_for(self, world: World) -> None:
-        world.noting(lambda state: state.rollbacks.note(ROLLBACK))
+        world.notes(ROLLBACK)
         found = world.propose(OLD, ASIDE, times=1)
         assert (found.record, found.continued) == (ROLLBACK, True)
         assert "where it was cut off" in next(proposal_lines(found))
@@ -212,7 +213,7 @@ class TestCutOff:
         assert found.record == ROLLBACK
 
     def test_or_back(self, world: World) -> None:
-        world.noting(lambda state: state.rollbacks.note(replace(ROLLBACK, stopped=(PG,))))
+        world.notes(replace(ROLLBACK, stopped=(PG,)))
         found = world.undo(OLD, ASIDE)
         assert found.record.direction is Direction.BACK
         assert found.record.stopped == (PG,)
@@ -221,7 +222,7 @@ class TestCutOff:
 
     def test_an_undo_is_not_turned_round(self, world: World) -> None:
         back = replace(ROLLBACK, direction=Direction.BACK)
-        world.noting(lambda state: state.rollbacks.note(back))
+        world.notes(back)
         with pytest.raises(Refused, match="an undo is half done: `policyctl rollback pool:web --u"):
             world.propose(OLD, ASIDE, times=1)
 
@@ -232,7 +233,7 @@ class TestUndo:
         earlier = replace(done, moment=ROLLBACK.moment.replace(hour=1))
         later = replace(done, moment=ROLLBACK.moment.replace(hour=9), direction=Direction.BACK)
         for one in (earlier, done, later):
-            world.noting(lambda state, one=one: state.rollbacks.note(one))  # type: ignore[misc]  # a lambda that keeps what the loop has
+            world.notes(one)
         found = world.undo(NEW, OLD, ASIDE)
         assert found.record == replace(ROLLBACK, direction=Direction.BACK)
         assert isinstance(found.steps[0], StopUsers)
@@ -243,7 +244,7 @@ class TestUndo:
             world.undo(WEB, SNAP, times=2)
 
     def test_what_was_removed_by_hand_does_not_come_back(self, world: World) -> None:
-        world.noting(lambda state: state.rollbacks.note(replace(ROLLBACK, ended=ROLLBACK.moment)))
+        world.notes(replace(ROLLBACK, ended=ROLLBACK.moment))
         with pytest.raises(Refused, match="was set aside, is not there any more"):
             world.undo(NEW, replace(SNAP, origin="", tags=SNAP.tags))
 
@@ -268,4 +269,4 @@ def test_law_07_no_leg_takes_snapshots_meanwhile(
     ):
         rolling_back.roll_back(rolling, found, said.append)
     with open_state(world.places.state_file) as state:
-        assert state.rollbacks.half_done() == ()
+        assert Rollbacks(state.connection).half_done() == ()

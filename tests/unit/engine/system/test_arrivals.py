@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.migration import Arrival
+from engine.noted_copies import Arrival
 from engine.plan import Location
 from engine.spots import Spot, spot, spot_below
 from engine.system.arrivals import there_by

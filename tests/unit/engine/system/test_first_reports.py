@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from engine.items import Inventory
-from engine.observation import FeedSeen, Observation, Presence
+from engine.observation import FeedSeen, Observation
 from engine.plan import LegPlan, Plan
 from engine.reports import FeedReport, Finding, RunStatus, Verdict
 from engine.system.first_reports import begin_reports, item_streams, parts_of
 from engine.system.state import State, open_state, stream_of
+from engine.targets import Presence
 from tests.generations import NOW, known, named, observed, seen, seen_item, web
 from tests.strategies import compiled, manifest
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.orphans import Orphan
+from engine.noted_copies import Orphan
 from engine.plan import Location
 from engine.spots import spot, spot_below
 from engine.system.orphans import OrphanTotal, Tombstone

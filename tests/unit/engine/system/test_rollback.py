@@ -23,6 +23,7 @@ from engine.rollback import Direction, Rollback, RollbackRefused, Use, rollback_
 from engine.system import rollback as module
 from engine.system import workloads as cluster_module
 from engine.system.rollback import RollbackFailed, RollbackRun
+from engine.system.rollback_records import Rollbacks
 from engine.system.state import State, open_state
 from engine.system.workloads import Cluster, ClusterFailed
 from engine.thin_names import Line, LvName
@@ -125,7 +126,7 @@ class World:
         self.commands.expect((*argv, "--", f"{kind}.apps/{name}"), out=out.decode())
 
     def noted(self) -> Rollback:
-        (found,) = self.state.rollbacks.of("pool", "web")
+        (found,) = Rollbacks(self.state.connection).of("pool", "web")
         return found
 
 
@@ -149,7 +150,7 @@ def test_from_the_users_to_the_users(world: World) -> None:
     steps = rollback_steps(ROLLBACK, pool(OPEN, SNAP), HOOKS)
     assert world.run().go(HOOKS, steps) == replace(ROLLBACK, ended=NOW)
     assert world.noted() == replace(ROLLBACK, ended=NOW)
-    assert world.state.rollbacks.half_done() == ()
+    assert Rollbacks(world.state.connection).half_done() == ()
     assert len(world.said) == len(steps)
 
 
@@ -165,7 +166,7 @@ def test_replicas_are_remembered_before_anything_is_scaled(world: World) -> None
         world.run().go(SCALED, steps)
     assert world.noted() == replace(ROLLBACK, direction=Direction.BACK, stopped=(PG,))
     # It is half done still, and the next one starts them: with three, whatever there is now.
-    (half,) = world.state.rollbacks.half_done()
+    (half,) = Rollbacks(world.state.connection).half_done()
     world.pool(OPEN, SNAP)
     world.scales(3)
     world.run(half).go(SCALED, rollback_steps(half, pool(OPEN, SNAP), SCALED))
@@ -252,7 +253,7 @@ def test_what_was_confirmed_is_what_is_done(world: World) -> None:
     world.pool(OPEN, SNAP, replace(SNAP, name="web.policyctl.2026-11-28T09-00-00Z"))
     with pytest.raises(RollbackRefused, match="things have changed since the steps were shown"):
         world.run().go(HOOKS, steps)
-    assert world.state.rollbacks.of("pool", "web") == ()
+    assert Rollbacks(world.state.connection).of("pool", "web") == ()
 
 
 def test_law_24_a_volume_that_somebody_opened_again_is_not_set_aside(world: World) -> None:

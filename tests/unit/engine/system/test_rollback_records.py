@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine.rollback import Direction
+from engine.system.rollback_records import Rollbacks
 from engine.system.state import open_state
 from engine.workloads import Workload, WorkloadKind
 from tests.unit.engine.test_rollback import MOMENT, ROLLBACK
@@ -18,30 +19,36 @@ def test_what_is_noted_is_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     begun = replace(ROLLBACK, stopped=(PG,), skipped=True, active=False)
     with open_state(path) as state:
-        state.rollbacks.note(begun)
+        Rollbacks(state.connection).note(begun)
     with open_state(path) as state:
-        assert state.rollbacks.of("pool", "web") == (begun,)
-        assert state.rollbacks.half_done() == (begun,)
-        assert state.rollbacks.of("pool", "wiki") == state.rollbacks.of("other", "web") == ()
+        assert Rollbacks(state.connection).of("pool", "web") == (begun,)
+        assert Rollbacks(state.connection).half_done() == (begun,)
+        assert (
+            Rollbacks(state.connection).of("pool", "wiki")
+            == Rollbacks(state.connection).of("other", "web")
+            == ()
+        )
         ended = replace(begun, direction=Direction.BACK, stopped=(), ended=MOMENT)
-        state.rollbacks.note(ended)
-        assert state.rollbacks.of("pool", "web") == (ended,)
-        assert state.rollbacks.half_done() == ()
+        Rollbacks(state.connection).note(ended)
+        assert Rollbacks(state.connection).of("pool", "web") == (ended,)
+        assert Rollbacks(state.connection).half_done() == ()
 
 
 def test_the_newest_comes_first_and_each_is_remembered(tmp_path: Path) -> None:
     with open_state(tmp_path / "state.db") as state:
         moments = [MOMENT + timedelta(hours=hours) for hours in (5, 0, 30)]
         for moment in moments:
-            state.rollbacks.note(replace(ROLLBACK, moment=moment))
-        found = [one.moment for one in state.rollbacks.of("pool", "web")]
+            Rollbacks(state.connection).note(replace(ROLLBACK, moment=moment))
+        found = [one.moment for one in Rollbacks(state.connection).of("pool", "web")]
         assert found == sorted(moments, reverse=True)
-        assert [one.moment for one in state.rollbacks.half_done()] == sorted(moments)
+        assert [one.moment for one in Rollbacks(state.connection).half_done()] == sorted(moments)
 
 
 def test_they_follow_the_name_of_their_source(tmp_path: Path) -> None:
     with open_state(tmp_path / "state.db") as state:
-        state.rollbacks.note(ROLLBACK)
+        Rollbacks(state.connection).note(ROLLBACK)
         state.rename_source("pool", "volumes")
-        assert state.rollbacks.of("volumes", "web") == (replace(ROLLBACK, source="volumes"),)
-        assert state.rollbacks.of("pool", "web") == ()
+        assert Rollbacks(state.connection).of("volumes", "web") == (
+            replace(ROLLBACK, source="volumes"),
+        )
+        assert Rollbacks(state.connection).of("pool", "web") == ()

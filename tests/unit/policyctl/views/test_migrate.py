@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from engine.migration import Stay
-from engine.orphans import Orphan
+from engine.noted_copies import Orphan
 from engine.plan import Location
 from engine.spots import spot
 from engine.system.migrate import Migrated
