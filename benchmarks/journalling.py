@@ -14,10 +14,10 @@ from pathlib import Path
 
 from benchmarks.measuring import Fact, at_least, at_most, seconds_of
 from benchmarks.trees import CHECKOUT, file_name, make_files
-from engine.journal import Consumer
-from engine.selection import Line, Selection
-from engine.system.changed import Changed, select_changes
-from engine.system.journal import open_journal
+from engine.plan.selection import Line, Selection
+from engine.records.journal import Consumer
+from engine.system.journal.journal import open_journal
+from engine.system.passes.changed import Changed, select_changes
 from policy.patterns import PathPattern
 
 EVENTS = 2_000_000

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from benchmarks.measuring import Fact, at_most, seconds_and_memory
 from benchmarks.trees import CHECKOUT
-from engine.dropped import ignores_digest
-from engine.system.applied import load_plan
-from engine.system.places import Places
-from engine.system.state import open_state
-from engine.volumes import DirectoryVolume, Measurement, Volume
+from engine.records.measurement import DirectoryVolume, Measurement, Volume
+from engine.routing.dropped import ignores_digest
+from engine.system.apply.applied import load_plan
+from engine.system.host.places import Places
+from engine.system.state.state import open_state
 from policy.sources import TreeSource
 
 FILES = 1_000_000

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from benchmarks.measuring import Fact, at_most, seconds_of
 from benchmarks.trees import CHECKOUT, Laboratory, resident
-from engine.system import barrier
-from engine.system.journal import open_journal
-from engine.system.places import Places
+from engine.system.host.places import Places
+from engine.system.journal import barrier
+from engine.system.journal.journal import open_journal
 
 DIRECTORIES = 40_000
 MANY = 100_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from engine.compile import Compilation, compile_with
-from engine.feeds import Draft
-from engine.filters import render_rules
-from engine.proof import Difference, prove
-from engine.selection import Verdict
+from engine.plan.selection import Verdict
+from engine.proof.proof import Difference, prove
+from engine.routing.feeds import Draft
+from engine.rsync.filters import render_rules
 from policy.diagnostics import Diagnostic, Findings, PolicyInvalid, Severity
 from policy.document import Document, split_lines
 from policy.parse import load

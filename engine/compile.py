@@ -10,20 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from engine.calendars import longest_gap
-from engine.chains import Chains
-from engine.circles import find_circle
-from engine.feeds import Draft, build_feeds
-from engine.filters import FilterError, check_writable
-from engine.ignores import check_ignores
-from engine.objectives import check_objectives
-from engine.ownership import check_ownership, writes_into
-from engine.plan import LegPlan, Plan, RoutingTable
+from engine.plan.circles import find_circle
+from engine.plan.model import LegPlan, Plan, RoutingTable
+from engine.promises.chains import Chains
+from engine.promises.objectives import check_objectives
+from engine.promises.secrets import check_secrets
+from engine.promises.timing import check_density, check_schedules, check_timing, product_edges
 from engine.references import check_references
-from engine.secrets import check_secrets
-from engine.tables import routing_tables
-from engine.timeline import Timeline
-from engine.timing import check_density, check_schedules, check_timing, product_edges
+from engine.routing.feeds import Draft, build_feeds
+from engine.routing.ignores import check_ignores
+from engine.routing.ownership import check_ownership, writes_into
+from engine.routing.tables import routing_tables
+from engine.rsync.filters import FilterError, check_writable
+from engine.schedule.calendars import longest_gap
+from engine.schedule.timeline import Timeline
 from policy.diagnostics import Findings, Origin, PolicyInvalid
 from policy.legs import CopyingLeg, Leg, SnapshotLeg
 from policy.model import Policy

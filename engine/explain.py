@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.chains import Copy
 from engine.compile import Compilation
-from engine.feeds import ignores_for
-from engine.plan import Feed, RouteLine, tree_root
-from engine.selection import Verdict, ignore_hits, is_reserved
-from engine.subvolumes import is_meant
+from engine.items.subvolumes import is_meant
+from engine.plan.model import Feed, RouteLine, tree_root
+from engine.plan.selection import Verdict, ignore_hits, is_reserved
+from engine.promises.chains import Copy
+from engine.routing.feeds import ignores_for
 from policy.diagnostics import Origin
 from policy.legs import FetchLeg, Leg
 from policy.model import Policy

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
-from engine.alert_words import alert_stem
-from engine.circles import find_circle
-from engine.tables import tree_of
+from engine.alerts.words import alert_stem
+from engine.plan.circles import find_circle
+from engine.routing.tables import tree_of
 from policy.diagnostics import Findings, Origin
 from policy.legs import (
     KIND_NAMES,

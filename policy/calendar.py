@@ -2,7 +2,7 @@
 
 Owns the words of a schedule (`Mon..Fri 02:00`, `*:0/15`, `weekly`) and their meaning as sets of
 local date and time components. It knows no time zone and no clock: when a calendar elapses is
-computed by `engine.calendars`. Nothing is accepted here that systemd would refuse.
+computed by `engine.schedule.calendars`. Nothing is accepted here that systemd would refuse.
 """
 
 import re

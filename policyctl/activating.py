@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from engine.activation import Where
-from engine.system.activate import Done, carry_out, carry_out_first
-from engine.system.apply import ApplyReport, apply_changes, note_active
+from engine.changes.activation import Where
+from engine.system.apply.activate import Done, carry_out, carry_out_first
+from engine.system.apply.apply import ApplyReport, apply_changes, note_active
 from policyctl.planning import Prepared
 
 Told = Callable[[Done], None]

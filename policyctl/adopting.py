@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from engine.system import adopt
-from engine.system import adopt_generations as generations
+from engine.system.adopt import entries as adopt
+from engine.system.adopt import generations
 from policyctl.running import Running
 from policyctl.views.adopt import (
     adoption_json,

@@ -70,7 +70,7 @@ def _left(leaving: SystemExit) -> int:
 
 
 def _explain(error: Exception, *, json: bool) -> int:
-    from engine.system.manifest import ManifestNotFound
+    from engine.system.host.manifest import ManifestNotFound
     from policy.diagnostics import PolicyInvalid
 
     if isinstance(error, click.ClickException):
@@ -137,12 +137,12 @@ def _tell_json(sentence: str, findings: Sequence[Diagnostic], *, json: bool) -> 
 
 def _expected() -> tuple[type[Exception], ...]:
     """What the machine or the user can cause: each says in whole sentences what happened."""
-    from engine.plan_json import PlanUnreadable
-    from engine.system.applied import RecordUnreadable
-    from engine.system.apply import ApplyFailed, ApplyRefused
-    from engine.system.files import Unobservable
-    from engine.system.journal import JournalUnusable
-    from engine.system.state import StateUnusable
+    from engine.plan.stored import PlanUnreadable
+    from engine.system.apply.applied import RecordUnreadable
+    from engine.system.apply.apply import ApplyFailed, ApplyRefused
+    from engine.system.host.files import Unobservable
+    from engine.system.journal.journal import JournalUnusable
+    from engine.system.state.state import StateUnusable
     from renderers import RenderRefused
 
     return (
@@ -174,7 +174,7 @@ def _tell_invalid(error: PolicyInvalid, *, json: bool) -> None:
 
 def _lines_of(file: str) -> tuple[str, ...]:
     """The manifest's lines for the snippets; none where it cannot be read as text."""
-    from engine.system.manifest import read_manifest
+    from engine.system.host.manifest import read_manifest
     from policy.diagnostics import PolicyInvalid
     from policy.document import split_lines
 

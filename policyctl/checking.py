@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from engine.changes import digest
+from engine.changes.files import digest
 from engine.check import CheckReport, check_manifest
-from engine.system.manifest import find_manifest, read_manifest
+from engine.system.host.manifest import find_manifest, read_manifest
 from policy.diagnostics import Diagnostic, Origin, PolicyInvalid
 from renderers import RenderRefused, render
 

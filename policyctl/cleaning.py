@@ -11,22 +11,23 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from engine.changes import ChangeSet
-from engine.migration import new_arrivals
-from engine.orphans import NotCarried, carried_now, orphans_between
-from engine.plan import Location, Plan
-from engine.plan_json import PlanUnreadable
-from engine.system.applied import RecordUnreadable, is_applied_still, load_applied
-from engine.system.arrivals import there_by
-from engine.system.clean_up import Cleaner, NotCleaned, cleaning
-from engine.system.files import Unobservable
-from engine.system.lock import Locked
-from engine.system.lock_probe import is_held
-from engine.system.orphan_contents import Looked
-from engine.system.orphans import OrphanRecord, Tombstone
-from engine.system.places import Places
-from engine.system.reading import read_state
-from engine.system.state import open_state
+from engine.changes.changes import ChangeSet
+from engine.orphans.carriers import NotCarried, carried_now
+from engine.orphans.migration import new_arrivals
+from engine.orphans.orphans import orphans_between
+from engine.plan.model import Location, Plan
+from engine.plan.stored import PlanUnreadable
+from engine.system.apply.applied import RecordUnreadable, is_applied_still, load_applied
+from engine.system.host.files import Unobservable
+from engine.system.host.lock import Locked
+from engine.system.host.lock_probe import is_held
+from engine.system.host.places import Places
+from engine.system.orphans.clean_up import Cleaner, NotCleaned, cleaning
+from engine.system.orphans.contents import Looked
+from engine.system.state.arrivals import there_by
+from engine.system.state.orphans import OrphanRecord, Tombstone
+from engine.system.state.reading import read_state
+from engine.system.state.state import open_state
 from policyctl.boundary import Refused
 from policyctl.running import Running
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from engine.coverage import Coverage, coverage, watched_sources
-from engine.plan import Plan
-from engine.system.known_entries import known_of, see_sources
-from engine.system.places import Places
-from engine.system.reading import read_state
-from engine.system.state import State, StateUnusable, open_state
+from engine.plan.model import Plan
+from engine.routing.coverage import Coverage, coverage, watched_sources
+from engine.system.host.places import Places
+from engine.system.measure.top_entries import known_of, see_sources
+from engine.system.state.reading import read_state
+from engine.system.state.state import State, StateUnusable, open_state
 
 
 def read_coverage(plan: Plan, places: Places) -> Coverage:

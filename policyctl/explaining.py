@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.bring_back import bring_back, in_generation, is_plain, lost_on_the_way
-from engine.chains import Copy
-from engine.copy_standing import (
+from engine.explain import Explanation, find_subject
+from engine.plan.model import Plan
+from engine.plan.spots import covers
+from engine.promises.chains import Copy
+from engine.standing.bring_back import bring_back, in_generation, is_plain, lost_on_the_way
+from engine.standing.copy_standing import (
     CopyLook,
     CopyStanding,
     There,
@@ -20,15 +23,12 @@ from engine.copy_standing import (
     kept_by,
     set_aside_at,
 )
-from engine.explain import Explanation, find_subject
-from engine.plan import Plan
-from engine.spots import covers
-from engine.system.arrivals import there_by
-from engine.system.copy_look import Made, look_for, made_as_of
-from engine.system.disk_identity import is_another_disk
-from engine.system.places import Places
-from engine.system.reading import read_state
-from engine.system.state import State, StateUnusable
+from engine.system.host.places import Places
+from engine.system.measure.copy_look import Made, look_for, made_as_of
+from engine.system.state.arrivals import there_by
+from engine.system.state.disk_identity import is_another_disk
+from engine.system.state.reading import read_state
+from engine.system.state.state import State, StateUnusable
 from policy.model import Policy
 from policy.patterns import PathPattern, literal_component
 

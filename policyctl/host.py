@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.plan import Plan
-from engine.system.places import Places
+from engine.plan.model import Plan
+from engine.system.host.places import Places
 from policyctl.boundary import Refused
 
 

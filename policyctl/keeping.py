@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from engine.calendars import occurrences
+from engine.generations.calendar import calendar
+from engine.generations.retention import Decision, Verdict, decide
+from engine.items.thin_pool import SetAside
 from engine.legs.generation_frame import most_at_once
-from engine.plan import LegPlan, Location, Plan
-from engine.retention import Decision, Verdict, decide
-from engine.retention_calendar import calendar
-from engine.system.generation_look import Folder, folders_of
-from engine.system.reading import read_state
-from engine.system.state import State
-from engine.thin_pool import SetAside
+from engine.plan.model import LegPlan, Location, Plan
+from engine.schedule.calendars import occurrences
+from engine.system.measure.generation_look import Folder, folders_of
+from engine.system.state.reading import read_state
+from engine.system.state.state import State
 from policy.legs import MirrorLeg
 from policy.parts import Keep
 from policyctl.boundary import Refused

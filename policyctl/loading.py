@@ -8,12 +8,12 @@ from pathlib import Path
 
 from engine.compile import Compilation, compile_quietly, compile_with
 from engine.explain import Explanation, explain, find_subject
-from engine.plan import Plan, RouteLine
-from engine.plan_json import PlanUnreadable
-from engine.system.applied import load_plan
-from engine.system.files import Unobservable
-from engine.system.look import absolute_subject, below, is_directory, without_root
-from engine.system.manifest import find_manifest, read_manifest
+from engine.plan.model import Plan, RouteLine
+from engine.plan.stored import PlanUnreadable
+from engine.system.apply.applied import load_plan
+from engine.system.host.files import Unobservable
+from engine.system.host.look import absolute_subject, below, is_directory, without_root
+from engine.system.host.manifest import find_manifest, read_manifest
 from policy.diagnostics import Diagnostic, Findings, PolicyInvalid
 from policy.document import Document
 from policy.model import Policy

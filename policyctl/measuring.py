@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.plan import Plan
-from engine.system.measure import measure, shared_out
-from engine.system.places import Places
-from engine.system.state import StateUnusable, open_state
-from engine.system.walk import WalkFailed
-from engine.volumes import Measurement, SourceVolumes
+from engine.plan.model import Plan
+from engine.records.measurement import Measurement
+from engine.routing.volumes import SourceVolumes
+from engine.system.host.places import Places
+from engine.system.measure.measure import measure, shared_out
+from engine.system.measure.walk import WalkFailed
+from engine.system.state.state import StateUnusable, open_state
 from policy.sources import TreeSource
 from policyctl.boundary import Refused
 from policyctl.loading import load_for_question

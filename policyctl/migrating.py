@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.migration import Move, Stay
-from engine.system.clean_up import Cleaner, NotCleaned, cleaning
-from engine.system.lock import Locked
-from engine.system.migrate import Migrated, Migrator
-from engine.system.orphan_contents import Looked
-from engine.system.orphans import OrphanRecord
-from engine.system.reach import Unreached
+from engine.orphans.migration import Move, Stay
+from engine.system.host.lock import Locked
+from engine.system.orphans.clean_up import Cleaner, NotCleaned, cleaning
+from engine.system.orphans.contents import Looked
+from engine.system.orphans.migrate import Migrated, Migrator
+from engine.system.orphans.reach import Unreached
+from engine.system.state.orphans import OrphanRecord
 from policyctl.cleaning import named_orphans
 from policyctl.running import Running
 

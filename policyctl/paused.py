@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.pauses import Pause
-from engine.system.places import Places
-from engine.system.state import open_state
+from engine.schedule.pauses import Pause
+from engine.system.host.places import Places
+from engine.system.state.state import open_state
 from policyctl.views.console import tell
 
 

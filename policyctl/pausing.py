@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.calendars import next_run, previous_run
-from engine.due import before, runs_here
-from engine.pauses import Pause
-from engine.plan import LegPlan, Plan
-from engine.system.lock_probe import is_held
-from engine.system.state import State, open_state
-from engine.system.tell import tell_leg
+from engine.plan.model import LegPlan, Plan
+from engine.schedule.calendars import next_run, previous_run
+from engine.schedule.due import before, runs_here
+from engine.schedule.pauses import Pause
+from engine.system.host.lock_probe import is_held
+from engine.system.state.state import State, open_state
+from engine.system.telling.tell import tell_leg
 from policyctl.boundary import Refused
 from policyctl.running import Running
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from engine.acceptances import Acceptance, acceptances
-from engine.changes import ChangeSet
-from engine.data_changes import DataChanges, Known, data_changes, sources_to_measure
-from engine.destination_data import Rate, Room, Sent, full_refusals, rate_of
-from engine.held import Cut, cut, joint_plan
-from engine.pattern_hits import (
+from engine.changes.changes import ChangeSet
+from engine.changes.renames import renames_between
+from engine.moves.acceptances import Acceptance, acceptances
+from engine.moves.data_changes import DataChanges, Known, data_changes, sources_to_measure
+from engine.moves.destination_data import Rate, Room, Sent, full_refusals, rate_of
+from engine.moves.held import Cut, cut, joint_plan
+from engine.moves.pattern_hits import (
     IgnoreHits,
     PatternNote,
     block_notes,
@@ -19,14 +20,13 @@ from engine.pattern_hits import (
     new_ignores,
     route_notes,
 )
-from engine.plan import LegPlan, Plan
-from engine.renames import renames_between
-from engine.system.ignored import ignore_hits_in
-from engine.system.measure import known_volumes
-from engine.system.places import Places
-from engine.system.reading import read_state
-from engine.system.state import State
-from engine.volumes import SourceVolumes
+from engine.plan.model import LegPlan, Plan
+from engine.routing.volumes import SourceVolumes
+from engine.system.host.places import Places
+from engine.system.measure.ignored import ignore_hits_in
+from engine.system.measure.measure import known_volumes
+from engine.system.state.reading import read_state
+from engine.system.state.state import State
 from policy.destinations import Destination
 from policy.sources import TreeSource
 from policyctl.boundary import Refused

@@ -7,35 +7,29 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.activation import Activation, activation, units_to_ask_about
-from engine.alert_changes import alert_changes
-from engine.alerts import leg_ages
-from engine.changes import (
-    SETTLED,
-    AppliedRecord,
-    ChangeSet,
-    Reason,
-    RenderedFile,
-    change_set,
-    paths_to_observe,
-)
+from engine.alerts.alerts import leg_ages
+from engine.alerts.changes import alert_changes
+from engine.changes.activation import Activation, activation, units_to_ask_about
+from engine.changes.changes import ChangeSet, Reason, change_set, paths_to_observe
+from engine.changes.files import SETTLED, AppliedRecord, RenderedFile
+from engine.changes.part_facts import age_text
+from engine.changes.plan_changes import PartChange
+from engine.changes.renames import plan_again
 from engine.check import CheckReport
-from engine.coverage import Coverage
-from engine.hand_overs import hand_overs
-from engine.orphans import orphans_of, with_images
-from engine.part_facts import age_text
-from engine.plan import Plan
-from engine.plan_changes import PartChange
-from engine.plan_json import PlanUnreadable
-from engine.renames import plan_again
-from engine.system.activate import look_at_machine
-from engine.system.apply import load_plan, load_record, load_way_back
-from engine.system.drop_ins import drop_ins
-from engine.system.files import observe_files
-from engine.system.forget import leaving
-from engine.system.look import without_root
-from engine.system.places import Places
-from engine.system.reading import read_state
+from engine.orphans.carriers import with_images
+from engine.orphans.hand_overs import hand_overs
+from engine.orphans.orphans import orphans_of
+from engine.plan.model import Plan
+from engine.plan.stored import PlanUnreadable
+from engine.routing.coverage import Coverage
+from engine.system.apply.activate import look_at_machine
+from engine.system.apply.applied import load_plan, load_record, load_way_back
+from engine.system.apply.drop_ins import drop_ins
+from engine.system.host.files import observe_files
+from engine.system.host.look import without_root
+from engine.system.host.places import Places
+from engine.system.state.reading import read_state
+from engine.system.telling.forget import leaving
 from policy.diagnostics import PolicyInvalid, Severity
 from policy.sources import BtrfsSource
 from policy.values import AbsolutePath, parse_absolute_path

@@ -9,10 +9,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from engine.generations import name_of
-from engine.items import Item
-from engine.plan import Feed, LegPlan
-from engine.rollback import (
+from engine.generations.names import name_of
+from engine.items.items import Item
+from engine.items.thin_names import LvName
+from engine.items.thin_pool import PoolContent, ThinSnapshot, ThinVolume
+from engine.items.thin_room import room_problem
+from engine.plan.model import Feed, LegPlan
+from engine.records.measurement import human_bytes
+from engine.rollback.remaining import (
     Direction,
     Rollback,
     RollbackRefused,
@@ -23,20 +27,17 @@ from engine.rollback import (
     rollback_steps,
     snapshots_of,
 )
-from engine.system.device_users import users_of
-from engine.system.inventory import inventory
-from engine.system.lock import Locked, hold
-from engine.system.rollback import RollbackFailed, RollbackRun
-from engine.system.rollback_records import Rollbacks
-from engine.system.signals import Interrupted, interruptible
-from engine.system.state import State, open_state
-from engine.system.thin_pool import LvmFailed, look
-from engine.system.workloads import Cluster, ClusterFailed
-from engine.thin_names import LvName
-from engine.thin_pool import PoolContent, ThinSnapshot, ThinVolume
-from engine.thin_room import room_problem
-from engine.volumes import human_bytes
-from engine.workloads import Claim, remembered
+from engine.rollback.workloads import Claim, remembered
+from engine.system.host.lock import Locked, hold
+from engine.system.host.signals import Interrupted, interruptible
+from engine.system.items.failures import LvmFailed
+from engine.system.items.inventory import inventory
+from engine.system.items.thin_pool import look
+from engine.system.rollback.device_users import users_of
+from engine.system.rollback.rollback import RollbackFailed, RollbackRun
+from engine.system.rollback.workloads import Cluster, ClusterFailed
+from engine.system.state.rollback_records import Rollbacks
+from engine.system.state.state import State, open_state
 from policy.legs import SnapshotLeg
 from policy.parts import Hook
 from policy.sources import VOLUME, LvmThinSource

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.due import Due, all_legs, before, due_legs
-from engine.modes import Forced
-from engine.observation import Waiver
-from engine.pauses import Pause, pause_sentence
-from engine.plan import Plan
-from engine.reports import RunReport
-from engine.system.apply import load_applied
-from engine.system.disk_identity import find_identity
-from engine.system.lock_probe import is_held
-from engine.system.places import Places
-from engine.system.runner import explain_leg, run_leg
-from engine.system.state import open_state
+from engine.plan.model import Plan
+from engine.records.reports import RunReport
+from engine.runs.observation import Waiver
+from engine.schedule.due import Due, all_legs, before, due_legs
+from engine.schedule.pauses import Pause, pause_sentence
+from engine.steps.modes import Forced
+from engine.system.apply.applied import load_applied
+from engine.system.host.lock_probe import is_held
+from engine.system.host.places import Places
+from engine.system.runs.runner import explain_leg, run_leg
+from engine.system.state.disk_identity import find_identity
+from engine.system.state.state import open_state
 from policyctl.boundary import Refused
 from policyctl.host import refuse_elsewhere
 from policyctl.views.console import tell

@@ -12,33 +12,32 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.coverage import Coverage
-from engine.drift import ManifestState, PolicyDrift
-from engine.facts import LegFacts
-from engine.plan import LegPlan, Plan
-from engine.plan_json import PlanUnreadable
-from engine.rollback import Rollback
-from engine.safety import SourceSafety, safety_of
-from engine.status import Health, LegStatus, leg_status
-from engine.surroundings import (
+from engine.changes.drift import ManifestState, PolicyDrift
+from engine.plan.model import LegPlan, Plan
+from engine.plan.stored import PlanUnreadable
+from engine.rollback.remaining import Rollback
+from engine.routing.coverage import Coverage
+from engine.standing.facts import LegFacts
+from engine.standing.safety import SourceSafety, safety_of
+from engine.standing.status import Health, LegStatus, leg_status
+from engine.standing.surroundings import (
     DestinationStatus,
     TrackerStatus,
     destination_status,
     tracker_status,
 )
-from engine.system.applied import RecordUnreadable
-from engine.system.apply import load_applied, load_way_back
-from engine.system.drift import read_drift
-from engine.system.facts import leg_facts, room_facts, tracker_facts
-from engine.system.files import Unobservable
-from engine.system.forget import still_there
-from engine.system.journal import Journal
-from engine.system.manifest import ManifestNotFound, find_manifest
-from engine.system.orphans import OrphanTotal
-from engine.system.places import Places
-from engine.system.reading import read_journal, read_state
-from engine.system.rollback_records import Rollbacks
-from engine.system.state import State, StateUnusable
+from engine.system.apply.applied import RecordUnreadable, load_applied, load_way_back
+from engine.system.host.files import Unobservable
+from engine.system.host.manifest import ManifestNotFound, find_manifest
+from engine.system.host.places import Places
+from engine.system.journal.journal import Journal
+from engine.system.state.orphans import OrphanTotal
+from engine.system.state.reading import read_journal, read_state
+from engine.system.state.rollback_records import Rollbacks
+from engine.system.state.state import State, StateUnusable
+from engine.system.telling.drift import read_drift
+from engine.system.telling.facts import leg_facts, room_facts, tracker_facts
+from engine.system.telling.forget import still_there
 from policyctl.boundary import Refused
 from policyctl.covering import coverage_by
 

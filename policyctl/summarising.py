@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from engine.plan import Plan
-from engine.system.look import absolute_subject, below, without_root
-from engine.system.tree_walk import walk_shares
-from engine.tree_shares import TreeShares
+from engine.plan.model import Plan
+from engine.routing.tree_shares import TreeShares
+from engine.system.host.look import absolute_subject, below, without_root
+from engine.system.measure.tree_walk import walk_shares
 from policy.model import Policy
 from policy.values import display
 from policyctl.boundary import Refused

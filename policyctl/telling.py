@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.changes import ChangeSet
+from engine.changes.changes import ChangeSet
 from engine.check import CheckReport
-from engine.plan import Plan
-from engine.system.drift import note_applied
-from engine.system.forget import forget, note_leaving
-from engine.system.lock import Locked
-from engine.system.places import Places
-from engine.system.state import open_state
-from engine.system.tell import tell_policy, tell_renamed
+from engine.plan.model import Plan
+from engine.system.host.lock import Locked
+from engine.system.host.places import Places
+from engine.system.state.state import open_state
+from engine.system.telling.drift import note_applied
+from engine.system.telling.forget import forget, note_leaving
+from engine.system.telling.tell import tell_policy, tell_renamed
 from policyctl.views.console import tell
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import typer
 
-from engine.plan import Plan
-from engine.system.apply import load_applied
-from engine.system.inotify import Inotify, limit
-from engine.system.journal import open_journal
-from engine.system.lock import Locked, hold
-from engine.system.places import Places
-from engine.system.signals import Interrupted, interruptible
-from engine.system.tracker import Tracker
-from engine.system.watcher import NoMoreWatches
+from engine.plan.model import Plan
+from engine.system.apply.applied import load_applied
+from engine.system.host.lock import Locked, hold
+from engine.system.host.places import Places
+from engine.system.host.signals import Interrupted, interruptible
+from engine.system.journal.journal import open_journal
+from engine.system.tracker.inotify import Inotify, limit
+from engine.system.tracker.tracker import Tracker
+from engine.system.tracker.watcher import NoMoreWatches
 from policyctl.boundary import Refused
 from policyctl.exit_codes import ExitCode
 from policyctl.host import refuse_elsewhere

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from engine.system.signals import Interrupted, interruptible
+from engine.system.host.signals import Interrupted, interruptible
 from policyctl.views.screen import own_screen, show_screen
 
 _BY_SIGNAL = 128

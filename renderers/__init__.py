@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from engine.changes import RenderedFile
-from engine.plan import Plan
+from engine.changes.files import RenderedFile
+from engine.plan.model import Plan
 from renderers import (
     alert_rules,
     alert_tests,

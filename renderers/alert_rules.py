@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.alert_words import Shown, Text
-from engine.alerts import Alert, alerts_of
-from engine.changes import RenderedFile
-from engine.plan import Plan
-from engine.promql import span
+from engine.alerts.alerts import Alert, alerts_of
+from engine.alerts.promql import span
+from engine.alerts.words import Shown, Text
+from engine.changes.files import RenderedFile
+from engine.plan.model import Plan
 from renderers.serialized import Data, yaml_file
 
 _COMMENT = """\

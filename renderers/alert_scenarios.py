@@ -7,11 +7,9 @@ from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from engine.alert_expressions import SILENCE
-from engine.alert_words import Fault
-from engine.alerts import DRIFT_HOLD, TRACKER_HOLD, has_item_alerts, room_age, writers_to
-from engine.calendars import REFERENCE_END, REFERENCE_START, occurrences
-from engine.metrics import (
+from engine.alerts.alerts import DRIFT_HOLD, TRACKER_HOLD, has_item_alerts, room_age, writers_to
+from engine.alerts.expressions import SILENCE
+from engine.alerts.metrics import (
     DESTINATION_FREE,
     DESTINATION_MEASURED,
     DESTINATION_SIZE,
@@ -19,9 +17,11 @@ from engine.metrics import (
     TRACKER_HEARTBEAT,
     TRACKER_STANDING,
 )
-from engine.plan import LegPlan, Plan
-from engine.promql import Matchers
-from engine.tracking import tracked_sources
+from engine.alerts.promql import Matchers
+from engine.alerts.words import Fault
+from engine.plan.model import LegPlan, Plan
+from engine.runs.tracking import tracked_sources
+from engine.schedule.calendars import REFERENCE_END, REFERENCE_START, occurrences
 from renderers.alert_world import Check, Run, Scenario, World
 
 _ROOM = 1_000_000

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.alerts import alerts_of
-from engine.changes import RenderedFile
-from engine.layout import ALERT_TESTS_FILE
-from engine.plan import Plan
-from engine.promql import Matchers, series, span
+from engine.alerts.alerts import alerts_of
+from engine.alerts.promql import Matchers, series, span
+from engine.changes.files import RenderedFile
+from engine.plan.layout import ALERT_TESTS_FILE
+from engine.plan.model import Plan
 from policy.values import AbsolutePath
 from renderers.alert_scenarios import scenarios_of
 from renderers.alert_world import Check, Held, Scenario, Told

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 
-from engine.alert_words import Fault
-from engine.alerts import LegAges, alerts_of, has_item_alerts, leg_ages, local_legs, told_by
-from engine.metrics import LEG_PAUSED_UNTIL, OF_ITEM, OF_LEG, Metric, OfRun, status_label
-from engine.plan import LegPlan, Plan
-from engine.promql import Matchers
-from engine.reports import RunStatus
+from engine.alerts.alerts import LegAges, alerts_of, has_item_alerts, leg_ages, local_legs, told_by
+from engine.alerts.metrics import LEG_PAUSED_UNTIL, OF_ITEM, OF_LEG, Metric, OfRun, status_label
+from engine.alerts.promql import Matchers
+from engine.alerts.words import Fault
+from engine.plan.model import LegPlan, Plan
+from engine.records.reports import RunStatus
 
 Held = tuple[tuple[int, int | None], ...]
 """(from when, value): what a series holds one after another; None where it is not there."""

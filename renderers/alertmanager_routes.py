@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.alerts import JOB
-from engine.changes import RenderedFile
-from engine.layout import ALERTMANAGER_FILE
-from engine.plan import Plan
-from engine.promql import quoted
+from engine.alerts.alerts import JOB
+from engine.alerts.promql import quoted
+from engine.changes.files import RenderedFile
+from engine.plan.layout import ALERTMANAGER_FILE
+from engine.plan.model import Plan
 from policy.parts import AlertSeverity
 from renderers.serialized import Data, yaml_file
 

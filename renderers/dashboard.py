@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.alerts import leg_ages, local_legs, told_by, writers_to
-from engine.changes import RenderedFile
-from engine.layout import DASHBOARD_FILE
-from engine.metrics import (
+from engine.alerts.alerts import leg_ages, local_legs, told_by, writers_to
+from engine.alerts.metrics import (
     DESTINATION_FREE,
     DESTINATION_MEASURED,
     DESTINATION_SIZE,
@@ -22,9 +20,11 @@ from engine.metrics import (
     Metric,
     status_label,
 )
-from engine.plan import Plan
-from engine.promql import Matchers, any_of, none_of, series
-from engine.reports import RunStatus
+from engine.alerts.promql import Matchers, any_of, none_of, series
+from engine.changes.files import RenderedFile
+from engine.plan.layout import DASHBOARD_FILE
+from engine.plan.model import Plan
+from engine.records.reports import RunStatus
 from renderers.serialized import Data, json_file
 
 _WIDTH = 24

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.changes import RenderedFile
-from engine.filters import FilterError, render_rules
-from engine.layout import filter_file
-from engine.plan import Plan
+from engine.changes.files import RenderedFile
+from engine.plan.layout import filter_file
+from engine.plan.model import Plan
+from engine.rsync.filters import FilterError, render_rules
 from policy.legs import CopyingLeg
 from renderers.environment import RenderRefused
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine import layout
-from engine.plan import Feed, LegPlan, Plan, tree_root
-from engine.readers import is_itemised
+from engine.plan import layout
+from engine.plan.model import Feed, LegPlan, Plan, tree_root
+from engine.plan.readers import is_itemised
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.changes import RenderedFile
-from engine.layout import SYSCTL_FILE
-from engine.plan import Plan
-from engine.tracking import tracked_sources
+from engine.changes.files import RenderedFile
+from engine.plan.layout import SYSCTL_FILE
+from engine.plan.model import Plan
+from engine.runs.tracking import tracked_sources
 from renderers.environment import fill
 
 WATCHES = 2**20

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.changes import RenderedFile
-from engine.kinds import is_runnable
-from engine.layout import TARGET_UNIT, TRACKER_UNIT, UNTOLD_UNIT, unit_file
-from engine.plan import LegPlan, Plan
-from engine.tracking import tracked_sources
+from engine.changes.files import RenderedFile
+from engine.plan.kinds import is_runnable
+from engine.plan.layout import TARGET_UNIT, TRACKER_UNIT, UNTOLD_UNIT, unit_file
+from engine.plan.model import LegPlan, Plan
+from engine.runs.tracking import tracked_sources
 from policy.values import AbsolutePath
 from renderers.environment import RenderRefused, fill
 from renderers.sandbox import Network, Sandbox, Width, sandbox_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from engine.plan import LegPlan, Location, Plan, tree_root
+from engine.plan.model import LegPlan, Location, Plan, tree_root
 from policy.sources import BtrfsSource, DeviceSource, FilesSource
 from policy.values import AbsolutePath
 

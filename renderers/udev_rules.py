@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.changes import RenderedFile
-from engine.layout import UDEV_FILE
-from engine.plan import Plan
-from engine.thin_names import ASIDE_INFIX, CLONE_PREFIX, LvName
+from engine.changes.files import RenderedFile
+from engine.items.thin_names import ASIDE_INFIX, CLONE_PREFIX, LvName
+from engine.plan.layout import UDEV_FILE
+from engine.plan.model import Plan
 from policy.sources import LvmThinSource
 from renderers.environment import fill
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from engine.lvm_commands import look_at_command, snapshot_command
-from engine.thin_names import LvName, clone_name
-from engine.thin_pool import OpenClone, ThinSnapshot, ThinVolume, read_member
+from engine.items.lvm_commands import look_at_command, snapshot_command
+from engine.items.thin_names import LvName, clone_name
+from engine.items.thin_pool import OpenClone, ThinSnapshot, ThinVolume, read_member
 from tests.fake_commands import FakeCommands
 from tests.reports import Lv, report
 

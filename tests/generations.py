@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.generations import Generation, Standing, name_of
-from engine.items import Item, Snapshot
+from engine.generations.names import Generation, Standing, name_of
+from engine.items.items import Item, Snapshot
+from engine.items.thin_pool import ThinSnapshot
 from engine.legs import Run
-from engine.observation import FeedSeen, FilterState, Observation, SourceSeen, TargetSeen
-from engine.plan import Feed, LegPlan, Location
-from engine.selection import Line, Selection
-from engine.targets import Identity, Presence, Target
-from engine.thin_pool import ThinSnapshot
+from engine.plan.model import Feed, LegPlan, Location
+from engine.plan.selection import Line, Selection
+from engine.reach.targets import Identity, Presence, Target
+from engine.runs.observation import FeedSeen, FilterState, Observation, SourceSeen, TargetSeen
 from policy.legs import Leg
 from policy.parts import Limits
 from policy.patterns import PathPattern

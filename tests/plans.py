@@ -1,7 +1,7 @@
 """Plans made by hand, for tests that need one and are not about compiling."""
 
-from engine.plan import Feed, LegPlan, Location, Plan, RouteLine, RoutingTable
-from engine.selection import Line, Selection
+from engine.plan.model import Feed, LegPlan, Location, Plan, RouteLine, RoutingTable
+from engine.plan.selection import Line, Selection
 from policy.calendar import parse_calendar
 from policy.destinations import Destination
 from policy.legs import MirrorLeg

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from engine.layout import ALERT_TESTS_FILE
-from engine.plan import Plan
+from engine.plan.layout import ALERT_TESTS_FILE
+from engine.plan.model import Plan
 from policy.values import AbsolutePath
 from renderers import alert_rules, alert_tests
 

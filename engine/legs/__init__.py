@@ -1,22 +1,36 @@
 """Leg kinds as the engine runs them: one module each, listed here once.
 
-`engine.kinds.is_runnable` says the same to everybody who must not import their code.
+A kind is loaded once a leg of it runs: a nightly mirror has no use for what volumes and databases
+need. `engine.plan.kinds.is_runnable` says which there are to everybody who runs none.
 """
 
 from __future__ import annotations
 
 from engine.legs.kind import LegKind, Run
-from engine.legs.mirror import MirrorKind
-from engine.legs.snapshot import SnapshotKind
-from engine.legs.sqlite import SqliteKind
-from engine.legs.versions import VersionsKind
-from policy.legs import LegCommon, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
+from policy.legs import DumpLeg, FetchLeg, Leg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 
-LEG_KINDS: dict[type[LegCommon], LegKind] = {
-    MirrorLeg: MirrorKind(),
-    VersionsLeg: VersionsKind(),
-    SqliteLeg: SqliteKind(),
-    SnapshotLeg: SnapshotKind(),
-}
 
-__all__ = ["LEG_KINDS", "LegKind", "Run"]
+def kind_of(leg: Leg) -> LegKind:
+    """Return how a leg is run. Raises `LookupError` for one that no version runs here."""
+    match leg:
+        case MirrorLeg():
+            from engine.legs.mirror import MirrorKind
+
+            return MirrorKind()
+        case VersionsLeg():
+            from engine.legs.versions import VersionsKind
+
+            return VersionsKind()
+        case SqliteLeg():
+            from engine.legs.sqlite import SqliteKind
+
+            return SqliteKind()
+        case SnapshotLeg():
+            from engine.legs.snapshot import SnapshotKind
+
+            return SnapshotKind()
+        case FetchLeg() | DumpLeg():
+            raise LookupError(f"{leg.name} is of a kind that this version does not run")
+
+
+__all__ = ["LegKind", "Run", "kind_of"]

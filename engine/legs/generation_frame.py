@@ -10,7 +10,13 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from engine.generation_steps import (
+from engine.generations.names import Generation, Standing, name_of
+from engine.generations.retention import Decision, Verdict, decide
+from engine.legs.kind import Run
+from engine.plan.selection import is_reserved
+from engine.reach.targets import Identity, Target
+from engine.runs.observation import FeedSeen
+from engine.steps.generations import (
     STAGING,
     UNFINISHED,
     CompleteGeneration,
@@ -18,15 +24,9 @@ from engine.generation_steps import (
     StageGeneration,
     inside,
 )
-from engine.generations import Generation, Standing, name_of
-from engine.item_steps import CloseItem, OpenItem
-from engine.legs.kind import Run
-from engine.modes import Mode, ModeChoice
-from engine.observation import FeedSeen
-from engine.retention import Decision, Verdict, decide
-from engine.selection import is_reserved
-from engine.steps import EnsureDirectory, Step
-from engine.targets import Identity, Target
+from engine.steps.items import CloseItem, OpenItem
+from engine.steps.model import EnsureDirectory, Step
+from engine.steps.modes import Mode, ModeChoice
 from policy.parts import Keep
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.steps import HookStep
+from engine.steps.model import HookStep
 from policy.legs import LegCommon
 from policy.parts import Hook
 

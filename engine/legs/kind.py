@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from engine.observation import Observation
-from engine.plan import LegPlan
-from engine.steps import Step
+from engine.plan.model import LegPlan
+from engine.runs.observation import Observation
+from engine.steps.model import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,23 +15,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from engine.deletions import most_deletions
-from engine.filters import (
-    among_rules,
-    exclude_rule,
-    path_rules,
-    protect_inside_rule,
-    protect_rule,
-    render_rules,
-)
-from engine.journal import Coverage
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
 from engine.legs.mirrored_entries import in_the_way, left_alone, remembered, strangers, unowned
-from engine.modes import Forced, Mode, ModeChoice, choose_mode
-from engine.observation import FeedSeen, Observation, Waiver
-from engine.plan import LegPlan
-from engine.rsync_command import (
+from engine.plan.model import LegPlan
+from engine.records.journal import Coverage
+from engine.rsync.command import (
     SWEEP,
     TELLING,
     changed_trees,
@@ -44,8 +33,18 @@ from engine.rsync_command import (
     send_command,
     transfer_command,
 )
-from engine.set_aside import SET_ASIDE, expired_runs
-from engine.steps import (
+from engine.rsync.filters import (
+    among_rules,
+    exclude_rule,
+    path_rules,
+    protect_inside_rule,
+    protect_rule,
+    render_rules,
+)
+from engine.rsync.set_aside import SET_ASIDE, expired_runs
+from engine.runs.deletions import most_deletions
+from engine.runs.observation import FeedSeen, Observation, Waiver
+from engine.steps.model import (
     BeginPass,
     CatchUp,
     ClaimEntries,
@@ -63,13 +62,14 @@ from engine.steps import (
     Transfer,
     WriteRules,
 )
+from engine.steps.modes import Forced, Mode, ModeChoice, choose_mode
 from policy.legs import MirrorLeg
 from policy.patterns import PathPattern
 from policy.values import Duration
 
 
 class MirrorKind:
-    """The kind `mirror` as `engine.legs.LEG_KINDS` lists it."""
+    """The kind `mirror` as `engine.legs.kind_of` gives it."""
 
     def steps(
         self, leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]

@@ -6,8 +6,8 @@ lay there before stays foreign until it is adopted (law 1).
 
 from __future__ import annotations
 
-from engine.observation import FeedSeen
-from engine.selection import Selection, Verdict
+from engine.plan.selection import Selection, Verdict
+from engine.runs.observation import FeedSeen
 
 
 def strangers(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:

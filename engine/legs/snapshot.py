@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from engine.generations import Generation, Standing
-from engine.items import Item
+from engine.generations.names import Generation, Standing
+from engine.items.items import Item
 from engine.legs.generation_frame import letting_go
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
-from engine.observation import Observation
-from engine.plan import LegPlan
-from engine.snapshot_steps import RemoveSnapshots, TakeSnapshot
-from engine.steps import Step
+from engine.plan.model import LegPlan
+from engine.runs.observation import Observation
+from engine.steps.model import Step
+from engine.steps.snapshots import RemoveSnapshots, TakeSnapshot
 from policy.legs import SnapshotLeg
 from policy.parts import Keep
 
 
 class SnapshotKind:
-    """The kind `snapshot` as `engine.legs.LEG_KINDS` lists it."""
+    """The kind `snapshot` as `engine.legs.kind_of` gives it."""
 
     def steps(
         self, leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from engine.generation_steps import CopyDatabases
 from engine.legs.generation_frame import Frame
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
-from engine.observation import Observation, Waiver
-from engine.plan import LegPlan
-from engine.selection import Selection
-from engine.sqlite_copies import CopyRules, worker_arguments
-from engine.steps import Step
+from engine.plan.model import LegPlan
+from engine.plan.selection import Selection
+from engine.runs.observation import Observation, Waiver
+from engine.sqlite.copies import CopyRules, worker_arguments
+from engine.steps.generations import CopyDatabases
+from engine.steps.model import Step
 from policy.legs import SqliteLeg
 
 
 class SqliteKind:
-    """The kind `sqlite` as `engine.legs.LEG_KINDS` lists it."""
+    """The kind `sqlite` as `engine.legs.kind_of` gives it."""
 
     def steps(
         self, leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]

@@ -12,16 +12,16 @@ import hashlib
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from engine.filters import exclude_rule, render_rules
-from engine.generation_steps import CopyGeneration
 from engine.legs.generation_frame import Frame
 from engine.legs.hooks import hooks_after, hooks_before
 from engine.legs.kind import Run
-from engine.observation import FeedSeen, Observation
-from engine.plan import LegPlan
-from engine.rsync_command import generation_command, merge_rules
-from engine.selection import Line, Selection
-from engine.steps import Step, WriteRules
+from engine.plan.model import LegPlan
+from engine.plan.selection import Line, Selection
+from engine.rsync.command import generation_command, merge_rules
+from engine.rsync.filters import exclude_rule, render_rules
+from engine.runs.observation import FeedSeen, Observation
+from engine.steps.generations import CopyGeneration
+from engine.steps.model import Step, WriteRules
 from policy.legs import VersionsLeg
 from policy.patterns import PathPattern
 
@@ -31,7 +31,7 @@ _NAME_MOST = 100
 
 
 class VersionsKind:
-    """The kind `versions` as `engine.legs.LEG_KINDS` lists it."""
+    """The kind `versions` as `engine.legs.kind_of` gives it."""
 
     def steps(
         self, leg_plan: LegPlan, observation: Observation, run: Run, feeds: tuple[str, ...]

@@ -24,8 +24,8 @@ def adopt(
 
     Of a leg that keeps generations: those that it made, once the state that knew them is lost.
     """
-    from engine.system.adopt import NotAdoptable
-    from engine.system.adopt_generations import keeps_generations
+    from engine.system.adopt.entries import NotAdoptable
+    from engine.system.adopt.generations import keeps_generations
     from policyctl.adopting import adopt_copies, adopt_generations
     from policyctl.boundary import Refused
     from policyctl.running import Running

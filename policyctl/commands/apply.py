@@ -62,9 +62,9 @@ def apply(
     """Write filters, timers and the plan, start the timers, and record which disks are meant."""
     from datetime import UTC, datetime
 
-    from engine.system.destinations import record_destinations
-    from engine.system.places import Places
-    from engine.system.renames import follow_renames
+    from engine.system.apply.destinations import record_destinations
+    from engine.system.host.places import Places
+    from engine.system.state.renames import follow_renames
     from policyctl.activating import activate, install
     from policyctl.cleaning import note_orphans
     from policyctl.covering import note_entries

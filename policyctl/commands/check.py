@@ -27,7 +27,7 @@ def check(
     ] = False,
 ) -> None:
     """Find what is wrong in the manifest, and prove that every path rides exactly one leg."""
-    from engine.system.rsync_judge import judge_with_rsync
+    from engine.system.host.rsync_judge import judge_with_rsync
     from policyctl.checking import check_file
     from policyctl.views.check import show_check, show_check_json
 

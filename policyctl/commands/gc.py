@@ -40,7 +40,7 @@ def gc(
 
     Ends with 5 where one of them could not be looked at.
     """
-    from engine.system.lock import Locked
+    from engine.system.host.lock import Locked
     from policyctl import cleaning
     from policyctl.views import gc as view
     from policyctl.views.console import result, result_json, tell

@@ -34,7 +34,7 @@ def migrate(
     Without a name it lists what can be renamed, and why the rest cannot; it ends with 5 where
     something could not be looked at.
     """
-    from engine.system.lock import Locked
+    from engine.system.host.lock import Locked
     from policyctl import migrating
     from policyctl.views import migrate as view
     from policyctl.views.console import result, result_json, tell

@@ -71,7 +71,7 @@ def _pause(leg: str, until: str, because: str, root: Path, *, json: bool) -> Non
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
 
-    from engine.pauses import parse_reason, parse_until
+    from engine.schedule.pauses import parse_reason, parse_until
     from policyctl.pausing import pause_leg
     from policyctl.running import Running
     from policyctl.views.console import result, result_json, tell

@@ -11,7 +11,7 @@ from policyctl.exit_codes import ExitCode
 from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
 
 if TYPE_CHECKING:
-    from engine.rollback import Rollback
+    from engine.rollback.remaining import Rollback
     from policyctl.rolling_back import Proposal, RollingBack
 
 
@@ -79,7 +79,7 @@ def _confirmed(item: str) -> bool:
 
 
 def _carry_out(rolling: RollingBack, proposal: Proposal) -> Rollback:
-    from engine.rollback_words import half_done
+    from engine.rollback.words import half_done
     from policyctl.rolling_back import Interrupted, Locked, roll_back
     from policyctl.views.console import tell
 

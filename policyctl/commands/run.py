@@ -12,8 +12,8 @@ from policyctl.exit_codes import ExitCode
 from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
 
 if TYPE_CHECKING:
-    from engine.due import Due
-    from engine.reports import RunReport
+    from engine.records.reports import RunReport
+    from engine.schedule.due import Due
     from policyctl.running import Running
 
 
@@ -64,7 +64,7 @@ def run(
 
     A leg looks at everything when that is due (`full_every`), and else at what changed only.
     """
-    from engine.modes import Forced
+    from engine.steps.modes import Forced
     from policyctl.running import Running
 
     if sum((bool(legs), due, every)) != 1:

@@ -22,7 +22,7 @@ def seed(
 
     Until it has ended no copy of it is counted, and `status` says since when it is being seeded.
     """
-    from engine.modes import Forced
+    from engine.steps.modes import Forced
     from policyctl.running import Running
     from policyctl.views.console import result, result_json, tell
     from policyctl.views.run import exit_code_of, report_json, report_lines

@@ -54,7 +54,7 @@ def status(
 
 def _watch(policy: Path | None, root: Path, seconds: int, *, json: bool) -> None:
     """Go on until somebody ends it."""
-    from engine.system.state import StateUnusable
+    from engine.system.state.state import StateUnusable
     from policyctl.boundary import Refused
     from policyctl.standing import read_standing
     from policyctl.views.status import status_lines

@@ -21,8 +21,8 @@ def tell_end(
     import os
     from datetime import UTC, datetime
 
-    from engine.service_ends import never_began
-    from engine.system.untold import tell_end as tell_untold
+    from engine.runs.service_ends import never_began
+    from engine.system.runs.untold import tell_end as tell_untold
     from policyctl.boundary import Refused
     from policyctl.running import Running
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
-from engine.generations import moment_of
-from engine.system.adopt import Adoption
-from engine.system.adopt_generations import FolderFound
+from engine.generations.names import moment_of
+from engine.system.adopt.entries import Adoption
+from engine.system.adopt.generations import FolderFound
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path
 

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.activation import Activation
-from engine.migration import Move
-from engine.system.activate import Done
-from engine.system.apply import ApplyReport, completed_by
-from engine.system.destinations import Recorded
+from engine.changes.activation import Activation
+from engine.orphans.migration import Move
+from engine.system.apply.activate import Done
+from engine.system.apply.apply import ApplyReport, completed_by
+from engine.system.apply.destinations import Recorded
 from policyctl.migrating import Done as Migrated
 from policyctl.views.console import Json, result, tell
 from policyctl.views.migrate import done_json, done_lines, step

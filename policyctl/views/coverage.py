@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.coverage import Coverage, CoveredEntry
+from engine.routing.coverage import Coverage, CoveredEntry
 from policyctl.views.console import Json
 from policyctl.views.paths import path_json, show_path
 

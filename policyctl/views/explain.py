@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
-from engine.chains import Copy
-from engine.command_words import show_command
-from engine.copy_standing import CopyStanding, There
 from engine.explain import Explanation
-from engine.objectives import hours
-from engine.plan import Plan
+from engine.plan.model import Plan
+from engine.promises.chains import Copy
+from engine.promises.objectives import hours
+from engine.reach.command_words import show_command
+from engine.standing.copy_standing import CopyStanding, There
 from policyctl.loading import Answer
 from policyctl.views.console import Json
 from policyctl.views.paths import copy_path, counted, location_path, path_json, show_path, show_text

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from engine.plan import Location
-from engine.spots import Spot
-from engine.system.orphans import OrphanRecord, Tombstone
-from engine.volumes import human_bytes
+from engine.plan.model import Location
+from engine.plan.spots import Spot
+from engine.records.measurement import human_bytes
+from engine.system.state.orphans import OrphanRecord, Tombstone
 from policyctl.cleaning import Carrier, Cleaned, Standing, nothing_of_it
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json

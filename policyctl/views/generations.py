@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from engine.copy_standing import keep_text
-from engine.generations import name_of
-from engine.retention import Verdict
-from engine.retention_reasons import say
-from engine.thin_pool import SetAside
+from engine.generations.names import name_of
+from engine.generations.reasons import say
+from engine.generations.retention import Verdict
+from engine.items.thin_pool import SetAside
+from engine.standing.copy_standing import keep_text
 from policyctl.keeping import Keeping, Kept
 from policyctl.views.console import Json, table
 from policyctl.views.paths import counted, path_json

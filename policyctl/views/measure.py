@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from engine.plan import Plan
-from engine.volumes import SourceVolumes, Volume, human_bytes
+from engine.plan.model import Plan
+from engine.records.measurement import Volume, human_bytes
+from engine.routing.volumes import SourceVolumes
 from policy.sources import TreeSource
 from policyctl.measuring import Measured
 from policyctl.views.console import Json, paint, table

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.migration import Move, Stay
-from engine.plan import Location
-from engine.volumes import human_bytes
+from engine.orphans.migration import Move, Stay
+from engine.plan.model import Location
+from engine.records.measurement import human_bytes
 from policyctl.migrating import Done, Movable
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json

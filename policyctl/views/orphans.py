@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.system.orphans import OrphanTotal
-from engine.volumes import human_bytes
+from engine.records.measurement import human_bytes
+from engine.system.state.orphans import OrphanTotal
 from policyctl.views.console import Json
 from policyctl.views.paths import counted
 

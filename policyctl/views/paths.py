@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
-from engine.chains import Copy
-from engine.plan import Location, Plan
-from engine.subvolumes import SNAPSHOTS
+from engine.items.subvolumes import SNAPSHOTS
+from engine.plan.model import Location, Plan
+from engine.promises.chains import Copy
 from policy.sources import BtrfsSource, TreeSource
 from policy.values import display
 from policyctl.views.console import Json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.pauses import Pause, moment, pause_sentence
+from engine.schedule.pauses import Pause, moment, pause_sentence
 from policyctl.views.console import Json
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from engine.activation import Activation, ActivationStep, Where
-from engine.changes import ChangeSet, FileChange, Reason
-from engine.layout import STATE
-from engine.plan_changes import Action, PartChange, RouteChange
+from engine.changes.activation import Activation, ActivationStep, Where
+from engine.changes.changes import ChangeSet, FileChange, Reason
+from engine.changes.plan_changes import Action, PartChange, RouteChange
+from engine.plan.layout import STATE
 from policyctl.plan_data import PlanData
 from policyctl.planning import Prepared
 from policyctl.views.console import Json, paint, result

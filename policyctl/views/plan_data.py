@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from engine.acceptances import Acceptance
-from engine.data_changes import LegData, Promise, RouteData, Shift
-from engine.destination_data import DestinationData, percent
-from engine.flows import Flow, Offer
-from engine.held import Held
-from engine.objectives import hours
-from engine.plan_changes import Action, RouteChange
-from engine.volumes import Volume, human_bytes
+from engine.changes.plan_changes import Action, RouteChange
+from engine.moves.acceptances import Acceptance
+from engine.moves.data_changes import LegData, Promise, RouteData, Shift
+from engine.moves.destination_data import DestinationData, percent
+from engine.moves.flows import Flow, Offer
+from engine.moves.held import Held
+from engine.promises.objectives import hours
+from engine.records.measurement import Volume, human_bytes
 from policyctl.plan_data import PlanData
 from policyctl.views.console import table
 from policyctl.views.paths import counted, show_text

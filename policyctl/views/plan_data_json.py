@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.acceptances import Acceptance
-from engine.data_changes import LegData, Promise
-from engine.destination_data import DestinationData
-from engine.flows import Flow, Offer
-from engine.held import Held
-from engine.pattern_hits import PatternNote
-from engine.plan_changes import RouteChange
+from engine.changes.plan_changes import RouteChange
+from engine.moves.acceptances import Acceptance
+from engine.moves.data_changes import LegData, Promise
+from engine.moves.destination_data import DestinationData
+from engine.moves.flows import Flow, Offer
+from engine.moves.held import Held
+from engine.moves.pattern_hits import PatternNote
 from policyctl.plan_data import PlanData
 from policyctl.views.console import Json
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from engine.progress import Progress, ProgressSink
-from engine.volumes import human_bytes
+from engine.records.measurement import human_bytes
 from policyctl.views.console import tell
 
 _WIDTH = 78

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from engine.rollback import Direction, Rollback, RollbackStep
-from engine.rollback_words import afterwards, aim, say_step
-from engine.thin_names import Line, parse_snapshot_name
+from engine.items.thin_names import Line, parse_snapshot_name
+from engine.rollback.remaining import Direction, Rollback, RollbackStep
+from engine.rollback.words import afterwards, aim, say_step
 from policyctl.rolling_back import Proposal
 from policyctl.views.console import Json
 

@@ -8,11 +8,11 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 
-from engine.generations import moment_of
-from engine.reports import FeedReport, Finding, RunReport, RunStatus
-from engine.reports import Verdict as Looked
-from engine.targets import entry_argument
-from engine.volumes import human_bytes
+from engine.generations.names import moment_of
+from engine.reach.targets import entry_argument
+from engine.records.measurement import human_bytes
+from engine.records.reports import FeedReport, Finding, RunReport, RunStatus
+from engine.records.reports import Verdict as Looked
 from policyctl.exit_codes import ExitCode
 from policyctl.views.console import Json, paint
 from policyctl.views.paths import counted, path_json, show_path

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.objectives import hours
-from engine.safety import BEHIND, Safety, SourceSafety
+from engine.promises.objectives import hours
+from engine.standing.safety import BEHIND, Safety, SourceSafety
 from policyctl.views.console import Json, paint
 from policyctl.views.fitted import fitted
 from policyctl.views.paths import counted

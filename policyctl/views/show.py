@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from engine.calendars import REFERENCE_START
 from engine.compile import Compilation
-from engine.filters import render_rules
-from engine.objectives import hours
-from engine.plan import LegPlan, RoutingTable
-from engine.plan_json import plan_to_json
+from engine.plan.model import LegPlan, RoutingTable
+from engine.plan.stored import plan_to_json
+from engine.promises.objectives import hours
+from engine.rsync.filters import render_rules
+from engine.schedule.calendars import REFERENCE_START
 from policyctl.views.console import Json, table
 from renderers import render
 

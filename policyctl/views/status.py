@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.drift import PolicyDrift
-from engine.facts import Ran
-from engine.objectives import hours
-from engine.pauses import Pause, moment
-from engine.rollback_words import half_done
-from engine.status import Health, ItemStatus, LegStatus
-from engine.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
-from engine.volumes import human_bytes
+from engine.changes.drift import PolicyDrift
+from engine.promises.objectives import hours
+from engine.records.measurement import human_bytes
+from engine.rollback.words import half_done
+from engine.schedule.pauses import Pause, moment
+from engine.standing.facts import Ran
+from engine.standing.status import Health, ItemStatus, LegStatus
+from engine.standing.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
 from policyctl.standing import Standing
 from policyctl.views.console import paint
 from policyctl.views.coverage import coverage_lines

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from engine.drift import PolicyDrift
-from engine.facts import Ran
-from engine.rollback import Direction, Rollback
-from engine.status import ItemStatus, LegStatus
-from engine.surroundings import DestinationStatus, TrackerStatus
+from engine.changes.drift import PolicyDrift
+from engine.rollback.remaining import Direction, Rollback
+from engine.standing.facts import Ran
+from engine.standing.status import ItemStatus, LegStatus
+from engine.standing.surroundings import DestinationStatus, TrackerStatus
 from policyctl.standing import Standing
 from policyctl.views.console import Json
 from policyctl.views.coverage import coverage_json

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.tree_shares import Decision, DirectoryShares, Fate, TreeShares
-from engine.volumes import human_bytes
+from engine.records.measurement import human_bytes
+from engine.routing.tree_shares import Decision, DirectoryShares, Fate, TreeShares
 from policyctl.views.console import Json, table
 from policyctl.views.paths import counted, path_json, show_path
 

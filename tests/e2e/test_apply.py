@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.reports import RunStatus
-from engine.system.state import RunRecord, open_state
+from engine.records.reports import RunStatus
+from engine.system.state.state import RunRecord, open_state
 from tests.e2e.test_cli import MANIFEST, Machine
 
 RULES = "/etc/prometheus/rules/backup.yml"

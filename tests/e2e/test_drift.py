@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.system import drift as looking
-from engine.system.places import Places
+from engine.system.host.places import Places
+from engine.system.telling import drift as looking
 from tests.e2e.test_cli import MANIFEST, Done, Machine
 from tests.integration.gateway import series
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.system.lock import hold
-from engine.system.places import Places
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
 from tests.e2e.test_cli import CHECKOUT, Done, Machine, policyctl
 
 pytestmark = pytest.mark.tool("rsync")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.generations import moment_of
+from engine.generations.names import moment_of
 from tests.databases import make, rows
 from tests.e2e.test_cli import Done, Machine, machine_is_settled, policyctl
 from tests.integration.btrfs import mounted_btrfs, subvolume

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.system.lock import hold
-from engine.system.places import Places
-from engine.system.state import RoomRecord, open_state
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
+from engine.system.state.state import RoomRecord, open_state
 from tests.e2e.test_cli import Done, Machine, policyctl
 
 pytestmark = pytest.mark.tool("rsync")

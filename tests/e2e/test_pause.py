@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.system.lock import hold
+from engine.system.host.lock import hold
 from tests.e2e.test_cli import MANIFEST, Done, Machine, policyctl
 from tests.integration.gateway import series
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.reports import RunStatus
-from engine.system.reading import read_state
-from engine.system.state import RoomRecord, RunRecord, open_state
+from engine.records.reports import RunStatus
+from engine.system.state.reading import read_state
+from engine.system.state.state import RoomRecord, RunRecord, open_state
 from tests.e2e.test_cli import MANIFEST, Machine
 
 GIB = 1 << 30

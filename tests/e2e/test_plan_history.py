@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.reports import RunStatus
-from engine.system.state import RoomRecord, RunRecord, open_state
+from engine.records.reports import RunStatus
+from engine.system.state.state import RoomRecord, RunRecord, open_state
 from tests.e2e.test_cli import CHECKOUT, REFERENCE, Machine
 
 HISTORY = CHECKOUT / "examples/homelab/history"

@@ -218,7 +218,7 @@ def test_the_exit_code_is_that_of_the_worst_run(machine: Machine, tmp_path: Path
     machine("run", "films", code=6, PATH=search)
     # The leg's lock in the hands of another run.
     hold = (
-        "import sys, time; from pathlib import Path; from engine.system.lock import hold\n"
+        "import sys, time; from pathlib import Path; from engine.system.host.lock import hold\n"
         "with hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     lock = machine.root / "var/lib/policyctl/locks/leg.films.lock"

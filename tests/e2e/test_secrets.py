@@ -155,8 +155,8 @@ RUN = """\
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from engine.system.places import Places
-from engine.system.runner import explain_leg, run_leg
+from engine.system.host.places import Places
+from engine.system.runs.runner import explain_leg, run_leg
 from policyctl.views.run import report_lines
 from tests.integration.lab import compiled, install
 places = Places(state=Path(sys.argv[2]))

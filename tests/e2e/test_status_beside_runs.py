@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Change
-from engine.readers import readers_of
-from engine.system.applied import load_plan
-from engine.system.journal import open_journal
-from engine.system.lock import hold
-from engine.system.places import Places
+from engine.plan.readers import readers_of
+from engine.records.journal import Change
+from engine.system.apply.applied import load_plan
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
+from engine.system.journal.journal import open_journal
 from tests.e2e.test_cli import CHECKOUT, MANIFEST, Done, Machine, policyctl
 from tests.integration.lab import wrap_rsync
 

@@ -25,17 +25,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.modes import Forced
-from engine.observation import Waiver
-from engine.reports import RunReport, RunStatus
-from engine.system import adopt, barrier, transfers
-from engine.system.inotify import Inotify
-from engine.system.journal import open_journal
-from engine.system.lock import hold
-from engine.system.runner import run_leg, utc_now
-from engine.system.signals import Interrupted, interruptible
-from engine.system.state import open_state
-from engine.system.tracker import Tracker
+from engine.records.reports import RunReport, RunStatus
+from engine.runs.observation import Waiver
+from engine.steps.modes import Forced
+from engine.system.adopt import entries as adopt
+from engine.system.host.lock import hold
+from engine.system.host.signals import Interrupted, interruptible
+from engine.system.journal import barrier
+from engine.system.journal.journal import open_journal
+from engine.system.passes import transfers
+from engine.system.runs.runner import run_leg, utc_now
+from engine.system.state.state import open_state
+from engine.system.tracker.inotify import Inotify
+from engine.system.tracker.tracker import Tracker
 from tests.faults.world import LEGS, World, filled, small_disk
 from tests.faults.writer import Writer
 

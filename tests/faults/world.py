@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.plan import Plan
-from engine.system.places import Places
+from engine.plan.model import Plan
+from engine.system.host.places import Places
 from tests.faults.writer import CALM, PLENTY
 from tests.integration.lab import compiled, install, write
 

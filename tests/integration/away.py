@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.modes import Forced, Mode
-from engine.plan_json import plan_to_json
+from engine.plan.stored import plan_to_json
 from engine.progress import ProgressSink
-from engine.reports import FeedReport, RunReport, RunStatus
-from engine.system.journal import open_journal
-from engine.system.places import Places
-from engine.system.runner import explain_leg, run_leg
+from engine.records.reports import FeedReport, RunReport, RunStatus
+from engine.steps.modes import Forced, Mode
+from engine.system.host.places import Places
+from engine.system.journal.journal import open_journal
+from engine.system.runs.runner import explain_leg, run_leg
 from tests.integration.lab import compiled, install, only, write
 from tests.integration.sshd import Server
 from tests.integration.tracking import Trackers

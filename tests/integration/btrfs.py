@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.generations import moment_of
-from engine.subvolumes import SNAPSHOTS
+from engine.generations.names import moment_of
+from engine.items.subvolumes import SNAPSHOTS
 from tests.integration.lab import Lab, at, write
 
 MANIFEST = """\

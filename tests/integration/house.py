@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.migration import Move, Stay, new_arrivals
-from engine.orphans import orphans_between
-from engine.plan import Plan
-from engine.reports import RunReport
-from engine.system.clean_up import NotCleaned, cleaning
-from engine.system.migrate import Migrated, Migrator
-from engine.system.orphan_contents import Looked
-from engine.system.orphans import OrphanRecord, Tombstone
-from engine.system.places import Places
-from engine.system.renames import follow_renames
-from engine.system.runner import run_leg
-from engine.system.state import open_state
+from engine.orphans.migration import Move, Stay, new_arrivals
+from engine.orphans.orphans import orphans_between
+from engine.plan.model import Plan
+from engine.records.reports import RunReport
+from engine.system.host.places import Places
+from engine.system.orphans.clean_up import NotCleaned, cleaning
+from engine.system.orphans.contents import Looked
+from engine.system.orphans.migrate import Migrated, Migrator
+from engine.system.runs.runner import run_leg
+from engine.system.state.orphans import OrphanRecord, Tombstone
+from engine.system.state.renames import follow_renames
+from engine.system.state.state import open_state
 from tests.integration.lab import compiled, install
 
 TWO_DISKS = """\

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from engine.system.execute import Executor
+from engine.system.passes.execute import Executor
 
 Patch = Callable[[], None]
 """Changes the process that it is called in, so that it kills itself somewhere."""

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.compile import compile_policy
-from engine.filters import render_rules
-from engine.observation import Waiver
-from engine.plan import Plan
-from engine.reports import FeedReport, RunReport
-from engine.system.destinations import Recorded, record_destinations
-from engine.system.places import Places
-from engine.system.runner import explain_leg, run_leg
-from engine.system.state import RunRecord, open_state
+from engine.plan.model import Plan
+from engine.records.reports import FeedReport, RunReport
+from engine.rsync.filters import render_rules
+from engine.runs.observation import Waiver
+from engine.system.apply.destinations import Recorded, record_destinations
+from engine.system.host.places import Places
+from engine.system.runs.runner import explain_leg, run_leg
+from engine.system.state.state import RunRecord, open_state
 from policy.parse import load
 
 HOSTILE = (

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.generations import Standing, moment_of
-from engine.reports import RunStatus
-from engine.system.adopt import NotAdoptable
-from engine.system.adopt_generations import FolderFound, adopt, keeps_generations, preview
-from engine.system.lock import hold
-from engine.system.state import open_state, stream_of
+from engine.generations.names import Standing, moment_of
+from engine.records.reports import RunStatus
+from engine.system.adopt.entries import NotAdoptable
+from engine.system.adopt.generations import FolderFound, adopt, keeps_generations, preview
+from engine.system.host.lock import hold
+from engine.system.state.state import open_state, stream_of
 from tests.databases import make
 from tests.integration.lab import Lab, only, tree, write
 from tests.integration.test_versions import inodes

@@ -18,15 +18,15 @@ from urllib.error import URLError
 import pytest
 import yaml
 
-from engine.alert_words import Fault
-from engine.alerts import alerts_of
-from engine.plan import Plan
-from engine.reports import RunReport, RunStatus
-from engine.system.journal import open_journal
-from engine.system.places import Places
-from engine.system.records import ItemRecord, RoomRecord, RunRecord
-from engine.system.state import open_state
-from engine.system.tell import tell_run
+from engine.alerts.alerts import alerts_of
+from engine.alerts.words import Fault
+from engine.plan.model import Plan
+from engine.records.reports import RunReport, RunStatus
+from engine.system.host.places import Places
+from engine.system.journal.journal import open_journal
+from engine.system.state.records import ItemRecord, RoomRecord, RunRecord
+from engine.system.state.state import open_state
+from engine.system.telling.tell import tell_run
 from policy.values import parse_absolute_path
 from renderers import alert_rules
 from tests.integration.gateway import Gateway, free_port, gateway, series

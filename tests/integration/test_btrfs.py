@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.generations import name_of
-from engine.observation import Waiver
-from engine.reports import FeedReport, RunReport, RunStatus, Verdict
-from engine.system import btrfs, subvolume_snapshots, subvolumes
-from engine.system.execute import Executor
-from engine.system.item_runs import ItemRuns
+from engine.generations.names import name_of
+from engine.records.reports import FeedReport, RunReport, RunStatus, Verdict
+from engine.runs.observation import Waiver
+from engine.system.items import btrfs, subvolume_snapshots, subvolumes
+from engine.system.passes.execute import Executor
+from engine.system.passes.item_runs import ItemRuns
 from tests.integration.btrfs import Machine, do, mounted_btrfs, subvolume, text
 from tests.integration.killing import before_step, die, killed
 from tests.integration.lab import HOSTILE, at, tree, write

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.modes import Forced
-from engine.reports import RunStatus
-from engine.steps import CatchUp, DeleteGone, DeletePass, SelectChanges, Step
-from engine.system.barrier import synchronize
-from engine.system.execute import Executor
-from engine.system.incremental_pass import IncrementalPasses
-from engine.system.journal import open_journal
+from engine.records.reports import RunStatus
+from engine.steps.model import CatchUp, DeleteGone, DeletePass, SelectChanges, Step
+from engine.steps.modes import Forced
+from engine.system.journal.barrier import synchronize
+from engine.system.journal.journal import open_journal
+from engine.system.passes.execute import Executor
+from engine.system.passes.incremental_pass import IncrementalPasses
 from tests.integration.lab import only, tree, write
 from tests.integration.tracking import PATIENCE, TrackedLab, Trackers, tracked
 

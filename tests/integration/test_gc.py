@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.system.clean_up import NotCleaned
-from engine.system.journal import open_journal
-from engine.system.lock import Locked, hold
-from engine.system.places import Places
-from engine.system.state import open_state
+from engine.system.host.lock import Locked, hold
+from engine.system.host.places import Places
+from engine.system.journal.journal import open_journal
+from engine.system.orphans.clean_up import NotCleaned
+from engine.system.state.state import open_state
 from tests.integration.house import House
 from tests.integration.lab import HOSTILE, at, tree, write
 

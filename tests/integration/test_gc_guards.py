@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.system.clean_up import NotCleaned, cleaning
-from engine.system.places import Places
+from engine.system.host.places import Places
+from engine.system.orphans.clean_up import NotCleaned, cleaning
 from tests.integration.house import House
 from tests.integration.lab import HOSTILE, at, write
 

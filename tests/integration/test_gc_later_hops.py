@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.plan import Location
-from engine.system.places import Places
-from engine.system.state import Stream, open_state, place_text
+from engine.plan.model import Location
+from engine.system.host.places import Places
+from engine.system.state.state import Stream, open_state, place_text
 from tests.integration.house import House
 from tests.integration.lab import tree, write
 

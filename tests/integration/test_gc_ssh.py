@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.system.places import Places
+from engine.system.host.places import Places
 from tests.integration.house import House
 from tests.integration.lab import HOSTILE, at, tree, write
 from tests.integration.sshd import Server, serving

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.observation import Waiver
-from engine.reports import RunStatus
-from engine.system.descent import remove_tree
-from engine.system.journal import open_journal
-from engine.system.state import open_state, stream_of
+from engine.records.reports import RunStatus
+from engine.runs.observation import Waiver
+from engine.system.host.descent import remove_tree
+from engine.system.journal.journal import open_journal
+from engine.system.state.state import open_state, stream_of
 from tests.integration.facts import differences, facts
 from tests.integration.lab import HOSTILE, at, only, tree, wrap_rsync, write
 from tests.integration.tracking import TrackedLab, Trackers, tracked

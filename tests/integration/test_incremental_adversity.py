@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Change, Consumer
-from engine.reports import RunStatus
-from engine.rsync_command import changed_trees, gone_command, send_command
-from engine.selection import Line, Selection
-from engine.steps import DeleteGone, SelectChanges, SendChanges
-from engine.system.increments import Increment
-from engine.system.journal import Journal, open_journal
-from engine.targets import Identity, Target
+from engine.plan.selection import Line, Selection
+from engine.reach.targets import Identity, Target
+from engine.records.journal import Change, Consumer
+from engine.records.reports import RunStatus
+from engine.rsync.command import changed_trees, gone_command, send_command
+from engine.steps.model import DeleteGone, SelectChanges, SendChanges
+from engine.system.journal.journal import Journal, open_journal
+from engine.system.passes.increments import Increment
 from policy.parts import Attribute
 from policy.patterns import PathPattern
 from tests.integration.facts import differences, facts
@@ -177,9 +177,10 @@ def in_child(lab: TrackedLab, first: str, leg: str = "nightly") -> str:
     """A run in a process of its own that does something else first; how it ended, in a line."""
     program = (
         "import os, resource, sys; from datetime import datetime; from pathlib import Path\n"
-        "import engine.system.barrier\n"
-        "from engine.plan_json import plan_from_json\n"
-        "from engine.system.places import Places; from engine.system.runner import run_leg\n"
+        "import engine.system.journal.barrier\n"
+        "from engine.plan.stored import plan_from_json\n"
+        "from engine.system.host.places import Places\n"
+        "from engine.system.runs.runner import run_leg\n"
         "places = Places(root=Path(sys.argv[1]))\n"
         "plan = plan_from_json(places.plan_file.read_text())\n"
         "now = datetime.fromisoformat(sys.argv[3])\n"
@@ -347,7 +348,7 @@ def test_law_05_a_killed_leg_leaves_no_change_unknown_to_the_next(
             f'#!/bin/sh\n[ "$1" = --version ] || kill -9 $PPID\nexec {shutil.which("rsync")} "$@"\n'
         )
         program.chmod(0o755)
-        forced = "from engine.modes import Forced; import functools\n"
+        forced = "from engine.steps.modes import Forced; import functools\n"
         forced += "run_leg = functools.partial(run_leg, forced=Forced.FULL)\n"
         first = forced if mode == "full" else ""
         first += f"os.environ['PATH'] = {str(killing)!r} + ':' + os.environ['PATH']\n"

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.generations import Standing, moment_of
-from engine.observation import Observation
-from engine.preflight import preflight
-from engine.reports import RunStatus
-from engine.system import attempt
-from engine.system.runner import run_leg
-from engine.system.state import open_state, stream_of
-from engine.system.transfers import OutOfTime
+from engine.generations.names import Standing, moment_of
+from engine.records.reports import RunStatus
+from engine.runs.observation import Observation
+from engine.runs.preflight import preflight
+from engine.system.passes.transfers import OutOfTime
+from engine.system.runs import attempt
+from engine.system.runs.runner import run_leg
+from engine.system.state.state import open_state, stream_of
 from tests.generations import observed, seen_item, web
 from tests.integration.killing import before_step, killed
 from tests.integration.lab import Lab, tree, wrap_rsync, write

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.migration import Move
-from engine.observation import Waiver
-from engine.reports import FeedReport, RunStatus
-from engine.system import migrate
-from engine.system.clean_up import cleaning
-from engine.system.journal import open_journal
-from engine.system.lock import Locked, hold
-from engine.system.migrate import Migrator
-from engine.system.places import Places
-from engine.system.relocate import NotRenamed
-from engine.system.runner import run_leg
-from engine.system.state import open_state, stream_of
+from engine.orphans.migration import Move
+from engine.records.reports import FeedReport, RunStatus
+from engine.runs.observation import Waiver
+from engine.system.host.lock import Locked, hold
+from engine.system.host.places import Places
+from engine.system.host.relocate import NotRenamed
+from engine.system.journal.journal import open_journal
+from engine.system.orphans import migrate
+from engine.system.orphans.clean_up import cleaning
+from engine.system.orphans.migrate import Migrator
+from engine.system.runs.runner import run_leg
+from engine.system.state.state import open_state, stream_of
 from tests.integration.house import House, words
 from tests.integration.lab import HOSTILE, at, only, tree, write
 from tests.integration.mounts import CHECKOUT
@@ -516,7 +516,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 
-import engine.system.migrate as migrate
+import engine.system.orphans.migrate as migrate
 from tests.integration.test_migrate import again
 
 point, number, top = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])

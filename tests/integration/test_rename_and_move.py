@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.system.apply import load_applied
-from engine.system.places import Places
-from engine.system.runner import run_leg
+from engine.system.apply.applied import load_applied
+from engine.system.host.places import Places
+from engine.system.runs.runner import run_leg
 from tests.cli_server import run_cli
 from tests.strategies import ROOT, manifest
 

@@ -17,19 +17,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Change, Consumer
-from engine.modes import Forced
-from engine.reports import RunReport, RunStatus
-from engine.status import Health, leg_status
-from engine.system.adopt import NotAdoptable, adopt, preview
-from engine.system.facts import leg_facts
-from engine.system.journal import Journal, JournalUnusable, open_journal
-from engine.system.lock import hold
-from engine.system.lock_probe import is_held
-from engine.system.records import RunRecord
-from engine.system.renames import follow_renames
-from engine.system.runner import run_leg
-from engine.system.state import StateUnusable, open_state
+from engine.records.journal import Change, Consumer
+from engine.records.reports import RunReport, RunStatus
+from engine.standing.status import Health, leg_status
+from engine.steps.modes import Forced
+from engine.system.adopt.entries import NotAdoptable, adopt, preview
+from engine.system.host.lock import hold
+from engine.system.host.lock_probe import is_held
+from engine.system.journal.journal import Journal, JournalUnusable, open_journal
+from engine.system.runs.runner import run_leg
+from engine.system.state.records import RunRecord
+from engine.system.state.renames import follow_renames
+from engine.system.state.state import StateUnusable, open_state
+from engine.system.telling.facts import leg_facts
 from tests.integration.lab import Lab, compiled, manifest, only, tree, wrap_rsync, write
 
 pytestmark = pytest.mark.tool("rsync")
@@ -38,9 +38,9 @@ PROGRAM = """\
 import sys
 from datetime import datetime
 from pathlib import Path
-from engine.modes import Forced
-from engine.system.places import Places
-from engine.system.runner import run_leg
+from engine.steps.modes import Forced
+from engine.system.host.places import Places
+from engine.system.runs.runner import run_leg
 from tests.integration.lab import compiled
 plan = compiled(Path(sys.argv[2]).read_text())
 now = datetime.fromisoformat(sys.argv[4])

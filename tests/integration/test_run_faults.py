@@ -432,8 +432,8 @@ IDENTITY = """\
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from engine.system.places import Places
-from engine.system.runner import run_leg
+from engine.system.host.places import Places
+from engine.system.runs.runner import run_leg
 from tests.integration.lab import compiled, install
 plan = compiled(Path(sys.argv[1]).read_text())
 places = Places(root=Path("/"), state=Path(sys.argv[2]))

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from engine.alerts.metrics import Sample
 from engine.check import check_manifest
-from engine.metrics import Sample
-from engine.modes import Mode
-from engine.observation import Waiver
-from engine.reports import RunReport, RunStatus
-from engine.system.facts import leg_facts
-from engine.system.lock import hold
-from engine.system.records import RunRecord
-from engine.system.runner import run_leg
-from engine.system.state import open_state
-from engine.system.tellers import Group, Textfile
+from engine.records.reports import RunReport, RunStatus
+from engine.runs.observation import Waiver
+from engine.steps.modes import Mode
+from engine.system.host.lock import hold
+from engine.system.runs.runner import run_leg
+from engine.system.state.records import RunRecord
+from engine.system.state.state import open_state
+from engine.system.telling.facts import leg_facts
+from engine.system.telling.tellers import Group, Textfile
 from policy.diagnostics import Severity
 from tests.integration.lab import Lab, at, manifest, only, tree, wrap_rsync, write
 from tests.strategies import errors

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.reports import RunStatus
+from engine.records.reports import RunStatus
 from tests.integration.lab import Lab, manifest, only, tree, write
 
 pytestmark = pytest.mark.tool("rsync")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.observation import Waiver
-from engine.reports import RunStatus
+from engine.records.reports import RunStatus
+from engine.runs.observation import Waiver
 from tests.integration.lab import HOSTILE, Lab, at, manifest, only, tree, write
 
 pytestmark = pytest.mark.tool("rsync")

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.observation import Waiver
-from engine.reports import RunStatus
-from engine.system.adopt import adopt, preview
-from engine.system.lock import hold
-from engine.system.lock_probe import is_held
-from engine.system.places import MARKER
-from engine.system.state import open_state, stream_of
+from engine.records.reports import RunStatus
+from engine.runs.observation import Waiver
+from engine.system.adopt.entries import adopt, preview
+from engine.system.host.lock import hold
+from engine.system.host.lock_probe import is_held
+from engine.system.host.places import MARKER
+from engine.system.state.state import open_state, stream_of
 from tests.integration.lab import HOSTILE, Lab, at, manifest, only, tree, wrap_rsync, write
 
 pytestmark = pytest.mark.tool("rsync")
@@ -45,7 +45,8 @@ def started(lab: Lab, leg: str = "nightly") -> subprocess.Popen[bytes]:
     program = (
         "import sys; from datetime import datetime; from pathlib import Path\n"
         "from tests.integration.lab import compiled\n"
-        "from engine.system.places import Places; from engine.system.runner import run_leg\n"
+        "from engine.system.host.places import Places\n"
+        "from engine.system.runs.runner import run_leg\n"
         "plan = compiled(Path(sys.argv[2]).read_text())\n"
         "print('ready', flush=True)\n"
         "now = datetime.fromisoformat(sys.argv[4])\n"
@@ -268,7 +269,7 @@ def test_law_06_a_time_limit_ends_rsync_and_is_told(tmp_path: Path) -> None:
 
 def test_law_06_a_bug_is_told_before_it_is_shown(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     write(lab.source / "a")
-    monkeypatch.setattr("engine.system.attempt.preflight", lambda *_: 1 / 0)
+    monkeypatch.setattr("engine.system.runs.attempt.preflight", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         lab.run()
     assert lab.history()[0].status is RunStatus.FAILED

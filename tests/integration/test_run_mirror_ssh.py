@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.reports import RunReport, RunStatus
-from engine.system.places import Places
-from engine.system.runner import explain_leg, run_leg
+from engine.records.reports import RunReport, RunStatus
+from engine.system.host.places import Places
+from engine.system.runs.runner import explain_leg, run_leg
 from tests.integration.lab import HOSTILE, at, compiled, install, only, tree, write
 from tests.integration.sshd import Server, serving
 
@@ -195,7 +195,7 @@ def test_a_server_that_is_gone_is_refused(tmp_path: Path) -> None:
 def test_a_connection_lost_on_the_way_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.system.transfers.BACK_OFF", (0.2,))
+    monkeypatch.setattr("engine.system.passes.transfers.BACK_OFF", (0.2,))
     with serving(tmp_path / "server") as server:
         away = Away(tmp_path / "lab", server, ", bandwidth: 1M")
         write(away.source / "large", os.urandom(3_000_000))
@@ -212,7 +212,7 @@ def test_a_connection_lost_on_the_way_is_made_again(
 def test_law_06_a_connection_that_stays_away_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.system.transfers.BACK_OFF", ())
+    monkeypatch.setattr("engine.system.passes.transfers.BACK_OFF", ())
     with serving(tmp_path / "server") as server:
         away = Away(tmp_path / "lab", server, ", bandwidth: 1M")
         write(away.source / "large", os.urandom(3_000_000))

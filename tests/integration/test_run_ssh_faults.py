@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.reports import RunStatus
-from engine.system import process, transfers
-from engine.system.process import Command, Completed
+from engine.records.reports import RunStatus
+from engine.system.host import process
+from engine.system.host.process import Command, Completed
+from engine.system.passes import transfers
 from tests.integration.away import Away
 from tests.integration.lab import only, tree, wrap_rsync, write
 from tests.integration.sshd import Server, serving
@@ -281,7 +282,7 @@ def test_a_port_where_nobody_listens_is_refused(away: Away) -> None:
 def test_a_host_that_accepts_and_says_nothing_is_given_up(
     away: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.ssh_command.CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr("engine.reach.ssh_command.CONNECT_TIMEOUT", 1)
     away.server.stop()
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", away.server.port)):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.progress import Progress
-from engine.reports import RunStatus
+from engine.records.reports import RunStatus
 from tests.integration.away import HOPS, Away
 from tests.integration.lab import HOSTILE, at, only, tree, write
 from tests.integration.sshd import Server, serving
@@ -365,7 +365,7 @@ def test_a_key_that_allows_rrsync_only_is_enough(
 def test_what_rrsync_refuses_is_told_at_once(
     tmp_path: Path, trackers: Trackers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.system.transfers.BACK_OFF", (60.0,))
+    monkeypatch.setattr("engine.system.passes.transfers.BACK_OFF", (60.0,))
     with serving(tmp_path / "server") as server:
         away = Away(tmp_path / "lab", server, path="/", options=", timeout: 10m")
         write(away.source / "file")

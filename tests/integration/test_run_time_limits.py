@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.reports import FeedReport, RunReport, RunStatus
-from engine.system import process, transfers
+from engine.records.reports import FeedReport, RunReport, RunStatus
+from engine.system.host import process
+from engine.system.passes import transfers
 from tests.integration.away import TWO_FEEDS, Away
 from tests.integration.lab import Lab, manifest, wrap_rsync, write
 from tests.integration.sshd import serving

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.sqlite_copies import CopyRules, CopyStatus
-from engine.system.descent import opened_root
-from engine.system.sqlite_copies import copy_databases
+from engine.sqlite.copies import CopyRules, CopyStatus
+from engine.system.host.descent import opened_root
+from engine.system.sqlite.copies import copy_databases
 from tests.databases import make_killed, rows
 
 

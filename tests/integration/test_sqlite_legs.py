@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.generations import Standing, moment_of
-from engine.observation import Waiver
-from engine.reports import FeedReport, RunReport, RunStatus
-from engine.system import generation_runs, relocate
-from engine.system.state import open_state, stream_of
+from engine.generations.names import Standing, moment_of
+from engine.records.reports import FeedReport, RunReport, RunStatus
+from engine.runs.observation import Waiver
+from engine.system.host import relocate
+from engine.system.passes import generation_runs
+from engine.system.state.state import open_state, stream_of
 from tests.databases import beside, flip, in_use, locked, make, make_cut, make_in_log, rows
 from tests.integration.killing import Patch, before_step, die, killed
 from tests.integration.lab import Lab, only, tree, write

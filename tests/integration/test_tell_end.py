@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.reports import RunStatus
-from engine.system.lock import hold
+from engine.records.reports import RunStatus
+from engine.system.host.lock import hold
 from tests.integration.gateway import series
 from tests.integration.lab import Lab, manifest, wrap_rsync, write
 

@@ -17,21 +17,21 @@ from pathlib import Path
 
 import pytest
 
-from engine.facts import TrackerFacts, TreeFacts
-from engine.journal import Change
-from engine.metrics import METRICS, status_label
-from engine.readers import readers_of
-from engine.reports import RunReport, RunStatus
-from engine.system import tell, tellers
-from engine.system.facts import tracker_facts
-from engine.system.forget import forget, note_leaving, still_there
-from engine.system.journal import open_journal
-from engine.system.lock import hold
-from engine.system.reading import read_journal, read_state
-from engine.system.records import ItemRecord, RoomRecord, RunRecord
-from engine.system.renames import follow_renames
-from engine.system.state import StateUnusable, open_state
-from engine.system.tell import tell_renamed, tell_run
+from engine.alerts.metrics import METRICS, status_label
+from engine.plan.readers import readers_of
+from engine.records.journal import Change
+from engine.records.reports import RunReport, RunStatus
+from engine.standing.facts import TrackerFacts, TreeFacts
+from engine.system.host.lock import hold
+from engine.system.journal.journal import open_journal
+from engine.system.state.reading import read_journal, read_state
+from engine.system.state.records import ItemRecord, RoomRecord, RunRecord
+from engine.system.state.renames import follow_renames
+from engine.system.state.state import StateUnusable, open_state
+from engine.system.telling import tell, tellers
+from engine.system.telling.facts import tracker_facts
+from engine.system.telling.forget import forget, note_leaving, still_there
+from engine.system.telling.tell import tell_renamed, tell_run
 from tests.integration.gateway import Gateway, free_port, gateway, series
 from tests.integration.lab import Lab, compiled, manifest, only, write
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.pauses import Pause
-from engine.plan import Plan
-from engine.system.applied import load_plan
-from engine.system.forget import forget, note_leaving
-from engine.system.places import Places
-from engine.system.state import open_state
-from engine.system.tell import tell_leg, tell_policy
+from engine.plan.model import Plan
+from engine.schedule.pauses import Pause
+from engine.system.apply.applied import load_plan
+from engine.system.host.places import Places
+from engine.system.state.state import open_state
+from engine.system.telling.forget import forget, note_leaving
+from engine.system.telling.tell import tell_leg, tell_policy
 from policy.model import Monitoring
 from tests.e2e.test_cli import MANIFEST, Machine
 from tests.integration.gateway import Gateway, free_port, gateway, series

@@ -19,16 +19,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Coverage, JournalSeen, linked_file, written_file
-from engine.readers import readers_of
-from engine.system.barrier import synchronize
-from engine.system.inotify import Inotify, limit
-from engine.system.journal import TreeCoverage, open_journal
-from engine.system.journal_look import look_into
-from engine.system.lock import hold
-from engine.system.signals import Interrupted
-from engine.system.tracker import Tracker
-from engine.system.watcher import Kind, NoMoreWatches, Seen
+from engine.plan.readers import readers_of
+from engine.records.journal import Coverage, JournalSeen, linked_file, written_file
+from engine.system.host.lock import hold
+from engine.system.host.signals import Interrupted
+from engine.system.journal.barrier import synchronize
+from engine.system.journal.journal import TreeCoverage, open_journal
+from engine.system.journal.look import look_into
+from engine.system.tracker.inotify import Inotify, limit
+from engine.system.tracker.tracker import Tracker
+from engine.system.tracker.watcher import Kind, NoMoreWatches, Seen
 from tests.integration.lab import HOSTILE, at, write
 from tests.integration.mounts import mount_namespace
 from tests.integration.tracking import PATIENCE, REPOSITORY, TrackedLab, Trackers, tracked
@@ -661,7 +661,7 @@ class InThread:
 def bent(lab: TrackedLab, prepare: Callable[[Bent], None] | None = None) -> Iterator[InThread]:
     """Run a tracker in a thread; it may not have ended by itself."""
     with closing(Bent()) as watcher, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.system.tracker.LOOK_SECONDS", 0.05)
+        patch.setattr("engine.system.tracker.tracker.LOOK_SECONDS", 0.05)
         if prepare is not None:
             prepare(watcher)
         tracker = InThread(lab, watcher, [], [])
@@ -703,8 +703,8 @@ def test_law_37_an_overflow_while_the_watches_are_being_set(lab: TrackedLab) -> 
 def test_law_37_more_events_than_it_can_hold_while_it_walks(
     lab: TrackedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.system.tracker.MOST_WAITING", 10)
-    monkeypatch.setattr("engine.system.watched_tree._BREATH", 1)
+    monkeypatch.setattr("engine.system.tracker.tracker.MOST_WAITING", 10)
+    monkeypatch.setattr("engine.system.tracker.watched_tree._BREATH", 1)
     for number in range(5):
         write(lab.root / f"outside/{number}/f")
 
@@ -725,7 +725,7 @@ def test_law_37_more_events_than_it_can_hold_while_it_walks(
 def test_what_happens_while_it_walks_is_followed(
     lab: TrackedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.system.watched_tree._BREATH", 1)
+    monkeypatch.setattr("engine.system.tracker.watched_tree._BREATH", 1)
     for number in range(20):
         (lab.source / f"{number}").mkdir()
 
@@ -750,7 +750,7 @@ def test_law_37_no_more_watches_name_the_sysctl_and_a_number_that_is_enough(
     lab: TrackedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others, granted, needed = 90, 100, 31
-    monkeypatch.setattr("engine.system.tracker.limit", lambda _: granted)
+    monkeypatch.setattr("engine.system.tracker.tracker.limit", lambda _: granted)
     for number in range(needed - 1):
         (lab.source / f"{number}").mkdir()
 
@@ -772,7 +772,7 @@ def test_law_37_no_more_watches_name_the_sysctl_and_a_number_that_is_enough(
 def test_law_37_watches_run_out_while_it_runs_and_are_tried_again(
     lab: TrackedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.system.tracker.RETRY_WATCHES_SECONDS", 0.05)
+    monkeypatch.setattr("engine.system.tracker.tracker.RETRY_WATCHES_SECONDS", 0.05)
     (lab.source / "a").mkdir()
     with bent(lab) as tracker:
         full_pass(lab)
@@ -813,7 +813,7 @@ def test_a_directory_that_becomes_readable_later_is_taken_whole(lab: TrackedLab)
 def test_law_37_out_of_descriptors_is_a_gap_and_no_end(
     lab: TrackedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.system.tracker.RETRY_WATCHES_SECONDS", 0.05)
+    monkeypatch.setattr("engine.system.tracker.tracker.RETRY_WATCHES_SECONDS", 0.05)
     with bent(lab) as tracker:
         full_pass(lab)
         tracker.watcher.refused = {"new": errno.EMFILE}
@@ -955,7 +955,7 @@ def test_the_command_without_a_plan_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_law_37_its_heart_beats(lab: TrackedLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.system.tracker.HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr("engine.system.tracker.tracker.HEARTBEAT_SECONDS", 0.01)
     write(lab.source / "a/f")
     with bent(lab):
         first: datetime = coverage(lab).heartbeat

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.generations import moment_of, name_of
-from engine.reports import RunStatus
-from engine.system import generation_runs
-from engine.system.state import open_state, stream_of
+from engine.generations.names import moment_of, name_of
+from engine.records.reports import RunStatus
+from engine.system.passes import generation_runs
+from engine.system.state.state import open_state, stream_of
 from tests.integration.killing import Patch, before_step, die, killed
 from tests.integration.lab import HOSTILE, Lab, at, only, tree, wrap_rsync, write
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.modes import Forced
-from engine.readers import readers_of
-from engine.reports import RunStatus
-from engine.system import execute
-from engine.system.destinations import record_destinations
-from engine.system.journal import open_journal
-from engine.system.renames import follow_renames
-from engine.system.state import open_state
+from engine.plan.readers import readers_of
+from engine.records.reports import RunStatus
+from engine.steps.modes import Forced
+from engine.system.apply.destinations import record_destinations
+from engine.system.journal.journal import open_journal
+from engine.system.passes import execute
+from engine.system.state.renames import follow_renames
+from engine.system.state.state import open_state
 from tests.integration.lab import Lab, only, tree, wrap_rsync, write
 from tests.integration.tracking import TrackedLab, Trackers, tracked
 from tests.property.test_incremental_equals_full import with_second_hop
@@ -181,7 +181,8 @@ def test_an_apply_that_takes_the_reader_away_ends_no_run(
         lab.full()
         write(lab.source / "file", b"changed")
         program = (
-            "import sys\nfrom pathlib import Path\nfrom engine.system.journal import open_journal\n"
+            "import sys\nfrom pathlib import Path\n"
+            "from engine.system.journal.journal import open_journal\n"
             "with open_journal(Path(sys.argv[1])) as journal: journal.keep_only(())\n"
         )
         apply = f"'{sys.executable}' -c '{program}' '{lab.places.journal_file}'"

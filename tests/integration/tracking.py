@@ -17,18 +17,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from engine.modes import Forced, Mode
-from engine.observation import Waiver
-from engine.plan_json import plan_from_json, plan_to_json
-from engine.reports import FeedReport, RunReport, RunStatus
-from engine.system.barrier import synchronize
-from engine.system.inotify import Inotify
-from engine.system.journal import open_journal
-from engine.system.lock import hold
-from engine.system.places import Places
-from engine.system.runner import run_leg
-from engine.system.signals import Interrupted, interruptible
-from engine.system.tracker import Tracker
+from engine.plan.stored import plan_from_json, plan_to_json
+from engine.records.reports import FeedReport, RunReport, RunStatus
+from engine.runs.observation import Waiver
+from engine.steps.modes import Forced, Mode
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
+from engine.system.host.signals import Interrupted, interruptible
+from engine.system.journal.barrier import synchronize
+from engine.system.journal.journal import open_journal
+from engine.system.runs.runner import run_leg
+from engine.system.tracker.inotify import Inotify
+from engine.system.tracker.tracker import Tracker
 from tests.integration.lab import Lab, manifest, only, write
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.compile import compile_policy
-from engine.plan import Plan
-from engine.tracking import tracked_sources
+from engine.plan.model import Plan
+from engine.runs.tracking import tracked_sources
 from policy.parse import load
 from tests.lab.computer import CHECKOUT
 from tests.lab.machine import Machine

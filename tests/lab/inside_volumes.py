@@ -9,16 +9,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.layout import UDEV_FILE
-from engine.lvm_commands import snapshot_command
-from engine.system.lock import hold
-from engine.system.mounted import Mount, check_mounted, with_mount
-from engine.system.open_volume import opened, sweep
-from engine.system.process import Command, run
-from engine.system.signals import interruptible
-from engine.system.thin_pool import look, look_at, remove, retag, take_snapshot
-from engine.thin_names import LvName
-from engine.thin_pool import ThinSnapshot, ThinVolume
+from engine.items.lvm_commands import snapshot_command
+from engine.items.thin_names import LvName
+from engine.items.thin_pool import ThinSnapshot, ThinVolume
+from engine.plan.layout import UDEV_FILE
+from engine.system.host.lock import hold
+from engine.system.host.mounted import Mount, check_mounted, with_mount
+from engine.system.host.process import Command, run
+from engine.system.host.signals import interruptible
+from engine.system.items.open_volume import opened, sweep
+from engine.system.items.thin_pool import look, look_at, remove, retag, take_snapshot
 from renderers import udev_rules
 
 GROUP, POOL = "lab", "pool"

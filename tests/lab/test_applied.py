@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.calendars import next_run
+from engine.schedule.calendars import next_run
 from tests.lab.homelab import REFERENCE, ZONE, Homelab, compiled, manifest
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.thin_names import clone_name
+from engine.items.thin_names import clone_name
 from tests.lab import inside_volumes
 from tests.lab.inside_volumes import LEG, READER, SEEN
 from tests.lab.machine import Machine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.generations import moment_of
+from engine.generations.names import moment_of
 from tests.lab.machine import Machine
 from tests.lab.vm_image import GROUP, POOL
 from tests.lab.volumes import format_and_mount, snapshot, thin_volume

@@ -17,15 +17,15 @@ from types import FrameType
 
 import typer
 
-from engine.chains import Copy
-from engine.copy_standing import There
-from engine.modes import Forced
-from engine.reports import RunReport
-from engine.system.applied import load_plan
-from engine.system.orphans import OrphanRecord
-from engine.system.places import Places
-from engine.system.runner import run_leg, utc_now
-from engine.system.state import open_state
+from engine.promises.chains import Copy
+from engine.records.reports import RunReport
+from engine.standing.copy_standing import There
+from engine.steps.modes import Forced
+from engine.system.apply.applied import load_plan
+from engine.system.host.places import Places
+from engine.system.runs.runner import run_leg, utc_now
+from engine.system.state.orphans import OrphanRecord
+from engine.system.state.state import open_state
 from policyctl import activating, cleaning, migrating, planning, running
 from policyctl.boundary import Refused
 from policyctl.commands.apply import apply
@@ -319,7 +319,7 @@ def die_at_a_call(number: int) -> None:
     sys.setprofile(counted)
 
 
-_SYSTEM = Path(sys.modules["engine.system.state"].__file__ or "").parent
+_SYSTEM = Path(sys.modules["engine.system.state.state"].__file__ or "").parent
 _EFFECTS = frozenset(
     str(one) for one in _SYSTEM.glob("*.py") if one.name not in {"process.py", "progress.py"}
 )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.compile import compile_policy
-from engine.plan_json import plan_from_json, plan_to_json
+from engine.plan.stored import plan_from_json, plan_to_json
 from policy.parse import load
 from renderers import render
 from tests.strategies import REFERENCE

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.observation import Waiver
-from engine.reports import RunStatus
-from engine.system.barrier import synchronize
+from engine.records.reports import RunStatus
+from engine.runs.observation import Waiver
+from engine.system.journal.barrier import synchronize
 from tests.integration.facts import Fact, differences, facts
 from tests.integration.tracking import PATIENCE, TrackedLab, Trackers, tracked
 

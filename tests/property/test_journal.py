@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.journal import Change, Consumer
-from engine.system.journal import Journal, open_journal
+from engine.records.journal import Change, Consumer
+from engine.system.journal.journal import Journal, open_journal
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 MOST = 40

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.generations import Generation, Standing
+from engine.generations.names import Generation, Standing
+from engine.generations.retention import Verdict, decide
 from engine.legs.generation_frame import letting_go
-from engine.retention import Verdict, decide
 from policy.parts import Keep
 from policy.values import Duration
 from tests.generations import NOW, RUN

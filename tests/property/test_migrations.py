@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.copy_standing import There
-from engine.spots import Spot
+from engine.plan.spots import Spot
+from engine.standing.copy_standing import There
 from tests.property.migration_world import FILES, KEYS, LEGS, Layout, Version, World
 
 pytestmark = pytest.mark.tool("rsync")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from engine.compile import Compilation, compile_with
 from engine.explain import explain
-from engine.filters import render_rules
-from engine.proof import prove
-from engine.selection import Verdict
+from engine.plan.selection import Verdict
+from engine.proof.proof import prove
+from engine.rsync.filters import render_rules
 from policy.diagnostics import Findings
 from policy.model import Policy
 from policy.parse import load

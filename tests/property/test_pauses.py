@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.pauses import LONGEST, parse_until
+from engine.schedule.pauses import LONGEST, parse_until
 
 ZONES = st.sampled_from(
     [

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from engine.filters import render_rules
-from engine.proof import Difference, class_members, prove
-from engine.questions import RULE_CHANNELS, pose
-from engine.rsync_rules import RuleText, parse_rules
-from engine.selection import Ignore, Line, Selection, Verdict
+from engine.plan.selection import Ignore, Line, Selection, Verdict
+from engine.proof.proof import Difference, class_members, prove
+from engine.proof.questions import RULE_CHANNELS, pose
+from engine.rsync.filters import render_rules
+from engine.rsync.rules import RuleText, parse_rules
 from policy.patterns import parse_path_pattern
 
 pytestmark = pytest.mark.tool("rsync")

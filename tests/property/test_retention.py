@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.generations import Generation, Standing, moment_of, name_of
-from engine.retention import Decision, Verdict, counts_of, decide, period_of
-from engine.retention_calendar import calendar, simulate
-from engine.retention_reasons import Circumstance, Counted, Oldest, Recent, Rule
+from engine.generations.calendar import calendar, simulate
+from engine.generations.names import Generation, Standing, moment_of, name_of
+from engine.generations.reasons import Circumstance, Counted, Oldest, Recent, Rule
+from engine.generations.retention import Decision, Verdict, counts_of, decide, period_of
 from policy.parts import Keep
 from policy.values import Duration
 

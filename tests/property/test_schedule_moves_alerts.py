@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerts import leg_ages
+from engine.alerts.alerts import leg_ages
 from engine.compile import compile_policy
-from engine.plan import Plan
+from engine.plan.model import Plan
 from policy.parse import load
 from renderers import render
 from tests.prometheus import rules_of

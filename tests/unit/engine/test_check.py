@@ -15,9 +15,9 @@ from typing import get_args
 
 import pytest
 
-from engine.calendars import DstKind
 from engine.check import CheckReport, check_manifest
-from engine.proof import prove
+from engine.proof.proof import prove
+from engine.schedule.calendars import DstKind
 from policy.diagnostics import Severity
 from policy.document import MAX_BYTES
 from policyctl.views.check import show_check, show_check_json

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.compile import compile_policy, compile_quietly, compile_with
-from engine.plan import Location, tree_root
+from engine.plan.model import Location, tree_root
 from policy.diagnostics import Findings, PolicyInvalid
 from policy.parse import load
 from policy.values import AbsolutePath

@@ -8,20 +8,20 @@ from datetime import timedelta
 
 import pytest
 
-from engine.generation_steps import (
+from engine.generations.names import Generation, Standing
+from engine.generations.reasons import Outrun, Rule
+from engine.legs.generation_frame import Frame, foreign_beside, letting_go, most_at_once
+from engine.runs.observation import FeedSeen
+from engine.steps.generations import (
     STAGING,
     UNFINISHED,
     CompleteGeneration,
     PruneGenerations,
     StageGeneration,
 )
-from engine.generations import Generation, Standing
-from engine.item_steps import CloseItem, OpenItem
-from engine.legs.generation_frame import Frame, foreign_beside, letting_go, most_at_once
-from engine.modes import Mode
-from engine.observation import FeedSeen
-from engine.retention_reasons import Outrun, Rule
-from engine.steps import EnsureDirectory
+from engine.steps.items import CloseItem, OpenItem
+from engine.steps.model import EnsureDirectory
+from engine.steps.modes import Mode
 from policy.parts import Keep
 from policy.values import parse_duration
 from tests.generations import (

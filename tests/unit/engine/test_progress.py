@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.progress import OPTION, Progress, ProgressReader, parse_progress
-from engine.rsync_output import parse_figures
+from engine.rsync.output import parse_figures
 from tests.integration.lab import HOSTILE, at, write
 
 

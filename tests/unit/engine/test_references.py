@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.circles import find_circle
+from engine.plan.circles import find_circle
 from tests.strategies import checked, errors, manifest
 
 KEEP = {"keep": {"within": "7d"}}

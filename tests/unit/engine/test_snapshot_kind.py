@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.items import Inventory, Item
+from engine.items.items import Inventory, Item
 from engine.legs.snapshot import SnapshotKind
-from engine.snapshot_steps import RemoveSnapshots, TakeSnapshot
-from engine.steps import HookStep, Step
+from engine.steps.model import HookStep, Step
+from engine.steps.snapshots import RemoveSnapshots, TakeSnapshot
 from policy.legs import SnapshotLeg
 from policy.parts import Hook, Keep
 from policy.values import Duration

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from engine.generation_steps import (
+from engine.generations.names import Standing
+from engine.legs.sqlite import SqliteKind
+from engine.runs.observation import FeedSeen, Waiver
+from engine.steps.generations import (
     CompleteGeneration,
     CopyDatabases,
     PruneGenerations,
     StageGeneration,
 )
-from engine.generations import Standing
-from engine.item_steps import CloseItem, OpenItem
-from engine.legs.sqlite import SqliteKind
-from engine.observation import FeedSeen, Waiver
-from engine.steps import Step
+from engine.steps.items import CloseItem, OpenItem
+from engine.steps.model import Step
 from policy.legs import SqliteLeg
 from policy.parts import Keep, Limits
 from policy.values import Duration, Place

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.filters import render_rules
-from engine.generation_steps import (
+from engine.legs.versions import VersionsKind
+from engine.rsync.filters import render_rules
+from engine.runs.observation import FeedSeen
+from engine.steps.generations import (
     CompleteGeneration,
     CopyGeneration,
     PruneGenerations,
     StageGeneration,
 )
-from engine.item_steps import CloseItem, OpenItem
-from engine.legs.versions import VersionsKind
-from engine.observation import FeedSeen
-from engine.steps import HookStep, Step, WriteRules
+from engine.steps.items import CloseItem, OpenItem
+from engine.steps.model import HookStep, Step, WriteRules
 from policy.legs import VersionsLeg
 from policy.parts import Attribute, Hook, Keep
 from policy.values import Duration, Place

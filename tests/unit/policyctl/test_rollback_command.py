@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import typer
 
-from engine.rollback import Rollback
-from engine.system.rollback_records import Rollbacks
-from engine.system.signals import Interrupted
-from engine.system.state import open_state
+from engine.rollback.remaining import Rollback
+from engine.system.host.signals import Interrupted
+from engine.system.state.rollback_records import Rollbacks
+from engine.system.state.state import open_state
 from policyctl import rolling_back
 from policyctl.boundary import Refused
 from policyctl.commands.rollback import rollback
 from policyctl.rolling_back import Locked, Proposal, RollingBack
 from tests.fake_lvm import SNAP
-from tests.unit.engine.test_rollback import IN_USE, ROLLBACK
+from tests.unit.engine.rollback.test_remaining import IN_USE, ROLLBACK
 from tests.unit.policyctl.test_rolling_back import USERS, World
 from tests.unit.policyctl.test_rolling_back import world as world
 

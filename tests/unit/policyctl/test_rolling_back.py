@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from engine.lvm_commands import look_command
-from engine.plan import Plan
-from engine.rollback import Direction, Rollback, StartUsers, StopUsers
-from engine.system.lock import hold
-from engine.system.places import Places
-from engine.system.rollback_records import Rollbacks
-from engine.system.state import open_state
+from engine.items.lvm_commands import look_command
+from engine.plan.model import Plan
+from engine.rollback.remaining import Direction, Rollback, StartUsers, StopUsers
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
+from engine.system.state.rollback_records import Rollbacks
+from engine.system.state.state import open_state
 from policyctl import rolling_back
 from policyctl.boundary import Refused
 from policyctl.rolling_back import Proposal, RollingBack
@@ -26,11 +26,11 @@ from tests.fake_commands import FakeCommands, fake_commands
 from tests.fake_lvm import SNAP, WEB
 from tests.reports import POOL, Lv, report
 from tests.strategies import compiled, manifest
-from tests.unit.engine.system.test_rollback import GET, OLD, PG
-from tests.unit.engine.test_rollback import IN_USE, OLDER, ROLLBACK
-from tests.unit.engine.test_volume_names import listed as bound
-from tests.unit.engine.test_volume_names import persistent
-from tests.unit.engine.test_workloads import listed, pod, workload
+from tests.unit.engine.items.test_volume_names import listed as bound
+from tests.unit.engine.items.test_volume_names import persistent
+from tests.unit.engine.rollback.test_remaining import IN_USE, OLDER, ROLLBACK
+from tests.unit.engine.rollback.test_workloads import listed, pod, workload
+from tests.unit.engine.system.rollback.test_rollback import GET, OLD, PG
 
 USERS = {
     "stop": [{"run": ["users", "stop", "{volume}", "of {item}"]}],

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.alert_words import Fault, Shown
-from engine.alerts import Alert, alerts_of
+from engine.alerts.alerts import Alert, alerts_of
+from engine.alerts.words import Fault, Shown
 from engine.compile import compile_policy
-from engine.plan import Plan
+from engine.plan.model import Plan
 from policy.model import Monitoring
 from policy.parse import load
 from policy.parts import SshTarget

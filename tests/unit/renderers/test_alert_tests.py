@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engine.alerts import alerts_of
+from engine.alerts.alerts import alerts_of
 from engine.compile import compile_policy
-from engine.plan import Plan
+from engine.plan.model import Plan
 from policy.model import Monitoring
 from policy.parse import load
 from policy.values import Duration, parse_absolute_path

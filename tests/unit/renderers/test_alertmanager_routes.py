@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.alerts import alerts_of
-from engine.plan import Plan
+from engine.alerts.alerts import alerts_of
+from engine.plan.model import Plan
 from policy.model import Monitoring
 from renderers import RenderRefused, alertmanager_routes
 from tests.plans import plan

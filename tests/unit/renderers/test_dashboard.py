@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.alerts import alerts_of, leg_ages, local_legs
+from engine.alerts.alerts import alerts_of, leg_ages, local_legs
+from engine.alerts.metrics import METRICS
 from engine.compile import compile_policy
-from engine.metrics import METRICS
-from engine.plan import Plan
+from engine.plan.model import Plan
 from policy.model import Monitoring
 from policy.parse import load
 from policy.values import parse_absolute_path

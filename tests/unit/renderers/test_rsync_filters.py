@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.filters import render_rules
-from engine.layout import filter_file
-from engine.plan import Feed, LegPlan
+from engine.plan.layout import filter_file
+from engine.plan.model import Feed, LegPlan
+from engine.rsync.filters import render_rules
 from policy.legs import DumpLeg
 from policy.parts import Keep, Limits
 from policy.patterns import Component, PathPattern, byte_set

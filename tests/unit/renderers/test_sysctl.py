@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from engine.layout import SYSCTL_FILE
+from engine.plan.layout import SYSCTL_FILE
 from renderers import sysctl
 from tests.unit.renderers.test_tracker_unit import TRACKED, plan_of
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.plan import Feed, LegPlan, Location
+from engine.plan.model import Feed, LegPlan, Location
 from policy.legs import DumpLeg
 from policy.parts import Hook, Keep, KubernetesRunner, Limits, SshTarget
 from policy.sources import DeviceSource, FilesSource

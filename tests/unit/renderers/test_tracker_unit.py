@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from engine.compile import compile_policy
-from engine.plan import Plan
+from engine.plan.model import Plan
 from policy.parse import load
 from renderers import render
 from tests.integration.lab import MANIFEST

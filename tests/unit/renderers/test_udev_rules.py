@@ -4,7 +4,7 @@ import fnmatch
 import re
 from datetime import UTC, datetime
 
-from engine.thin_names import Line, LvName, aside_name, clone_name
+from engine.items.thin_names import Line, LvName, aside_name, clone_name
 from renderers import udev_rules
 from tests.unit.renderers.test_tracker_unit import TRACKED, plan_of
 

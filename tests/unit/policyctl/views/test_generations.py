@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from engine.generations import Standing
-from engine.plan import Location
-from engine.retention import decide
-from engine.thin_names import LvName
-from engine.thin_pool import SetAside, read_member
+from engine.generations.names import Standing
+from engine.generations.retention import decide
+from engine.items.thin_names import LvName
+from engine.items.thin_pool import SetAside, read_member
+from engine.plan.model import Location
 from policy.parts import Keep
 from policyctl.keeping import Keeping, Kept
 from policyctl.views.generations import generation_lines, generations_json

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from engine.migration import Stay
-from engine.noted_copies import Orphan
-from engine.plan import Location
-from engine.spots import spot
-from engine.system.migrate import Migrated
-from engine.system.orphans import OrphanRecord
+from engine.orphans.migration import Stay
+from engine.orphans.noted_copies import Orphan
+from engine.plan.model import Location
+from engine.plan.spots import spot
+from engine.system.orphans.migrate import Migrated
+from engine.system.state.orphans import OrphanRecord
 from policyctl.migrating import Done
 from policyctl.views.migrate import done_lines
 

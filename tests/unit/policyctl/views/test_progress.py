@@ -21,8 +21,8 @@ RUN = """\
 import sys
 from datetime import datetime
 from pathlib import Path
-from engine.system.places import Places
-from engine.system.runner import run_leg
+from engine.system.host.places import Places
+from engine.system.runs.runner import run_leg
 from policyctl.views.progress import progress_of
 from tests.integration.lab import compiled
 root, text, now, verbose = sys.argv[1:]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.reports import RunReport, RunStatus
+from engine.records.reports import RunReport, RunStatus
 from policyctl.views.run import journal_lines
 
 NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.coverage import Entry, coverage
-from engine.facts import ItemFacts, LegFacts, Ran, RoomFacts
-from engine.pauses import Pause
-from engine.reports import RunStatus
-from engine.rollback import Direction
-from engine.safety import safety_of
-from engine.status import leg_status
-from engine.surroundings import destination_status
+from engine.records.reports import RunStatus
+from engine.rollback.remaining import Direction
+from engine.routing.coverage import Entry, coverage
+from engine.schedule.pauses import Pause
+from engine.standing.facts import ItemFacts, LegFacts, Ran, RoomFacts
+from engine.standing.safety import safety_of
+from engine.standing.status import leg_status
+from engine.standing.surroundings import destination_status
 from policyctl.standing import Standing
 from policyctl.views.status import status_lines, summary
 from policyctl.views.status_json import status_json
 from tests.strategies import GOLDEN, compiled, manifest
-from tests.unit.engine.test_rollback import ROLLBACK
+from tests.unit.engine.rollback.test_remaining import ROLLBACK
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

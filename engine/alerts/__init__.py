@@ -1,0 +1,1 @@
+"""Series, and the alerts on them."""

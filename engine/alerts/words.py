@@ -1,0 +1,210 @@
+"""What an alert says to the person whom it wakes. Pure.
+
+That is: what is wrong, what it means for the data, and what to type next. A text is literal but for
+what stands in it as `Shown`: what only Prometheus knows when it fires.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.alerts.promql import span
+from policy.legs import Leg
+
+
+class Fault(enum.Enum):
+    """What an alert says is wrong, as the end of its name."""
+
+    STALE = "Stale"
+    FAILING = "Failing"
+    NEVER_RAN = "NeverRan"
+    ITEM_STALE = "ItemStale"
+    ITEM_FAILING = "ItemFailing"
+    FULL = "Full"
+    UNKNOWN = "Unknown"
+    TRACKER_DOWN = "TrackerDown"
+    TRACKER_NEVER_RAN = "TrackerNeverRan"
+    DRIFT = "Drift"
+
+
+class Shown(enum.Enum):
+    """What is filled in when an alert fires."""
+
+    STATUS = "how the last run ended"
+    SHARE = "the value, as a share"
+    WHAT = "what has drifted"
+
+
+Text = tuple[str | Shown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The texts of one alert."""
+
+    summary: Text
+    description: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What the texts speak of."""
+
+    subject: str
+    item: str
+    age: str
+    """The threshold in words; empty where there is none."""
+    place: str
+    limit: str
+
+
+def words_of(
+    fault: Fault,
+    *,
+    subject: str,
+    item: str = "",
+    threshold: int | None = None,
+    place: str = "",
+    limit: str = "",
+) -> Words:
+    """The texts of an alert."""
+    age = span(threshold) if threshold is not None else ""
+    return _WORDS[fault](_About(subject=subject, item=item, age=age, place=place, limit=limit))
+
+
+def _stale(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}: no success for more than {a.age}, or its data are too old",),
+        description=(
+            f"What changed since then has no copy by the leg {a.subject}; a restore would give "
+            "older data than the schedule promises. `policyctl status` says since when and why; "
+            f"`policyctl run {a.subject}` makes the copies now. A success that lies in the future "
+            "counts as none: the clock was wrong then, or is now.",
+        ),
+    )
+
+
+def _failing(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}: the last run ended with: ", Shown.STATUS),
+        description=(
+            "The copies of earlier runs are still there, and get older. `policyctl status` says "
+            f"why; `policyctl run {a.subject} --explain` says what a run would look at. Once it "
+            f"is mended: `policyctl run {a.subject}`.",
+        ),
+    )
+
+
+def _never_ran(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}: nobody has told of a run for {a.age}",),
+        description=(
+            f"Either the leg {a.subject} has never run, and its data have no copy by it, or its "
+            f"figures are lost. `policyctl status` knows which. `systemctl list-timers "
+            f"'policyctl-*'` shows when it would run; `policyctl run {a.subject}` runs it now, "
+            f"and `policyctl seed {a.subject}` makes a first pass that takes long.",
+        ),
+    )
+
+
+def _item_stale(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}, {a.item}: no success for more than {a.age}",),
+        description=(
+            f"What changed in {a.item} since then has no copy by the leg {a.subject}, whatever "
+            "became of its other items. `policyctl status` says since when and why.",
+        ),
+    )
+
+
+def _item_failing(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}, {a.item}: the last run ended with: ", Shown.STATUS),
+        description=(
+            f"The copies of {a.item} by earlier runs are still there, and get older. "
+            f"`policyctl status` says why. Once it is mended: `policyctl run {a.subject}`.",
+        ),
+    )
+
+
+def _full(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}: ", Shown.SHARE, f" used, of {a.limit} at most"),
+        description=(
+            f"Once {a.place} is full, no run can copy what changed. `policyctl status` shows the "
+            "room, `policyctl plan` what each route takes of it. Make room there, or send a "
+            "directory elsewhere by its route.",
+        ),
+    )
+
+
+def _unknown(a: _About) -> Words:
+    old = f"the figure is older than {a.age}, or " if a.age else ""
+    return Words(
+        summary=(f"{a.subject}: nobody knows how full it is",),
+        description=(
+            f"Of {a.place} {old}it says no more how much room it has: it could be full before "
+            "anybody is told. `policyctl status` shows the last figure and its age; a run that "
+            "reaches the destination measures it anew.",
+        ),
+    )
+
+
+def _tracker_down(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}: the tracker does not follow it",),
+        description=(
+            f"Copies are made all the same, but each run has to look at all of {a.subject} "
+            "instead of what changed. `policyctl status` says why; "
+            "`systemctl status policyctl-tracker.service` shows the service.",
+        ),
+    )
+
+
+def _tracker_never_ran(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}: nobody has told of the tracker",),
+        description=(
+            f"Copies are made all the same, but each run has to look at all of {a.subject} "
+            "instead of what changed. `systemctl enable --now policyctl-tracker.service` starts "
+            "it; the next run tells of it.",
+        ),
+    )
+
+
+def _drift(a: _About) -> Words:
+    return Words(
+        summary=(f"{a.subject}: not as applied: ", Shown.WHAT),
+        description=(
+            "manifest: it was edited and not applied, so what runs is still the policy of before. "
+            "files: somebody changed a generated file, so what runs is not what was applied. "
+            "`policyctl plan` shows the difference, `policyctl apply` makes it true; the next run "
+            "tells that it is.",
+        ),
+    )
+
+
+_WORDS: dict[Fault, Callable[[_About], Words]] = {
+    Fault.STALE: _stale,
+    Fault.FAILING: _failing,
+    Fault.NEVER_RAN: _never_ran,
+    Fault.ITEM_STALE: _item_stale,
+    Fault.ITEM_FAILING: _item_failing,
+    Fault.FULL: _full,
+    Fault.UNKNOWN: _unknown,
+    Fault.TRACKER_DOWN: _tracker_down,
+    Fault.TRACKER_NEVER_RAN: _tracker_never_ran,
+    Fault.DRIFT: _drift,
+}
+
+
+def alert_stem(leg: Leg) -> str:
+    """How the names of a leg's alerts begin."""
+    return leg.alert or camel_case(leg.name)
+
+
+def camel_case(name: str) -> str:
+    """`sda-mirror` as `SdaMirror`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("-"))

@@ -1,0 +1,118 @@
+"""Renamed parts: an applied plan seen under the names of the plan that follows it.
+
+`was: old-name` makes a rename of what would else be a removal and an addition. Everything that
+names the old part is read under the new name, so that only true differences remain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from engine.plan.model import Feed, LegPlan, Plan, RouteLine, RoutingTable
+from policy.legs import Leg, SnapshotLeg
+from policy.routes import Objective
+from policy.values import Place
+
+Renames = Mapping[str, str]
+"""Old name → new name. Sources, destinations and legs share one name space."""
+
+
+def renames_between(applied: Plan, plan: Plan) -> dict[str, str]:
+    """The renames that a plan asks for and that have not been applied yet."""
+    old, new = _was_by_name(applied), _was_by_name(plan)
+    return {
+        was: name
+        for name, was in new.items()
+        if was is not None and was in old and was not in new and name not in old
+    }
+
+
+def _was_by_name(plan: Plan) -> dict[str, str | None]:
+    parts = (*plan.destinations, *plan.sources, *(one.leg for one in plan.legs))
+    return {part.name: part.was for part in parts}
+
+
+def plan_again(previous: Plan, applied: Plan) -> Plan:
+    """A plan that was applied before, as it can follow the one that came after it.
+
+    What was renamed in between gets its old name back as a rename, so that history and ownership
+    come along.
+    """
+    names = renames_between(previous, applied)
+
+    def was(name: str, before: str | None) -> str | None:
+        return names.get(name, before)
+
+    return replace(
+        previous,
+        destinations=tuple(
+            replace(one, was=was(one.name, one.was)) for one in previous.destinations
+        ),
+        sources=tuple(replace(one, was=was(one.name, one.was)) for one in previous.sources),
+        legs=tuple(
+            replace(one, leg=replace(one.leg, was=was(one.name, one.leg.was)))
+            for one in previous.legs
+        ),
+    )
+
+
+def plan_renamed(plan: Plan, names: Renames) -> Plan:
+    """The plan with every mention of an old name replaced."""
+    if not names:
+        return plan
+    return replace(
+        plan,
+        destinations=tuple(replace(one, name=_new(one.name, names)) for one in plan.destinations),
+        sources=tuple(replace(one, name=_new(one.name, names)) for one in plan.sources),
+        tables=tuple(_table(one, names) for one in plan.tables),
+        ignores=tuple(replace(one, only=_all(one.only, names)) for one in plan.ignores),
+        legs=tuple(_leg_plan(one, names) for one in plan.legs),
+        objectives=tuple(_objective(one, names) for one in plan.objectives),
+        checks=tuple(replace(one, source=_new(one.source, names)) for one in plan.checks),
+    )
+
+
+def _new(name: str, names: Renames) -> str:
+    return names.get(name, name)
+
+
+def _all(old: tuple[str, ...], names: Renames) -> tuple[str, ...]:
+    return tuple(sorted(_new(name, names) for name in old))
+
+
+def _table(table: RoutingTable, names: Renames) -> RoutingTable:
+    lines = tuple(_line(line, names) for line in table.lines)
+    return RoutingTable(source=_new(table.source, names), lines=lines)
+
+
+def _line(line: RouteLine, names: Renames) -> RouteLine:
+    stop = line.stop and replace(line.stop, after=_new(line.stop.after, names))
+    return replace(line, leg=line.leg and _new(line.leg, names), stop=stop)
+
+
+def _leg_plan(plan: LegPlan, names: Renames) -> LegPlan:
+    feeds = tuple(_feed(feed, names) for feed in plan.feeds)
+    return replace(plan, leg=_leg(plan.leg, names), feeds=feeds)
+
+
+def _feed(feed: Feed, names: Renames) -> Feed:
+    writes = feed.writes and replace(feed.writes, holder=_new(feed.writes.holder, names))
+    return replace(feed, reads=_new(feed.reads, names), writes=writes)
+
+
+def _leg(leg: Leg, names: Renames) -> Leg:
+    takes = leg.takes and _new(leg.takes, names)
+    renamed = replace(leg, name=_new(leg.name, names), takes=takes, after=_all(leg.after, names))
+    if isinstance(renamed, SnapshotLeg):
+        return renamed
+    return replace(renamed, to=Place(_new(renamed.to.name, names), renamed.to.path))
+
+
+def _objective(objective: Objective, names: Renames) -> Objective:
+    key = objective.key
+    if key is None or key.source not in names:
+        return objective
+    source = names[key.source]
+    text = source + objective.text.removeprefix(key.source)
+    return replace(objective, text=text, key=replace(key, source=source))

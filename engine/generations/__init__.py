@@ -1,0 +1,1 @@
+"""Generations: their names, which stay, and why."""

@@ -1,0 +1,1 @@
+"""Copies that no leg carries any more, and copies that have yet to come."""

@@ -1,0 +1,1 @@
+"""What a policy compiles to, and the questions that everything else asks of it."""

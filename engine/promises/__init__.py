@@ -1,0 +1,1 @@
+"""What the chains of a plan promise, against what was asked of them."""

@@ -1,0 +1,1 @@
+"""The proof that a filter takes what its selection says."""

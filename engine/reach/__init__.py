@@ -1,0 +1,1 @@
+"""Directories on this machine and others, and the commands that reach them."""

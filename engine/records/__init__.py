@@ -1,0 +1,1 @@
+"""What runs and the tracker tell, as data."""

@@ -1,0 +1,61 @@
+"""How much data lies where, as a walk has found it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """Files and bytes; a file with several hard links counts its bytes once."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def plus(self, size: int) -> Volume:
+        """With one more file of this size."""
+        return Volume(files=self.files + 1, bytes=self.bytes + size)
+
+    def __str__(self) -> str:
+        return f"{human_bytes(self.bytes)}, {self.files:,} file{'' if self.files == 1 else 's'}"
+
+
+class DirectoryVolume(NamedTuple):
+    """What lies directly in one directory, without what ignores drop."""
+
+    path: bytes
+    """Names below the source's root, joined by `/`; empty for the root itself."""
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What a walk through one source has found: it says nothing of routes, so it outlives them."""
+
+    at: datetime
+    """When the walk began."""
+    seconds: float
+    ignores: str
+    """Digest of the ignores that it went by: under others it says nothing."""
+    rows: Sequence[DirectoryVolume]
+    """Directories that hold files."""
+    ignored: Volume
+    unreadable: int
+    """Directories that could not be read: the figures are short by what is in them."""
+
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def human_bytes(number: int) -> str:
+    """Bytes as a person says them: `1.5 TiB`."""
+    size = float(number)
+    for unit in _UNITS:
+        if abs(size) < 1024 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError("unreachable")

@@ -1,0 +1,1 @@
+"""Bringing a volume back to a snapshot of it."""

@@ -1,0 +1,1 @@
+"""rsync: its rules as it reads them, its command line, its output."""

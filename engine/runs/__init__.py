@@ -1,0 +1,1 @@
+"""What a run sees before it touches anything, and how that is judged."""

@@ -1,0 +1,1 @@
+"""When legs run: calendars with clock changes, waits, pauses, what is due."""

@@ -1,0 +1,1 @@
+"""SQLite databases: told by their header, copied, verified."""

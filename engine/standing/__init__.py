@@ -1,0 +1,1 @@
+"""How everything stands now: legs, items, copies, destinations, the tracker."""

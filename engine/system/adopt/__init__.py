@@ -1,0 +1,1 @@
+"""Taking over what lay at a destination before a leg."""

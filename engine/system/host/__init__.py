@@ -1,0 +1,1 @@
+"""This machine and others: files, processes, locks, mounts, signals."""

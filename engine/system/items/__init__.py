@@ -1,0 +1,1 @@
+"""Volumes and subvolumes found, snapshots taken and opened."""

@@ -1,0 +1,1 @@
+"""Trees walked, copies and generations looked for."""

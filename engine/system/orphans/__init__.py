@@ -1,0 +1,1 @@
+"""Orphans looked at, moved and removed."""

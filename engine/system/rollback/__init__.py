@@ -1,0 +1,1 @@
+"""Rolling a volume back."""

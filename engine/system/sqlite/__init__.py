@@ -1,0 +1,1 @@
+"""SQLite databases found, opened, copied and verified."""
