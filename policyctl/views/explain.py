@@ -14,7 +14,8 @@ from engine.reach.command_words import show_command
 from engine.standing.copy_standing import CopyStanding, There
 from policyctl.loading import Answer
 from policyctl.views.console import Json
-from policyctl.views.paths import copy_path, counted, location_path, path_json, show_path, show_text
+from policyctl.views.paths import counted, path_json, show_path, show_text
+from policyctl.views.places import copy_path, location_path
 
 _MOST_BELOW = 20
 
