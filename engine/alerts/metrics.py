@@ -14,6 +14,8 @@ from engine.changes.drift import PolicyDrift
 from engine.plan.model import LegPlan
 from engine.records.reports import RunStatus
 from engine.standing.facts import ItemFacts, LegFacts, Ran, RoomFacts, TreeFacts
+from engine.verify.comparison import Difference
+from engine.verify.verdict import Verified
 
 LEG = ("leg", "kind")
 ITEM = ("leg", "kind", "item")
@@ -21,7 +23,10 @@ DESTINATION = ("destination",)
 SOURCE = ("source",)
 DRIFT = ("what",)
 STATUS_LABEL = "status"
+DIFFERENCE_LABEL = "difference"
 _SHORT_DIGEST = 12
+UNREADABLE = "unreadable"
+"""Beside the ways in which copies differ: files that could not be read on one of the sides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +139,21 @@ LEG_PAUSED_UNTIL = Metric(
     help="Until when the leg is paused; missing while it is not.",
     labels=LEG,
 )
+ITEM_VERIFIED = Metric(
+    name="policyctl_item_verified_timestamp_seconds",
+    help="When `verify` last compared copies of the item by content.",
+    labels=ITEM,
+)
+ITEM_VERIFIED_FILES = Metric(
+    name="policyctl_item_verified_files",
+    help="Files of the item that `verify` compared the last time.",
+    labels=ITEM,
+)
+ITEM_DIFFERING = Metric(
+    name="policyctl_item_differing_paths",
+    help="Paths of the item that differed in this way when `verify` last compared them.",
+    labels=(*ITEM, DIFFERENCE_LABEL),
+)
 DESTINATION_FREE = Metric(
     name="policyctl_destination_free_bytes",
     help="Room left at the destination when it was last measured.",
@@ -186,6 +206,7 @@ METRICS: tuple[Metric, ...] = (
     *OF_LEG.all(),
     *(LEG_DURATION, LEG_LAST_REFUSAL, LEG_PAUSED_UNTIL),
     *OF_ITEM.all(),
+    *(ITEM_VERIFIED, ITEM_VERIFIED_FILES, ITEM_DIFFERING),
     *(DESTINATION_FREE, DESTINATION_SIZE, DESTINATION_MEASURED, DESTINATION_FULL),
     *(TRACKER_HEARTBEAT, TRACKER_WATCHES, TRACKER_STANDING),
     *(POLICY_DRIFT, POLICY_INFO),
@@ -217,6 +238,16 @@ def leg_samples(leg: LegPlan, facts: LegFacts) -> tuple[Sample, ...]:
 def _item_samples(labels: tuple[str, ...], item: ItemFacts) -> Iterator[Sample]:
     yield from _of_run(OF_ITEM, labels, item.last, item.success)
     yield from _of_journal(OF_ITEM, labels, item.pending, item.full_began)
+    if item.verified is not None:
+        yield from _of_comparison(labels, item.verified)
+
+
+def _of_comparison(labels: tuple[str, ...], found: Verified) -> Iterator[Sample]:
+    yield _sample(ITEM_VERIFIED, labels, found.ended)
+    yield _sample(ITEM_VERIFIED_FILES, labels, found.compared)
+    for what in Difference:
+        yield _sample(ITEM_DIFFERING, (*labels, what.value), found.count(what))
+    yield _sample(ITEM_DIFFERING, (*labels, UNREADABLE), found.unreadable)
 
 
 def _of_run(

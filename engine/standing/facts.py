@@ -9,6 +9,7 @@ from engine.plan.selection import Selection
 from engine.records.reports import RunStatus
 from engine.schedule.pauses import Pause
 from engine.standing.forecast import RoomDay
+from engine.verify.verdict import Verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class ItemFacts:
     """Whether its last pass took what the applied plan says, and to there."""
     took: Selection | None = None
     """What its last pass took to there by the plan before; None: not known, or of no account."""
+    verified: Verified | None = None
+    """The last time that its copies were compared by content; None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

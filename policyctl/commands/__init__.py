@@ -23,6 +23,7 @@ from policyctl.commands.show import show
 from policyctl.commands.status import status
 from policyctl.commands.tell_end import tell_end
 from policyctl.commands.track import track
+from policyctl.commands.verify import verify
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
         adopt,
         migrate,
         gc,
+        verify,
         rollback,
         show,
         schema,

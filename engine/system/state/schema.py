@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.host.write_ahead import use_write_ahead_log
 
-SCHEMA = 6
+SCHEMA = 7
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -178,6 +178,29 @@ CREATE TABLE rollback (
     ended TEXT,
     PRIMARY KEY (volume_group, volume, moment)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE verification (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    began TEXT NOT NULL,
+    ended TEXT NOT NULL,
+    seed INTEGER,
+    compared INTEGER NOT NULL,
+    compared_bytes INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    unreadable INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    refused TEXT NOT NULL,
+    PRIMARY KEY (leg, source, began)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE differing (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    path BLOB NOT NULL,
+    difference TEXT NOT NULL,
+    PRIMARY KEY (leg, source, path)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -199,6 +222,7 @@ _NEW_TABLES = {
     4: ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone"),
     5: ("arrival", "generation"),
     6: ("rollback",),
+    7: ("verification", "differing"),
 }
 """By the version that brought them."""
 

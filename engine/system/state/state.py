@@ -102,6 +102,7 @@ ADOPTED = "adopted-"
 """Begins the id under which `adopt` notes what a leg has taken over."""
 _THIS = "leg = ? AND source = ? AND place = ?"
 _STREAM_TABLES = ("owned", "last_seen", "mount", "generation")
+_VERIFIED = ("verification", "differing")
 
 
 class State(RunHistory):
@@ -309,7 +310,7 @@ class State(RunHistory):
 
     def rename_leg(self, old: str, new: str) -> bool:
         """Give a leg's history and ownership its new name; whether there was any."""
-        return self._rename("leg", old, new, ("run", *_STREAM_TABLES))
+        return self._rename("leg", old, new, ("run", *_STREAM_TABLES, *_VERIFIED))
 
     def rename_source(self, old: str, new: str) -> bool:
         """Give what was seen of a source its new name; whether there was anything."""
@@ -318,12 +319,13 @@ class State(RunHistory):
         identified = self._rename("name", old, new, ("destination",))
         with self._connection as db:  # what others of the name have set aside is never forgotten
             db.execute("UPDATE rollback SET source = ? WHERE source = ?", (new, old))
-        return self._rename("source", old, new, _STREAM_TABLES) or measured or identified
+        tables = (*_STREAM_TABLES, *_VERIFIED)
+        return self._rename("source", old, new, tables) or measured or identified
 
     def rename_destination(self, old: str, new: str) -> bool:
         """Give a destination's identity, and what its legs own there, its new name."""
         moved = self._rename("name", old, new, ("destination",))
-        moved |= self._rename("source", old, new, _STREAM_TABLES)
+        moved |= self._rename("source", old, new, (*_STREAM_TABLES, *_VERIFIED))
         self._rename("holder", old, new, ("place",))
         self._rename("destination", old, new, ("room", "room_day"))
         with self._connection as db:

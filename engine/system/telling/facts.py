@@ -21,6 +21,7 @@ from engine.system.host.places import Places
 from engine.system.journal.journal import Journal
 from engine.system.state.records import RunRecord
 from engine.system.state.state import State, stream_of
+from engine.system.state.verifications import Verifications
 
 KILLED = "it ended without telling: killed, or a power cut"
 SEED = "seed"
@@ -108,6 +109,7 @@ def _item(
         earlier=good[1:],
         pending=_pending(plan, leg, feed, journal, places),
         full_began=seen.full_began if seen is not None else None,
+        verified=Verifications(state.connection).last(leg.name, feed.reads),
         in_step=seen is not None
         and feed.selection is not None
         and seen.rules == rules_digest(feed.selection, leg.leg),

@@ -22,6 +22,8 @@ from engine.changes.drift import DriftedFile, ManifestState, PolicyDrift
 from engine.records.reports import RunStatus
 from engine.schedule.pauses import Pause
 from engine.standing.facts import ItemFacts, LegFacts, Ran, RoomFacts, TreeFacts
+from engine.verify.comparison import Difference
+from engine.verify.verdict import Verified
 from policy.values import parse_absolute_path
 from tests.plans import leg_plan, mirror
 
@@ -179,8 +181,44 @@ def policy(drift: PolicyDrift) -> dict[str, float]:
     }
 
 
+def test_what_a_comparison_has_found_is_told_by_kind() -> None:
+    found = Verified(
+        leg=LEG.name,
+        reads="nfs",
+        began=NOW,
+        ended=NOW,
+        seed=1,
+        compared=1_000,
+        counts=((Difference.DAMAGED, 2),),
+        unreadable=1,
+    )
+    item = ItemFacts(name="nfs", verified=found)
+    told = {
+        "/".join([one.metric.name.removeprefix("policyctl_item_"), *one.labels[3:]]): one.value
+        for one in leg_samples(LEG, LegFacts(items=(item,)))
+    }
+    assert told == {
+        "verified_timestamp_seconds": NOW.timestamp(),
+        "verified_files": 1_000,
+        "differing_paths/missing": 0,
+        "differing_paths/extra": 0,
+        "differing_paths/damaged": 2,
+        "differing_paths/different": 0,
+        "differing_paths/attributes": 0,
+        "differing_paths/unreadable": 1,
+    }
+
+
 def test_each_sample_is_of_a_known_series_and_fits_its_labels() -> None:
-    item = ItemFacts(name="nfs", last=ran(), success=ran(data_as_of=NOW), pending=0, full_began=NOW)
+    compared = Verified(leg="sda-mirror", reads="nfs", began=NOW, ended=NOW, seed=1)
+    item = ItemFacts(
+        name="nfs",
+        last=ran(),
+        success=ran(data_as_of=NOW),
+        pending=0,
+        full_began=NOW,
+        verified=compared,
+    )
     good = ran(data_as_of=NOW)
     facts = LegFacts(
         ended=good,

@@ -1,0 +1,1 @@
+"""Copies compared with what they were made of."""

@@ -1,0 +1,143 @@
+"""What `verify` does: which copies are meant; compared leg by leg; the results kept and told."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.plan.model import LegPlan, Plan, tree_root
+from engine.plan.selection import Verdict
+from engine.promises.chains import Copy
+from engine.promises.plan_chains import chains_of
+from engine.system.host.look import absolute_subject, without_root
+from engine.system.host.places import Places
+from engine.system.host.process import CommandNotStarted
+from engine.system.journal.schema import JournalUnusable
+from engine.system.state.state import StateUnusable, open_state
+from engine.system.state.verifications import Verifications
+from engine.system.telling.tell import tell_leg
+from engine.system.verify.compare import Asked, verify_leg
+from engine.verify.verdict import Verified
+from policy.legs import MirrorLeg
+from policy.values import AbsolutePath, display
+from policyctl.boundary import Refused
+from policyctl.running import Running
+
+Names = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One leg that is to be compared, or certain paths of it."""
+
+    leg: LegPlan
+    within: dict[str, tuple[Names, ...]] | None = None
+    """By what a feed reads; None: everything."""
+
+
+def verify(
+    root: Path,
+    named: Sequence[str],
+    *,
+    most: int | None,
+    seed: int,
+    say: Callable[[str], None],
+) -> tuple[Verified, ...]:
+    """Compare the copies of legs and paths; all mirrors where none is named. Raises `Refused`."""
+    running = Running.of_applied(root)
+    found: list[Verified] = []
+    for wish in _wishes(running.plan, named, root):
+        asked = Asked(most=most, seed=seed, within=wish.within)
+        try:
+            results = verify_leg(
+                running.plan,
+                wish.leg,
+                asked,
+                places=running.places,
+                clock=lambda: datetime.now(UTC),
+                say=say,
+            )
+        except (StateUnusable, JournalUnusable, CommandNotStarted) as error:
+            raise Refused(f"{error}; nothing was compared") from None
+        if wish.within is None:
+            _keep(running.plan, wish.leg, results, running.places, say)
+        found += results
+    return tuple(found)
+
+
+def _keep(
+    plan: Plan,
+    leg: LegPlan,
+    results: Sequence[Verified],
+    places: Places,
+    say: Callable[[str], None],
+) -> None:
+    """Note the results of a whole leg, and tell them as series."""
+    try:
+        with open_state(places.state_file) as state:
+            for one in results:
+                Verifications(state.connection).note(one)
+            why_not = tell_leg(plan, leg, state, places)
+    except (StateUnusable, OSError, sqlite3.Error) as error:
+        say(f"the result is not kept: {error}")
+        return
+    if why_not:
+        say(f"{leg.name}: the result could not be told: {why_not}")
+
+
+def _wishes(plan: Plan, named: Sequence[str], root: Path) -> Iterator[Wish]:
+    if not named:
+        mirrors = [one for one in plan.legs if isinstance(one.leg, MirrorLeg)]
+        if not mirrors:
+            raise Refused("no leg of the applied plan is a mirror: there is nothing to compare")
+        yield from (Wish(leg=one) for one in mirrors)
+    for text in dict.fromkeys(named):
+        leg = plan.leg(text)
+        if leg is not None:
+            yield Wish(leg=leg)
+        else:
+            yield from _of_path(plan, text, root)
+
+
+def _of_path(plan: Plan, text: str, root: Path) -> Iterator[Wish]:
+    """The copies of one path, each by the leg that wrote it. Raises `Refused`."""
+    path = without_root(root, absolute_subject(os.fsencode(text)))
+    legs = ", ".join(one.name for one in plan.legs)
+    if not path.startswith(b"/"):
+        raise Refused(f"{text} is neither a leg nor a path; the legs are: {legs}")
+    copies = tuple(_copies(plan, AbsolutePath(tuple(part for part in path.split(b"/") if part))))
+    if not copies:
+        raise Refused(f"no leg of the applied plan carries {display(path)}; the legs are: {legs}")
+    for copy in copies:
+        leg = plan.leg(copy.leg)
+        if leg is None:
+            continue
+        for feed in leg.feeds:
+            if feed.writes is not None and feed.writes.contains(copy.location):
+                inner = copy.location.names[len(feed.writes.names) :]
+                yield Wish(leg=leg, within={feed.reads: (inner,)})
+                break
+
+
+def _copies(plan: Plan, path: AbsolutePath) -> Iterator[Copy]:
+    roots = [(root, one) for one in plan.sources if (root := tree_root(one)) is not None]
+    holding = [(root, one) for root, one in roots if root.contains(path)]
+    if not holding:
+        return
+    root, source = max(holding, key=lambda one: len(one[0].names))
+    names, chains = path.names[len(root.names) :], chains_of(plan)
+    if plan.table(source.name) is not None:
+        yield from chains.of_path(source.name, names)
+        return
+    for leg in plan.legs:
+        for feed in leg.feeds:
+            takes = feed.selection is None or not names
+            if not takes and feed.selection is not None:
+                verdict = feed.selection.decide(names, directory=False)
+                takes = verdict in {Verdict.TAKEN, Verdict.ENTERED}
+            if feed.reads == source.name and takes:
+                yield from chains.of_leg_path(leg.name, names)

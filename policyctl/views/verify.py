@@ -1,0 +1,82 @@
+"""What `verify` has found, leg by leg, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from engine.verify.comparison import Difference, Found
+from engine.verify.verdict import Verified, said
+from policyctl.views.console import Json, paint
+from policyctl.views.paths import path_json, show_path
+
+_SHOWN = 20
+_MEANING = {
+    Difference.MISSING: "the copy lacks it",
+    Difference.EXTRA: "the copy has it still, and nothing deleted it",
+    Difference.DAMAGED: "same size and time, other content: one of the two is damaged",
+    Difference.DIFFERENT: "other content, and nothing has changed it since the copy was made",
+    Difference.ATTRIBUTES: "owner, mode, time or links differ; the content is right",
+}
+
+
+def verified_lines(found: Sequence[Verified]) -> Iterator[str]:
+    """A line for each feed, and the paths that differ below it."""
+    for one in found:
+        colour = "green" if one.sound else "red"
+        yield paint(f"{one.leg}, of {one.reads}: {said(one)}", colour, sys.stdout)
+        if one.seed is not None:
+            yield f"  the sample's seed is {one.seed}: `--seed {one.seed}` compares the same files"
+        if one.changed:
+            yield f"  {one.changed:,} changed since that run, and say nothing of the copy"
+        for what in Difference:
+            yield from _paths(what, [each for each in one.found if each.difference is what])
+
+
+def _paths(what: Difference, found: Sequence[Found]) -> Iterator[str]:
+    if not found:
+        return
+    yield f"  {what.value}: {_MEANING[what]}"
+    yield from (f"    {show_path(one.path)}" for one in found[:_SHOWN])
+    if len(found) > _SHOWN:
+        yield f"    and {len(found) - _SHOWN:,} more: --json lists them"
+
+
+def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
+    """What to type next; nothing where all is well."""
+    legs = dict.fromkeys(one.leg for one in found if one.count(Difference.DAMAGED))
+    for leg in legs:
+        yield (
+            f"{leg}: before its next full pass by content, find out which side is right: compare "
+            "with another copy (`policyctl explain PATH` lists them); a run by size and time "
+            "leaves both as they are"
+        )
+    whole = (Difference.MISSING, Difference.EXTRA, Difference.DIFFERENT, Difference.ATTRIBUTES)
+    for leg in dict.fromkeys(one.leg for one in found if any(map(one.count, whole))):
+        yield f"{leg}: a full pass puts that right: `policyctl run {leg} --full`"
+
+
+def verified_json(found: Sequence[Verified]) -> dict[str, Json]:
+    """The same for programs."""
+    return {"sound": all(one.sound for one in found), "verified": [_json(one) for one in found]}
+
+
+def _json(one: Verified) -> dict[str, Json]:
+    return {
+        "leg": one.leg,
+        "reads": one.reads,
+        "began": one.began.isoformat(),
+        "ended": one.ended.isoformat(),
+        "seed": one.seed,
+        "compared_files": one.compared,
+        "compared_bytes": one.compared_bytes,
+        "files": one.files,
+        "bytes": one.bytes,
+        "changed_since": one.changed,
+        "unreadable": one.unreadable,
+        "counts": {what.value: one.count(what) for what in Difference},
+        "found": [
+            {**path_json(each.path), "difference": each.difference.value} for each in one.found
+        ],
+        "refused": one.refused or None,
+    }
