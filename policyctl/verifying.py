@@ -107,7 +107,7 @@ def _of_path(plan: Plan, text: str, root: Path) -> Iterator[Wish]:
     """The copies of one path, each by the leg that wrote it. Raises `Refused`."""
     path = without_root(root, absolute_subject(os.fsencode(text)))
     legs = ", ".join(one.name for one in plan.legs)
-    if not path.startswith(b"/"):
+    if not path.startswith(b"/") or ("/" not in text and not os.path.lexists(text)):
         raise Refused(f"{text} is neither a leg nor a path; the legs are: {legs}")
     copies = tuple(_copies(plan, AbsolutePath(tuple(part for part in path.split(b"/") if part))))
     if not copies:

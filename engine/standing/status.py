@@ -16,6 +16,8 @@ from engine.schedule.calendars import next_run
 from engine.schedule.pauses import Pause
 from engine.standing.facts import ItemFacts, LegFacts, Ran
 from engine.steps.modes import full_due
+from engine.verify.comparison import Difference
+from engine.verify.verdict import Verified
 from policy.legs import MirrorLeg
 
 _MOMENT = timedelta(microseconds=1)
@@ -75,6 +77,10 @@ class ItemStatus:
     """What that pass took by the plan before; None: not known, or of no account."""
     stale: bool
     """Whether its own last success is too old, or it never had one and should have."""
+    verified: Verified | None = None
+    """The last time that its copies were compared by content; None: never."""
+    differing: bool = False
+    """Whether they were not as they should be then, and nothing has put that right since."""
 
     @property
     def failing(self) -> bool:
@@ -84,7 +90,7 @@ class ItemStatus:
     @property
     def sound(self) -> bool:
         """Whether nobody has to act."""
-        return not self.failing and not self.stale
+        return not self.failing and not self.stale and not self.differing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,13 @@ class LegStatus:
     @property
     def sound(self) -> bool:
         """Whether nobody has to act."""
-        return self.health.sound and (not self.not_told or self.pause is not None)
+        told = not self.not_told or self.pause is not None
+        return self.health.sound and told and not self.differing
+
+    @property
+    def differing(self) -> bool:
+        """Whether the copies of an item are not what they should be, though runs succeed."""
+        return any(one.differing for one in self.items)
 
     @property
     def too_old(self) -> bool:
@@ -228,7 +240,18 @@ def _items(facts: LegFacts, limits: _Limits) -> Iterator[ItemStatus]:
             in_step=one.in_step,
             took=one.took,
             stale=_item_stale(one, limits),
+            verified=one.verified,
+            differing=_still_differs(one),
         )
+
+
+def _still_differs(item: ItemFacts) -> bool:
+    """A full pass puts right what it can see; a lost byte is in no size and no time."""
+    found = item.verified
+    if found is None or found.sound:
+        return False
+    passed = item.full_began is not None and item.full_began > found.ended
+    return not passed or found.count(Difference.DAMAGED) > 0
 
 
 def _item_stale(item: ItemFacts, limits: _Limits) -> bool:

@@ -16,6 +16,7 @@ from engine.schedule.pauses import Pause, moment
 from engine.standing.facts import Ran
 from engine.standing.status import Health, ItemStatus, LegStatus
 from engine.standing.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
+from engine.verify.verdict import said
 from policyctl.standing import Standing
 from policyctl.views.console import paint
 from policyctl.views.coverage import coverage_lines
@@ -82,7 +83,9 @@ def _files_fault(drift: PolicyDrift) -> str:
 
 
 def _fault(one: LegStatus) -> str:
-    return "not told" if one.health.sound else one.health.value
+    if not one.health.sound:
+        return one.health.value
+    return "copies differ" if one.differing else "not told"
 
 
 def status_lines(standing: Standing) -> Iterator[str]:
@@ -149,6 +152,8 @@ def _details(one: LegStatus, zone: ZoneInfo) -> Iterator[str]:
             yield f"{one.leg}: {one.last.reason}"
     for item in faulty:
         yield f"{one.leg}: {_item(item, zone)}"
+    if one.differing:
+        yield f"{one.leg}: its copies differ: `policyctl verify {one.leg}` says in what"
     if one.not_told:
         yield f"{one.leg}: not told: {one.not_told} (what it copied is there; see the table)"
 
@@ -182,7 +187,10 @@ def _item(item: ItemStatus, zone: ZoneInfo) -> str:
     if item.failing and item.last is not None and item.last.status is not None:
         reason = f": {item.last.reason}" if item.last.reason else ""
         return f"{item.name} {item.last.status.value}{reason} (last success: {success})"
-    return f"{item.name} stale (last success: {success})"
+    if item.stale or item.verified is None:
+        return f"{item.name} stale (last success: {success})"
+    when = _time(item.verified.ended, zone)
+    return f"{item.name}: when compared at {when}, {said(item.verified)}"
 
 
 def _room(one: DestinationStatus) -> str:

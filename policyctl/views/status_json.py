@@ -93,6 +93,8 @@ def _item(item: ItemStatus) -> dict[str, Json]:
         "last_success": _moment(item.success.started) if item.success is not None else None,
         "data_as_of": _moment(item.success.data_as_of) if item.success is not None else None,
         "pending_changes": item.pending,
+        "verified": _moment(item.verified.ended) if item.verified is not None else None,
+        "differing": item.verified.differing if item.verified is not None else None,
     }
 
 

@@ -1,8 +1,9 @@
 """Copies compared with what they were made of, by the real rsync; nothing is written."""
 
 import os
+import shutil
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from engine.system.verify.compare import Asked, verify_leg
 from engine.verify.comparison import Difference, Found
 from engine.verify.verdict import Verified
 from tests.integration.lab import HOSTILE, Lab, at, manifest, tree, write
+from tests.integration.sshd import serving
+from tests.integration.test_run_mirror_ssh import Away
 
 pytestmark = pytest.mark.tool("rsync")
 
@@ -154,3 +157,43 @@ def test_law_41_a_symlink_in_the_way_leads_nowhere(lab: Checked, tmp_path: Path)
     found = lab.verify()
     assert found.sound, "nothing in it was read, and a directory that was moved is no missing one"
     assert found.files == 1 + len(HOSTILE)
+
+
+# ── Over SSH ─────────────────────────────────────────────────────────────────────────────────
+
+
+def compared_far(away: Away, most: int | None) -> Verified:
+    plan = away._plan()
+    leg = plan.leg("offsite")
+    assert leg is not None
+    before = tree(away.nas)
+    asked = Asked(most=most, seed=1)
+    (found,) = verify_leg(plan, leg, asked, places=away.places, clock=now, say=lambda _: None)
+    assert tree(away.nas) == before, "nothing is written"
+    return found
+
+
+@pytest.mark.tool("sshd", "ssh-keygen", "rrsync")
+@pytest.mark.parametrize("most", [None, 1_000])
+@pytest.mark.parametrize("options", [None, "", "-wo"], ids=["shell", "rrsync", "write-only"])
+def test_copies_on_another_machine(tmp_path: Path, most: int | None, options: str | None) -> None:
+    with serving(tmp_path / "server") as server:
+        away = Away(tmp_path / "lab", server)
+        if options is not None:
+            keys = server.directory / "authorized_keys"
+            forced = f'command="{shutil.which("rrsync")} {options} /",restrict '
+            keys.write_text(forced + keys.read_text())
+        for name in HOSTILE:
+            write(at(away.source, b"dir", name), b"content of " + name)
+        time.sleep(0.02)
+        away.now = now() - timedelta(days=1)
+        report = away.run()
+        assert report.status.succeeded, report
+        assert compared_far(away, most).sound
+        rot(at(away.copies, b"dir", b"new\nline"))
+        at(away.copies, b"dir", b"-dash").unlink()
+        found = compared_far(away, most)
+    assert {one.path: one.difference for one in found.found} == {
+        b"dir/new\nline": Difference.DAMAGED,
+        b"dir/-dash": Difference.MISSING,
+    }

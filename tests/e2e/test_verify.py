@@ -1,0 +1,85 @@
+"""`policyctl verify` as a user meets it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_cli import Done, Machine, policyctl
+
+pytestmark = pytest.mark.tool("rsync")
+
+
+class Verifying(Machine):
+    """A machine; `verify` reads no manifest."""
+
+    def verify(self, *words: str) -> Done:
+        return policyctl("verify", *words, "--root", str(self.root), cwd=self.folder)
+
+    def rot(self, name: str) -> None:
+        """Change a byte as a failing disk does: size and time stay."""
+        path = self.root / name
+        status, content = path.stat(), bytearray(path.read_bytes())
+        content[0] ^= 1
+        path.write_bytes(content)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Verifying:
+    machine = Verifying(tmp_path)
+    machine.write("srv/data/b/file", "two")
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    return machine
+
+
+def test_what_a_disk_has_lost_is_seen_until_it_is_right_again(machine: Verifying) -> None:
+    fine = machine.verify("nightly", "--seed", "5")
+    assert (fine.code, fine.err) == (
+        0,
+        "data: comparing 2 of 2 files\n".replace("2 of 2", "2 of 2"),
+    )
+    assert "compared by content: all as they should be" in fine.out
+    assert "the sample's seed is 5" in fine.out
+    machine.rot("mnt/disk/b/file")
+    lost = machine.verify("nightly", "--full")
+    assert lost.code == 6
+    assert "1 damaged" in lost.out
+    assert "    b/file\n" in lost.out
+    assert "find out which side is right" in lost.err
+    assert machine("run", "nightly", "--full").code == 0
+    status = machine("status")
+    assert "nightly (copies differ)" in status.out, "a run by size and time does not see it"
+    (leg,) = [one for one in machine("status", "--json").json["legs"] if one["leg"] == "nightly"]
+    assert leg["items"][0]["differing"] == 1
+    machine.rot("mnt/disk/b/file")
+    assert machine.verify("nightly", "--full").code == 0
+    assert "copies differ" not in machine("status").out
+
+
+def test_one_path_is_compared_at_each_of_its_places(machine: Verifying) -> None:
+    assert machine.verify("/srv/data/b").code == 0
+    machine.rot("mnt/disk/b/file")
+    found = machine.verify("/srv/data/b/file", "--json")
+    assert found.code == 6
+    (one,) = found.json["verified"]
+    assert (one["leg"], one["compared_files"], one["counts"]["damaged"]) == ("nightly", 1, 1)
+    assert one["found"] == [{"path": "b/file", "difference": "damaged"}]
+    assert found.json["sound"] is False
+    assert "copies differ" not in machine("status").out, "a path alone is no comparison of the leg"
+
+
+def test_what_is_no_leg_and_no_path_of_one_is_refused(machine: Verifying) -> None:
+    wrong = machine.verify("weekly")
+    assert wrong.code != 0
+    assert "weekly is neither a leg nor a path; the legs are: direct, " in wrong.err
+    nowhere = machine.verify("/nowhere")
+    assert nowhere.code != 0
+    assert "carries /nowhere" in nowhere.err
+
+
+def test_what_cannot_be_compared_ends_with_a_failure(machine: Verifying) -> None:
+    never = machine.verify("direct")
+    assert never.code == 5
+    assert "not compared: no run of it has succeeded yet" in never.out
