@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.changes.changes import ChangeSet
 from engine.changes.renames import renames_between
-from engine.moves.acceptances import Acceptance, acceptances
+from engine.moves.acceptances import Acceptance
 from engine.moves.data_changes import DataChanges, Known, data_changes, sources_to_measure
 from engine.moves.destination_data import Rate, Room, Sent, full_refusals, rate_of
 from engine.moves.held import Cut, cut, joint_plan
@@ -21,6 +21,7 @@ from engine.moves.pattern_hits import (
     route_notes,
 )
 from engine.plan.model import LegPlan, Plan
+from engine.promises.plan_chains import chains_of
 from engine.routing.volumes import SourceVolumes
 from engine.system.host.places import Places
 from engine.system.measure.ignored import ignore_hits_in
@@ -29,6 +30,7 @@ from engine.system.state.reading import read_state
 from engine.system.state.state import State
 from policy.destinations import Destination
 from policy.sources import TreeSource
+from policyctl.accepting import read_acceptances
 from policyctl.boundary import Refused
 
 _RUNS = 200
@@ -72,7 +74,10 @@ def read_data(
     _check_destinations(plan, accept)
     if not changes.plan_changed:
         _check_needed(DataChanges(), accept)
-        return PlanData(volumes={}, measured=measure)
+        with read_state(places.state_file) as state:
+            chains = chains_of(plan)
+            accepted = read_acceptances(chains, chains, {}, state, applied_at)
+        return PlanData(volumes={}, measured=measure, acceptances=accepted)
     both = cut(applied, plan)
     with read_state(places.state_file) as state:
         volumes = _volumes(both, changes, places, state) if measure else {}
@@ -83,6 +88,8 @@ def read_data(
             accepted=frozenset(accept),
             migrate=migrate,
         )
+        names = renames_between(applied, plan) if applied else {}
+        accepted = read_acceptances(both.old, both.new, names, state, applied_at)
     data = data_changes(both, changes.routes, known)
     _check_needed(data, accept)
     hits = _ignore_hits(both, places) if measure else ()
@@ -94,7 +101,7 @@ def read_data(
             *ignore_notes(hits),
             *block_notes(both, volumes),
         ),
-        acceptances=acceptances(both, applied_at),
+        acceptances=accepted,
         measured=measure,
         migrate=migrate,
     )

@@ -73,6 +73,12 @@ def plan_renamed(plan: Plan, names: Renames) -> Plan:
     )
 
 
+def renamed_key(text: str, names: Renames) -> str:
+    """A key of the manifest under the new names: `source:path` has one, `/path` has none."""
+    head, colon, tail = text.partition(":")
+    return _new(head, names) + colon + tail if colon else text
+
+
 def _new(name: str, names: Renames) -> str:
     return names.get(name, name)
 
@@ -88,7 +94,8 @@ def _table(table: RoutingTable, names: Renames) -> RoutingTable:
 
 def _line(line: RouteLine, names: Renames) -> RouteLine:
     stop = line.stop and replace(line.stop, after=_new(line.stop.after, names))
-    return replace(line, leg=line.leg and _new(line.leg, names), stop=stop)
+    text, leg = renamed_key(line.text, names), line.leg and _new(line.leg, names)
+    return replace(line, text=text, leg=leg, stop=stop)
 
 
 def _leg_plan(plan: LegPlan, names: Renames) -> LegPlan:
@@ -113,6 +120,5 @@ def _objective(objective: Objective, names: Renames) -> Objective:
     key = objective.key
     if key is None or key.source not in names:
         return objective
-    source = names[key.source]
-    text = source + objective.text.removeprefix(key.source)
-    return replace(objective, text=text, key=replace(key, source=source))
+    key = replace(key, source=names[key.source])
+    return replace(objective, text=renamed_key(objective.text, names), key=key)

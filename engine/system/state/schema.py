@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.host.write_ahead import use_write_ahead_log
 
-SCHEMA = 6
+SCHEMA = 7
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -178,6 +178,11 @@ CREATE TABLE rollback (
     ended TEXT,
     PRIMARY KEY (volume_group, volume, moment)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE acceptance (
+    text TEXT PRIMARY KEY,
+    because TEXT NOT NULL,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -199,6 +204,7 @@ _NEW_TABLES = {
     4: ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone"),
     5: ("arrival", "generation"),
     6: ("rollback",),
+    7: ("acceptance",),
 }
 """By the version that brought them."""
 
@@ -226,6 +232,15 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def bring_up(path: Path) -> None:
+    """Bring what an earlier version wrote up to this one, where it is. Raises `StateUnusable`."""
+    try:
+        if path.exists():
+            connect(path).close()
+    except (OSError, sqlite3.Error) as error:
+        raise StateUnusable(f"the state {path} cannot be opened: {error}; {WAY_OUT}") from error
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:

@@ -347,7 +347,9 @@ def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
 # ── Older versions ───────────────────────────────────────────────────────────────────────────
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
-_BEFORE_6 = ("DROP TABLE rollback", "ALTER TABLE last_seen DROP COLUMN tree")
+_BEFORE_7 = ("DROP TABLE acceptance",)
+_TO_6 = (*_BEFORE_7, "PRAGMA user_version = 6")
+_BEFORE_6 = (*_BEFORE_7, "DROP TABLE rollback", "ALTER TABLE last_seen DROP COLUMN tree")
 _TO_5 = (
     *_BEFORE_6,
     *("ALTER TABLE arrival DROP COLUMN form", "PRAGMA user_version = 5"),
@@ -374,7 +376,7 @@ _TO_1 = (
 
 
 @pytest.mark.parametrize(
-    "steps", [_TO_5, _TO_4, _TO_3, _TO_2, _TO_1], ids=lambda steps: steps[-1][-1]
+    "steps", [_TO_6, _TO_5, _TO_4, _TO_3, _TO_2, _TO_1], ids=lambda steps: steps[-1][-1]
 )
 def test_what_an_earlier_version_wrote_is_brought_up_to_this_one(
     tmp_path: Path, steps: tuple[str, ...]
