@@ -26,6 +26,7 @@ from engine.routing.volumes import SourceVolumes
 from engine.system.host.places import Places
 from engine.system.measure.ignored import ignore_hits_in
 from engine.system.measure.measure import known_volumes
+from engine.system.measure.room_look import RoomLook, look_at_room
 from engine.system.state.reading import read_state
 from engine.system.state.state import State
 from policy.destinations import Destination
@@ -50,6 +51,8 @@ class PlanData:
     """Whether anybody was to look at the sources."""
     migrate: bool = False
     """Whether what can be renamed at its destination is."""
+    unseen_rooms: Mapping[str, str] = field(default_factory=dict)
+    """Destinations whose room was to be looked at now and could not be seen, and why."""
     rollback: bool = False
     """Whether it is the plan before that is to be applied."""
 
@@ -67,10 +70,14 @@ def read_data(
     *,
     applied_at: datetime | None,
     measure: bool,
+    anew: bool = False,
     accept: Sequence[str] = (),
     migrate: bool = False,
 ) -> PlanData:
-    """Look at the data that a change moves. Raises `Refused` for what need not be accepted."""
+    """Look at the data that a change moves. Raises `Refused` for what need not be accepted.
+
+    With `anew` nothing that is known counts: sources are walked, and room is looked at now.
+    """
     _check_destinations(plan, accept)
     if not changes.plan_changed:
         _check_needed(DataChanges(), accept)
@@ -80,10 +87,12 @@ def read_data(
         return PlanData(volumes={}, measured=measure, acceptances=accepted)
     both = cut(applied, plan)
     with read_state(places.state_file) as state:
-        volumes = _volumes(both, changes, places, state) if measure else {}
+        volumes = _volumes(both, changes, places, None if anew else state) if measure else {}
+        looks = dict(_looks(plan, places, state)) if anew else {}
+        seen = {name: one.room for name, one in looks.items() if one.room is not None}
         known = Known(
             volumes=volumes,
-            rooms=dict(_rooms(applied, plan, state)),
+            rooms={**dict(_rooms(applied, plan, state)), **seen},
             rates=dict(_rates(applied, plan, state)),
             accepted=frozenset(accept),
             migrate=migrate,
@@ -104,6 +113,7 @@ def read_data(
         acceptances=accepted,
         measured=measure,
         migrate=migrate,
+        unseen_rooms={name: one.why for name, one in looks.items() if one.room is None},
     )
 
 
@@ -153,6 +163,14 @@ def _rooms(applied: Plan | None, plan: Plan, state: State | None) -> Iterator[tu
         room = state.room(was.get(name, name)) if state else None
         if room is not None:
             yield name, Room(free=room.free, total=room.total, measured=room.measured)
+
+
+def _looks(plan: Plan, places: Places, state: State | None) -> Iterator[tuple[str, RoomLook]]:
+    """The room at each destination that a leg writes to, as it is now."""
+    written = {feed.writes.holder for leg in plan.legs for feed in leg.feeds if feed.writes}
+    for one in plan.destinations:
+        if one.name in written:
+            yield one.name, look_at_room(one, places, state)
 
 
 def _elsewhere(now: Destination | None, before: Destination | None) -> bool:

@@ -85,11 +85,13 @@ def prepare(
     accept_removals: bool = False,
     accept: tuple[str, ...] = (),
     measure: bool = True,
+    anew: bool = False,
     migrate: bool = False,
 ) -> Prepared:
     """Compare what should be with what is.
 
-    It is the manifest's plan, or with `rollback` the one that was applied before. Raises
+    It is the manifest's plan, or with `rollback` the one that was applied before. With `anew` data
+    and room are looked at now, whatever is known of them. Raises
     `PolicyInvalid` where the manifest is not proven right.
     """
     applied, record = _applied(root), load_record(root)
@@ -113,6 +115,7 @@ def prepare(
         places,
         applied_at=datetime.fromisoformat(record.applied_at) if record else None,
         measure=measure,
+        anew=anew,
         accept=accept,
         migrate=migrate,
     )

@@ -36,6 +36,13 @@ def apply(
             help="Fill this destination beyond its `max_used` all the same. Repeatable.",
         ),
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Judge by data and room as they are now, not by what is known of them.",
+        ),
+    ] = False,
     rollback: Annotated[
         bool,
         typer.Option(
@@ -94,6 +101,7 @@ def apply(
         overwrite=tuple(overwrite or ()),
         accept_removals=accept_removals,
         accept=tuple(accept or ()),
+        anew=measure,
         migrate=migrate,
     )
     refuse_elsewhere(prepared.plan, root, "apply")

@@ -239,6 +239,10 @@ def destination_lines(data: PlanData, now: datetime) -> list[str]:
         for name, one in data.volumes.items()
         if one.unreadable
     ]
+    short += [
+        f"{name}: its room could not be looked at now: {why}"
+        for name, why in sorted(data.unseen_rooms.items())
+    ]
     return [*lines, *(note for one in found for note in _unknowns(one, data)), *short]
 
 
