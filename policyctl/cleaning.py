@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 from engine.changes.changes import ChangeSet
 from engine.orphans.carriers import NotCarried, carried_now
 from engine.orphans.migration import new_arrivals
-from engine.orphans.orphans import orphans_between
+from engine.orphans.noted_copies import Orphan
+from engine.orphans.orphans import orphans_between, set_aside_between
 from engine.plan.model import Location, Plan
 from engine.plan.stored import PlanUnreadable
+from engine.rsync.set_aside import SET_ASIDE
 from engine.system.apply.applied import RecordUnreadable, is_applied_still, load_applied
 from engine.system.host.files import Unobservable
 from engine.system.host.lock import Locked
@@ -82,12 +84,30 @@ def note_orphans(applied: Plan | None, plan: Plan, changes: ChangeSet, places: P
     if applied is None or changes.refused or not changes.plan_changed:
         return
     found, coming = orphans_between(applied, plan), new_arrivals(applied, plan)
+    found += tuple(_set_aside(applied, plan, places))
     if found or coming:
         now = datetime.now(UTC)
         with open_state(places.state_file) as state:
             state.orphans.note(found, now)
             state.forget_come(there_by(applied, places))
             state.arrivals.note(coming, now)
+
+
+def _set_aside(applied: Plan, plan: Plan, places: Places) -> Iterator[Orphan]:
+    """What runs had set aside and none will remove: where it can be seen only if it is there."""
+    for orphan, kept in set_aside_between(applied, plan):
+        seen = _sees_aside(orphan.base, plan, places)
+        if kept if seen is None else seen:
+            yield orphan
+
+
+def _sees_aside(place: Location, plan: Plan, places: Places) -> bool | None:
+    """Whether something is set aside there; None where the place itself cannot be seen."""
+    destination = plan.destination(place.holder)
+    if destination is None or places.reaches_over_ssh(destination):
+        return None
+    top = b"/".join((places.destination_root(destination).rstrip(b"/"), *place.names))
+    return os.path.lexists(top + b"/" + SET_ASIDE) if os.path.lexists(top) else None
 
 
 def zone_of(root: Path) -> ZoneInfo:
@@ -206,6 +226,8 @@ def _standing(cleaner: Cleaner, looked: Looked) -> Standing:
     """Who carries the paths now; nothing is compared."""
     carriers: dict[Location, Carrier] = {}
     live = looked.record.orphan.live
+    if looked.record.orphan.is_set_aside:
+        return Standing(looked=looked, carriers=(), uncarried="it is no copy")
     paths = looked.scope.paths or ((live.pattern.literal,) if live.pattern.literal else ())
     for names in paths:
         try:

@@ -60,7 +60,7 @@ def list_moves(root: Path, names: Sequence[str]) -> tuple[Movable, ...]:
     """What can be renamed of all orphans, or of those named. Raises `Refused` and `Locked`."""
     running = Running.of_applied(root)
     with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
-        known = named_orphans(cleaner.state.orphans.all(), names, "renamed")
+        known = _copies(cleaner, names)
         looked = [cleaner.look(one) for one in known]
         migrator = Migrator(cleaner)  # nothing is renamed, so one will do
         return tuple(
@@ -74,9 +74,15 @@ def migrate_orphans(
     """Rename those orphans, or all that belong somewhere else. Raises `Refused` and `Locked`."""
     running = Running.of_applied(root)
     with cleaning(running.plan, running.places, datetime.now(UTC)) as cleaner:
-        known = named_orphans(cleaner.state.orphans.all(), names, "renamed")
+        known = _copies(cleaner, names)
         done = [one for one in (_migrate(cleaner, one, say) for one in known) if one is not None]
         return tuple(one for one in done if names or one.of_note)
+
+
+def _copies(cleaner: Cleaner, names: Sequence[str]) -> Sequence[OrphanRecord]:
+    """The orphans that may be renamed: what was set aside belongs nowhere else."""
+    known = [one for one in cleaner.state.orphans.all() if not one.orphan.is_set_aside]
+    return named_orphans(known, names, "renamed")
 
 
 def _migrate(cleaner: Cleaner, record: OrphanRecord, say: Callable[[Move], None]) -> Done | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.changes.changes import ChangeSet
 from engine.changes.renames import renames_between
-from engine.moves.acceptances import Acceptance, acceptances
+from engine.moves.acceptances import Acceptance
 from engine.moves.data_changes import DataChanges, Known, data_changes, sources_to_measure
 from engine.moves.destination_data import Rate, Room, Sent, full_refusals, rate_of
 from engine.moves.held import Cut, cut, joint_plan
@@ -21,14 +21,17 @@ from engine.moves.pattern_hits import (
     route_notes,
 )
 from engine.plan.model import LegPlan, Plan
+from engine.promises.plan_chains import chains_of
 from engine.routing.volumes import SourceVolumes
 from engine.system.host.places import Places
 from engine.system.measure.ignored import ignore_hits_in
 from engine.system.measure.measure import known_volumes
+from engine.system.measure.room_look import RoomLook, look_at_room
 from engine.system.state.reading import read_state
 from engine.system.state.state import State
 from policy.destinations import Destination
 from policy.sources import TreeSource
+from policyctl.accepting import read_acceptances
 from policyctl.boundary import Refused
 
 _RUNS = 200
@@ -48,6 +51,8 @@ class PlanData:
     """Whether anybody was to look at the sources."""
     migrate: bool = False
     """Whether what can be renamed at its destination is."""
+    unseen_rooms: Mapping[str, str] = field(default_factory=dict)
+    """Destinations whose room was to be looked at now and could not be seen, and why."""
     rollback: bool = False
     """Whether it is the plan before that is to be applied."""
 
@@ -65,24 +70,35 @@ def read_data(
     *,
     applied_at: datetime | None,
     measure: bool,
+    anew: bool = False,
     accept: Sequence[str] = (),
     migrate: bool = False,
 ) -> PlanData:
-    """Look at the data that a change moves. Raises `Refused` for what need not be accepted."""
+    """Look at the data that a change moves. Raises `Refused` for what need not be accepted.
+
+    With `anew` nothing that is known counts: sources are walked, and room is looked at now.
+    """
     _check_destinations(plan, accept)
     if not changes.plan_changed:
         _check_needed(DataChanges(), accept)
-        return PlanData(volumes={}, measured=measure)
+        with read_state(places.state_file) as state:
+            chains = chains_of(plan)
+            accepted = read_acceptances(chains, chains, {}, state, applied_at)
+        return PlanData(volumes={}, measured=measure, acceptances=accepted)
     both = cut(applied, plan)
     with read_state(places.state_file) as state:
-        volumes = _volumes(both, changes, places, state) if measure else {}
+        volumes = _volumes(both, changes, places, None if anew else state) if measure else {}
+        looks = dict(_looks(plan, places, state)) if anew else {}
+        seen = {name: one.room for name, one in looks.items() if one.room is not None}
         known = Known(
             volumes=volumes,
-            rooms=dict(_rooms(applied, plan, state)),
+            rooms={**dict(_rooms(applied, plan, state)), **seen},
             rates=dict(_rates(applied, plan, state)),
             accepted=frozenset(accept),
             migrate=migrate,
         )
+        names = renames_between(applied, plan) if applied else {}
+        accepted = read_acceptances(both.old, both.new, names, state, applied_at)
     data = data_changes(both, changes.routes, known)
     _check_needed(data, accept)
     hits = _ignore_hits(both, places) if measure else ()
@@ -94,9 +110,10 @@ def read_data(
             *ignore_notes(hits),
             *block_notes(both, volumes),
         ),
-        acceptances=acceptances(both, applied_at),
+        acceptances=accepted,
         measured=measure,
         migrate=migrate,
+        unseen_rooms={name: one.why for name, one in looks.items() if one.room is None},
     )
 
 
@@ -146,6 +163,14 @@ def _rooms(applied: Plan | None, plan: Plan, state: State | None) -> Iterator[tu
         room = state.room(was.get(name, name)) if state else None
         if room is not None:
             yield name, Room(free=room.free, total=room.total, measured=room.measured)
+
+
+def _looks(plan: Plan, places: Places, state: State | None) -> Iterator[tuple[str, RoomLook]]:
+    """The room at each destination that a leg writes to, as it is now."""
+    written = {feed.writes.holder for leg in plan.legs for feed in leg.feeds if feed.writes}
+    for one in plan.destinations:
+        if one.name in written:
+            yield one.name, look_at_room(one, places, state)
 
 
 def _elsewhere(now: Destination | None, before: Destination | None) -> bool:

@@ -14,7 +14,7 @@ from engine.changes.changes import ChangeSet, Reason, change_set, paths_to_obser
 from engine.changes.files import SETTLED, AppliedRecord, RenderedFile
 from engine.changes.part_facts import age_text
 from engine.changes.plan_changes import PartChange
-from engine.changes.renames import plan_again
+from engine.changes.renames import likely_renames, plan_again
 from engine.check import CheckReport
 from engine.orphans.carriers import with_images
 from engine.orphans.hand_overs import hand_overs
@@ -85,11 +85,13 @@ def prepare(
     accept_removals: bool = False,
     accept: tuple[str, ...] = (),
     measure: bool = True,
+    anew: bool = False,
     migrate: bool = False,
 ) -> Prepared:
     """Compare what should be with what is.
 
-    It is the manifest's plan, or with `rollback` the one that was applied before. Raises
+    It is the manifest's plan, or with `rollback` the one that was applied before. With `anew` data
+    and room are looked at now, whatever is known of them. Raises
     `PolicyInvalid` where the manifest is not proven right.
     """
     applied, record = _applied(root), load_record(root)
@@ -113,6 +115,7 @@ def prepare(
         places,
         applied_at=datetime.fromisoformat(record.applied_at) if record else None,
         measure=measure,
+        anew=anew,
         accept=accept,
         migrate=migrate,
     )
@@ -133,6 +136,7 @@ def prepare(
             *told_elsewhere(plan, root),
             *_rolled_back(record, changed=changes.plan_changed and not rollback),
             *unknown_names(applied, plan),
+            *_likely_renames(applied, plan),
             *_stale_at_once(applied, plan, places),
             *_handed_over(applied, plan, places),
             *_overlaid(rendered, root),
@@ -145,6 +149,16 @@ def prepare(
 def _rolled_back(record: AppliedRecord | None, *, changed: bool) -> Iterator[str]:
     if record is not None and record.rolled_back and changed:
         yield "what runs is the plan of before, brought back by `policyctl apply --rollback`"
+
+
+def _likely_renames(applied: Plan | None, plan: Plan) -> Iterator[str]:
+    """A line for each leg that may be another one under a new name, which nobody has said."""
+    for old, new in likely_renames(applied, plan).items() if applied is not None else ():
+        yield (
+            f"{old} goes and {new} comes, with the same kind, source and destination: if {new} is "
+            f"{old} under another name, say `was: {old}` in it; else all that {old} has copied is "
+            f"left behind, and {new} begins with nothing"
+        )
 
 
 def _stale_at_once(applied: Plan | None, plan: Plan, places: Places) -> Iterator[str]:

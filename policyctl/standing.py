@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.changes.drift import ManifestState, PolicyDrift
+from engine.moves.acceptances import Acceptance
 from engine.plan.model import LegPlan, Plan
 from engine.plan.stored import PlanUnreadable
+from engine.promises.plan_chains import chains_of
 from engine.rollback.remaining import Rollback
 from engine.routing.coverage import Coverage
 from engine.standing.facts import LegFacts
@@ -38,6 +40,7 @@ from engine.system.state.state import State, StateUnusable
 from engine.system.telling.drift import read_drift
 from engine.system.telling.facts import leg_facts, room_facts, tracker_facts
 from engine.system.telling.forget import still_there
+from policyctl.accepting import read_acceptances
 from policyctl.boundary import Refused
 from policyctl.covering import coverage_by
 
@@ -58,6 +61,8 @@ class Standing:
     sources: tuple[SourceSafety, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
     orphans: OrphanTotal = field(default_factory=OrphanTotal)
+    acceptances: tuple[Acceptance, ...] = ()
+    """Shortfalls of the objectives that the applied plan accepts."""
     rollbacks: tuple[Rollback, ...] = ()
     """Those that are half done: what uses their volumes may be stopped."""
 
@@ -126,6 +131,8 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         )
         tracker = tracker_facts(plan, journal, places)
         entries = coverage_by(plan, state, places)
+        chains = chains_of(plan)
+        accepted = read_acceptances(chains, chains, {}, state, applied_at)
         orphans = state.orphans.total() if state is not None else OrphanTotal()
         rollbacks = Rollbacks(state.connection).half_done() if state is not None else ()
     return Standing(
@@ -136,9 +143,10 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         notes=(),
         timezone=plan.timezone,
         now=now,
-        sources=safety_of(plan, legs, now=now),
+        sources=safety_of(plan, legs, now=now, chains=chains),
         coverage=entries,
         orphans=orphans,
+        acceptances=accepted,
         rollbacks=rollbacks,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engine.plan.model import Feed, LegPlan, Plan, RouteLine, RoutingTable
+from engine.plan.model import Feed, LegPlan, Location, Plan, RouteLine, RoutingTable
 from policy.legs import Leg, SnapshotLeg
 from policy.routes import Objective
 from policy.values import Place
@@ -31,6 +31,42 @@ def renames_between(applied: Plan, plan: Plan) -> dict[str, str]:
 def _was_by_name(plan: Plan) -> dict[str, str | None]:
     parts = (*plan.destinations, *plan.sources, *(one.leg for one in plan.legs))
     return {part.name: part.was for part in parts}
+
+
+def likely_renames(applied: Plan, plan: Plan) -> dict[str, str]:
+    """Legs that go, each with one that comes and does the same: a rename without `was`, perhaps.
+
+    The same is its kind, what it reads, and the destinations that it writes to.
+    """
+    seen = plan_renamed(applied, renames_between(applied, plan))
+    found: dict[str, str] = {}
+    while more := _alike(seen, plan):
+        found |= more
+        seen = plan_renamed(seen, more)  # what reads a leg by its name is alike only then
+    return found
+
+
+def _alike(applied: Plan, plan: Plan) -> dict[str, str]:
+    gone = [one for one in applied.legs if plan.leg(one.name) is None]
+    new = [one for one in plan.legs if applied.leg(one.name) is None]
+    found: dict[str, str] = {}
+    for old in gone:
+        free = [one for one in new if one.name not in found.values()]
+        alike = [one for one in free if _does(one) == _does(old)]
+        same_place = [one for one in alike if _ways(one) == _ways(old)]
+        one = same_place or alike
+        if len(one) == 1:
+            found[old.name] = one[0].name
+    return found
+
+
+def _does(leg: LegPlan) -> tuple[str, frozenset[tuple[str, str]]]:
+    ways = ((feed.reads, feed.writes.holder if feed.writes else "") for feed in leg.feeds)
+    return leg.kind, frozenset(ways)
+
+
+def _ways(leg: LegPlan) -> frozenset[tuple[str, Location | None]]:
+    return frozenset((feed.reads, feed.writes) for feed in leg.feeds)
 
 
 def plan_again(previous: Plan, applied: Plan) -> Plan:
@@ -73,6 +109,12 @@ def plan_renamed(plan: Plan, names: Renames) -> Plan:
     )
 
 
+def renamed_key(text: str, names: Renames) -> str:
+    """A key of the manifest under the new names: `source:path` has one, `/path` has none."""
+    head, colon, tail = text.partition(":")
+    return _new(head, names) + colon + tail if colon else text
+
+
 def _new(name: str, names: Renames) -> str:
     return names.get(name, name)
 
@@ -88,7 +130,8 @@ def _table(table: RoutingTable, names: Renames) -> RoutingTable:
 
 def _line(line: RouteLine, names: Renames) -> RouteLine:
     stop = line.stop and replace(line.stop, after=_new(line.stop.after, names))
-    return replace(line, leg=line.leg and _new(line.leg, names), stop=stop)
+    text, leg = renamed_key(line.text, names), line.leg and _new(line.leg, names)
+    return replace(line, text=text, leg=leg, stop=stop)
 
 
 def _leg_plan(plan: LegPlan, names: Renames) -> LegPlan:
@@ -113,6 +156,5 @@ def _objective(objective: Objective, names: Renames) -> Objective:
     key = objective.key
     if key is None or key.source not in names:
         return objective
-    source = names[key.source]
-    text = source + objective.text.removeprefix(key.source)
-    return replace(objective, text=text, key=replace(key, source=source))
+    key = replace(key, source=names[key.source])
+    return replace(objective, text=renamed_key(objective.text, names), key=key)

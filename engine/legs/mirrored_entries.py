@@ -62,7 +62,7 @@ def remembered(seen: FeedSeen, selection: Selection) -> tuple[bytes, ...]:
     left_over = {
         name
         for name in seen.source.owned & set(seen.target.entries) - inner
-        if name in left_out or _is_awaited(name, seen) or _kept_by_the_filter(name, selection)
+        if name in left_out or _is_awaited(name, seen) or _kept_by_the_filter(name, seen, selection)
     }
     return tuple(sorted((left_over | set(seen.source.taken)) - set(_foreign(seen))))
 
@@ -73,8 +73,10 @@ def _is_awaited(name: bytes, seen: FeedSeen) -> bool:
     return any(one is None or one.matches(name) for one in first)
 
 
-def _kept_by_the_filter(name: bytes, selection: Selection) -> bool:
-    """Whether the pass leaves the entry; what it does not leave and the source lacks is gone."""
-    kinds = (True, False)
-    verdicts = {selection.decide((name,), directory=kind) for kind in kinds}
-    return not verdicts & {Verdict.TAKEN, Verdict.ENTERED}
+def _kept_by_the_filter(name: bytes, seen: FeedSeen, selection: Selection) -> bool:
+    """Whether the pass leaves the entry; what it does not leave and the source lacks is gone.
+
+    An ignore is for directories or for all else, and it is the copy's kind that rsync asks for.
+    """
+    verdict = selection.decide((name,), directory=name in seen.target.directories)
+    return verdict not in {Verdict.TAKEN, Verdict.ENTERED}

@@ -166,8 +166,8 @@ def _way_out(one: DestinationData, too_much: int, command: str) -> str:
             f"them{enough}; if it may be filled all the same, {accept}"
         )
     return (
-        "leave something out, make room there, or raise its `max_used`; if it may be "
-        f"filled all the same, {accept}"
+        f"leave something out, make room there (`{command} --measure` looks again), or raise its "
+        f"`max_used`; if it may be filled all the same, {accept}"
     )
 
 

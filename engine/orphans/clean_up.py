@@ -37,6 +37,8 @@ class Scope:
     """Paths relative to the directory, with all below them."""
     kept: tuple[PathPattern, ...] = ()
     """What in them a leg of today carries, or another one had written."""
+    set_aside: bool = False
+    """Whether it is what runs had deleted or overwritten: a folder with a reserved name."""
 
     @property
     def parents(self) -> tuple[Names, ...]:
@@ -47,7 +49,7 @@ class Scope:
 def look_rules(scope: Scope) -> tuple[bytes, ...]:
     """Lines that let rsync see the orphan and nothing else."""
     return (
-        b"- " + _RESERVED_NAME,
+        *(() if scope.set_aside else (b"- " + _RESERVED_NAME,)),
         *(rule for one in scope.kept for rule in path_rules(b"-", one.components)),
         *(enter_rule(names) for names in scope.parents),
         *(rule for names in scope.paths for rule in path_rules(b"+", _literal(names))),
@@ -63,7 +65,7 @@ def removal_rules(scope: Scope) -> tuple[bytes, ...]:
     return (
         *(rule for one in scope.kept for rule in path_rules(b"P", one.components)),
         *(rule for names in scope.paths for rule in sweep_rules(names, PARTIAL)),
-        b"P " + _RESERVED_NAME,
+        *(() if scope.set_aside else (b"P " + _RESERVED_NAME,)),
         *(rule for names in scope.paths for rule in path_rules(b"R", _literal(names))),
         b"P " + _ALL,
     )
@@ -80,6 +82,8 @@ def copies_by_paths(
     plan: Plan, orphan: Orphan, scope: Scope
 ) -> dict[tuple[Location, ...], list[Names]]:
     """Paths of the scope by the places that carry them today. Raises `NotCarried`."""
+    if orphan.is_set_aside:
+        raise NotCarried("what was set aside is in no copy of today")
     groups: dict[tuple[Location, ...], list[Names]] = {}
     for names in scope.paths:
         hops = carried_now(plan, orphan.live.holder, names)

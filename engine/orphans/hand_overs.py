@@ -33,12 +33,18 @@ def owned_again(
 ) -> Iterator[OwnedAgain]:
     """The orphans that are none by this plan. `retired` are directories whose legs have left."""
     for orphan in orphans:
-        if not is_owned(plan, orphan.place, retired):
+        if orphan.is_set_aside or not is_owned(plan, orphan.place, retired):
             continue
         feed = owner_of(plan, orphan.place.holder, literal_head(orphan.place.pattern))
         leg = next((one for one in plan.legs if any(feed is own for own in one.feeds)), None)
         if leg is not None and feed is not None:
             yield OwnedAgain(orphan=orphan, leg=leg, feed=feed)
+
+
+def set_aside_again(plan: Plan, orphans: Iterable[Orphan]) -> Iterator[Orphan]:
+    """What was set aside at places that a leg writes again: its runs see to that."""
+    written = {feed.writes for leg in plan.legs for feed in leg.feeds}
+    yield from (one for one in orphans if one.is_set_aside and one.base in written)
 
 
 def hand_overs(

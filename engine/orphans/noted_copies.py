@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from engine.plan.model import Location
 from engine.plan.spots import Spot, literal_head
-from policy.patterns import Component
+from engine.rsync.set_aside import SET_ASIDE
+from policy.patterns import Component, literal_component
+
+_ASIDE = literal_component(SET_ASIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,11 @@ class Orphan:
     why: str
     form: str | None = None
     """How its files lie there, as `Hop.form` says it; None: noted before that was kept."""
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether it is no copy, but what runs had deleted or overwritten among copies."""
+        return bool(self.place.pattern.components) and self.place.pattern.components[-1] == _ASIDE
 
     @property
     def base(self) -> Location:

@@ -15,8 +15,11 @@ from engine.changes.renames import plan_renamed, renames_between
 from engine.orphans.carriers import Hop, hops_of, is_owned, with_images
 from engine.orphans.noted_copies import Orphan
 from engine.plan.model import Location, Plan, RouteLine
-from engine.plan.spots import Spot, covers, crossing
-from policy.patterns import PathPattern
+from engine.plan.spots import Spot, covers, crossing, spot_below
+from engine.rsync.set_aside import SET_ASIDE
+from policy.legs import MirrorLeg
+from policy.patterns import PathPattern, literal_component
+from policy.values import Duration
 
 _ROOT = PathPattern()
 
@@ -48,6 +51,36 @@ def _left_behind(before: Plan, plan: Plan) -> tuple[Orphan, ...]:
                 form=hop.form,
             )
     return tuple(found[one] for one in sorted(found, key=lambda place: place.name))
+
+
+def set_aside_between(applied: Plan, plan: Plan) -> tuple[tuple[Orphan, bool], ...]:
+    """Where runs had set aside what they deleted, in places that no leg writes from now on.
+
+    With each, whether the leg kept it to the end; else there may be something of before.
+    """
+    before = plan_renamed(applied, renames_between(applied, plan))
+    left = _places(before) - _places(plan)
+    found = {}
+    for leg in before.legs if left else ():
+        for feed in leg.feeds:
+            if feed.writes not in left or not isinstance(leg.leg, MirrorLeg):
+                continue
+            aside = PathPattern((literal_component(SET_ASIDE),))
+            orphan = Orphan(
+                place=spot_below(feed.writes, aside),
+                leg=leg.name,
+                reads=feed.reads,
+                live=Spot(holder=feed.reads, pattern=aside),
+                why=_why_set_aside(plan, leg.name, leg.leg.deleted_keep),
+            )
+            found[orphan.place] = orphan, leg.leg.deleted_keep is not None
+    return tuple(found[one] for one in sorted(found, key=lambda place: place.name))
+
+
+def _why_set_aside(plan: Plan, leg: str, keep: Duration | None) -> str:
+    gone = f"the leg {leg} is gone" if plan.leg(leg) is None else f"{leg} writes somewhere else"
+    kept = f" for {keep}" if keep is not None else ""
+    return f"what runs had deleted or overwritten, set aside{kept}; {gone}, so no run removes it"
 
 
 def _retired(before: Plan, plan: Plan) -> frozenset[Location]:

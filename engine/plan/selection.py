@@ -20,7 +20,10 @@ RECOVERED = literal_component(b"lost+found")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignore:
-    """A name that is never worth a copy where live data are read; beats every route."""
+    """A name that is never worth a copy where live data are read; beats every route.
+
+    Where a later hop reads a copy, the anchored ones hold as well: no leg carries it now.
+    """
 
     pattern: PathPattern
     anchored: bool

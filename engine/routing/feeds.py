@@ -158,6 +158,7 @@ def _read_product(
     inside = [one for one in owned if one.feed.writes and base.contains(one.feed.writes)]
     whole = policy.destination(reads) is not None
     pairs: list[tuple[PathPattern, bool]] = [(ROOT, False)]
+    ignores: set[Ignore] = set()
     # Of a destination all that its legs own; of a leg's product nothing that nests inside it.
     pairs.extend(
         (_relative(base, one.feed.writes, ()), whole or one.leg.name == reads) for one in inside
@@ -166,6 +167,7 @@ def _read_product(
         if whole or one.leg.name == reads:
             upstream = _read_product(one, owned, tables, policy, (*readers, draft.leg.name))
             pairs.extend(_as_written(base, upstream, inside))
+            ignores.update(_as_ignored(base, upstream, inside))
     pairs.extend(
         (_relative(base, location, pattern.components), rides)
         for location, pattern, rides in stops_and_rides(draft.leg, owned, tables)
@@ -173,7 +175,8 @@ def _read_product(
     )
     if (ROOT, True) in pairs and all(taken for _, taken in pairs[1:]):
         pairs = [(ROOT, True)]
-    selection = Selection(lines=ordered_lines(pairs))
+    in_order = sorted(ignores, key=lambda one: (str(one.pattern), one.directory))
+    selection = Selection(lines=ordered_lines(pairs), ignores=tuple(in_order))
     return Draft(draft.leg, replace(draft.feed, selection=selection))
 
 
@@ -189,17 +192,45 @@ def _as_written(
     place, selection = draft.feed.writes, draft.feed.selection
     if place is None or selection is None or not isinstance(draft.leg, MirrorLeg):
         return
-    inner = {
+    inner = _inner(base, place, inside)
+    for line in selection.lines:
+        pattern = _relative(base, place, line.pattern.components)
+        if not any(_lies_in(pattern, names) for names in inner):
+            yield pattern, line.taken
+
+
+def _as_ignored(base: Location, draft: Draft, inside: Iterable[Draft]) -> Iterator[Ignore]:
+    """The anchored ignores of a mirror upstream, where they lie in its copies.
+
+    What one names may have been carried before it was added, as what a line leaves may. An ignore
+    beats every line, so one that may meet another leg's place inside this one is not passed on.
+    """
+    place, selection = draft.feed.writes, draft.feed.selection
+    if place is None or selection is None or not isinstance(draft.leg, MirrorLeg):
+        return
+    inner = _inner(base, place, inside)
+    for ignore in selection.ignores:
+        pattern = _relative(base, place, ignore.pattern.components)
+        if ignore.anchored and not any(_may_meet(pattern, names) for names in inner):
+            yield replace(ignore, pattern=pattern)
+
+
+def _inner(
+    base: Location, place: Location, inside: Iterable[Draft]
+) -> frozenset[tuple[bytes, ...]]:
+    """The places of other legs inside one, counted from the root that is read."""
+    return frozenset(
         one.feed.writes.names[len(base.names) :]
         for one in inside
         if one.feed.writes is not None
         and one.feed.writes != place
         and place.contains(one.feed.writes)
-    }
-    for line in selection.lines:
-        pattern = _relative(base, place, line.pattern.components)
-        if not any(_lies_in(pattern, names) for names in inner):
-            yield pattern, line.taken
+    )
+
+
+def _may_meet(pattern: PathPattern, names: tuple[bytes, ...]) -> bool:
+    """Whether something that a pattern matches may be a path, lie below it or hold it."""
+    return all(one.matches(name) for one, name in zip(pattern.components, names, strict=False))
 
 
 def _lies_in(pattern: PathPattern, names: tuple[bytes, ...]) -> bool:

@@ -32,6 +32,8 @@ ASK = (
 The rest are the names from the root to the directory of copies: through a symlink, a level that is
 told by its number, the copies would land somewhere else.
 """
+ROOM = b'df -P -k "$1" | sed -n 2p'
+"""$1 is a destination's root: the room there alone."""
 MAKE = (
     b'cd "$1" && shift && for name; do '
     b'{ [ -d "./$name" ] || mkdir -m 700 "./$name"; } && cd "./$name" || exit 1; done'
@@ -119,7 +121,7 @@ def parse_answer(output: bytes) -> Answer | None:
     return Answer(
         rsync=parse_version(b"\n".join(lines[:at])),
         root=_PRESENCE[lines[at]],
-        room=_room(told[1:] if level else told),
+        room=parse_room(b"\n".join((told[1:] if level else told)[:1])),
         target=bool(groups),
         entries=_entries(groups[:2]),
         set_aside=_entries(groups[2:]),
@@ -163,9 +165,9 @@ def _entries(groups: list[list[bytes]]) -> Entries:
     return (*((name, True) for name in directories), *((name, False) for name in others))
 
 
-def _room(lines: list[bytes]) -> tuple[int, int] | None:
+def parse_room(line: bytes) -> tuple[int, int] | None:
     """Read the line of `df -P -k`: file system, blocks, used, free, share, place."""
-    found = _ROOM.search(lines[0]) if lines else None
+    found = _ROOM.search(line)
     if found is None:
         return None
     used, free = int(found[1]), max(0, int(found[2]))

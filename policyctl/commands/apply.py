@@ -36,6 +36,13 @@ def apply(
             help="Fill this destination beyond its `max_used` all the same. Repeatable.",
         ),
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Judge by data and room as they are now, not by what is known of them.",
+        ),
+    ] = False,
     rollback: Annotated[
         bool,
         typer.Option(
@@ -65,6 +72,8 @@ def apply(
     from engine.system.apply.destinations import record_destinations
     from engine.system.host.places import Places
     from engine.system.state.renames import follow_renames
+    from engine.system.state.schema import bring_up
+    from policyctl.accepting import note_acceptances
     from policyctl.activating import activate, install
     from policyctl.cleaning import note_orphans
     from policyctl.covering import note_entries
@@ -83,6 +92,8 @@ def apply(
     from policyctl.views.console import result_json
     from policyctl.views.plan import show_plan
 
+    places = Places(root=root)
+    bring_up(places.state_file)  # here, since to prepare only reads it
     prepared = prepare(
         policy,
         root,
@@ -90,6 +101,7 @@ def apply(
         overwrite=tuple(overwrite or ()),
         accept_removals=accept_removals,
         accept=tuple(accept or ()),
+        anew=measure,
         migrate=migrate,
     )
     refuse_elsewhere(prepared.plan, root, "apply")
@@ -97,7 +109,7 @@ def apply(
     tell_warnings(prepared.report)
     if not json:
         show_plan(prepared)
-    now, places = datetime.now(UTC), Places(root=root)
+    now = datetime.now(UTC)
     note_what_leaves(prepared.applied, prepared.plan, prepared.changes, places)
     note_orphans(prepared.applied, prepared.plan, prepared.changes, places)
     steps = Steps(rollback=rollback)
@@ -105,6 +117,7 @@ def apply(
     note_manifest(prepared.report, report.plan_digest, places)
     renamed = follow_renames(prepared.plan, places)
     note_entries(prepared.plan, prepared.coverage, places)
+    note_acceptances(prepared.data.acceptances, places, now)
     recorded = record_destinations(
         prepared.plan, places, now=now, replace=frozenset(new_disk or ())
     )

@@ -21,8 +21,13 @@ def plan(
         bool, typer.Option("--rollback", help="Show what `apply --rollback` would change.")
     ] = False,
     measure: Annotated[
-        bool, typer.Option(help="Walk the sources of changed routes to count their data.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--measure/--no-measure",
+            help="Count the data of changed routes and look at the room of destinations anew, or "
+            "neither. Without it what is known counts, and data that are not known are counted.",
+        ),
+    ] = None,
     migrate: Annotated[
         bool,
         typer.Option("--migrate", help="Show what `apply --migrate` would do."),
@@ -33,7 +38,14 @@ def plan(
     from policyctl.views.console import result_json
     from policyctl.views.plan import plan_json, show_plan
 
-    prepared = prepare(policy, root, rollback=rollback, measure=measure, migrate=migrate)
+    prepared = prepare(
+        policy,
+        root,
+        rollback=rollback,
+        measure=measure is not False,
+        anew=measure is True,
+        migrate=migrate,
+    )
     tell_warnings(prepared.report)
     if json:
         result_json(plan_json(prepared))

@@ -41,6 +41,8 @@ def _advice(one: Standing) -> str:
     if one.looked.gone:
         listed = f"`policyctl gc --remove {name}` takes it from this list, and removes nothing"
         return f"{nothing_of_it(one.looked.record)}; {listed}"
+    if one.looked.record.orphan.is_set_aside:
+        return f"it is no copy, so only its name goes: {by_name}"
     if one.uncarried:
         return f"no copy is made any more: {one.uncarried}; only its name goes: {by_name}"
     now = ", ".join(f"{_at(one, carrier.place)} by {carrier.leg}" for carrier in one.carriers)
@@ -133,6 +135,7 @@ def _orphan(one: Standing) -> dict[str, Json]:
         "leg": record.orphan.leg,
         "source": record.orphan.live.holder,
         **path_json(b"/" + record.orphan.live.text, "source_path"),
+        "kind": "set-aside" if record.orphan.is_set_aside else "copy",
         "why": record.orphan.why,
         "since": record.since.isoformat(),
         "files": one.looked.files,

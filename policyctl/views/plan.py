@@ -173,6 +173,7 @@ def plan_json(prepared: Prepared) -> dict[str, Json]:
     return {
         "empty": prepared.empty,
         "completes_interrupted": changes.completes,
+        "notes": list(prepared.notes),
         "routes": [_route_json(one, prepared.data, orphans) for one in changes.routes],
         "legs": [
             {**_part_json(one), "orphans": list(orphans.get(one.name, ()))} for one in changes.legs

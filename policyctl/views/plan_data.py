@@ -239,6 +239,10 @@ def destination_lines(data: PlanData, now: datetime) -> list[str]:
         for name, one in data.volumes.items()
         if one.unreadable
     ]
+    short += [
+        f"{name}: its room could not be looked at now: {why}"
+        for name, why in sorted(data.unseen_rooms.items())
+    ]
     return [*lines, *(note for one in found for note in _unknowns(one, data)), *short]
 
 
@@ -311,24 +315,31 @@ def _unknowns(one: DestinationData, data: PlanData) -> Iterator[str]:
 
 
 def acceptance_lines(data: PlanData, now: datetime) -> list[str]:
-    """Accepted shortfalls that come and go, and how many stay."""
-    changed = [one for one in data.acceptances if one.action is not Action.KEEP]
-    stay = [one for one in data.acceptances if one.action is Action.KEEP]
-    lines = [_acceptance(one, now) for one in changed]
-    if changed and stay:
-        lines.append(counted(len(stay), "more stays as it is", "more stay as they are"))
-    return lines
+    """Accepted shortfalls: those that come, change and go, and then those that stay."""
+    found = sorted(data.acceptances, key=lambda one: one.action is Action.KEEP)
+    return [f"{one.action.sign} {_acceptance(one, now)}" for one in found]
 
 
 def _acceptance(one: Acceptance, now: datetime) -> str:
-    sign = one.action.sign
     if one.action is Action.DELETE:
-        said = f"{show_text(one.text)} falls short no longer, or is gone"
-        return f"{sign} {said}; accepted {_since(one, now)}"
-    was = f" (was: {one.was})" if one.action is Action.UPDATE and one.was != one.message else ""
-    return f"{sign} {show_text(one.text)} has {one.message}{was}; accepted because {one.because}"
+        gone = f"{show_text(one.text)} falls short no longer, or is gone"
+        return f"{gone}; accepted{accepted_for(one, now)}"
+    if one.action is not Action.UPDATE:
+        return acceptance_words(one, now)
+    was = f" (was: {one.was})" if one.was != one.message else ""
+    said = f"{show_text(one.text)} has {one.message}{was}"
+    return f"{said}; accepted anew because {one.because}"
 
 
-def _since(one: Acceptance, now: datetime) -> str:
-    days = (now - one.since).days if one.since else 0
-    return f"for {days} d or longer" if days else "at the last apply or before"
+def acceptance_words(one: Acceptance, now: datetime) -> str:
+    """What falls short, for how long that is accepted, and why."""
+    said = f"{show_text(one.text)} has {one.message}"
+    return f"{said}; accepted{accepted_for(one, now)} because {one.because}"
+
+
+def accepted_for(one: Acceptance, now: datetime) -> str:
+    """How long it is accepted; nothing of what comes only now, and of one in the future."""
+    if one.since is None or one.since > now:
+        return ""
+    days = (now - one.since).days
+    return f" for {counted(days, 'day')}" if days else " for less than a day"

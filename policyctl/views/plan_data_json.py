@@ -32,6 +32,7 @@ def data_json(data: PlanData) -> dict[str, Json]:
     return {
         "legs": [_leg_json(one) for one in data.changes.legs],
         "destinations": [_destination_json(one) for one in data.changes.destinations],
+        "unseen_rooms": dict(data.unseen_rooms),
         "renames": [_offer_json(one) for one in data.changes.renames],
         "patterns": [_pattern_json(one) for one in data.patterns],
         "acceptances": [_acceptance_json(one) for one in data.acceptances],

@@ -23,6 +23,7 @@ from policyctl.views.coverage import coverage_lines
 from policyctl.views.fitted import fitted
 from policyctl.views.orphans import total_lines
 from policyctl.views.paths import counted, show_path
+from policyctl.views.plan_data import acceptance_words
 from policyctl.views.safety import safety_lines
 
 _MOST_FILES = 20
@@ -90,9 +91,9 @@ def _fault(one: LegStatus) -> str:
 
 def status_lines(standing: Standing) -> Iterator[str]:
     """Lines for people."""
-    zone = ZoneInfo(standing.timezone)
+    zone, now = ZoneInfo(standing.timezone), standing.now
     yield paint(summary(standing), "green" if standing.healthy else "red", sys.stdout)
-    yield from safety_lines(standing.sources, zone, standing.now)
+    yield from safety_lines(standing.sources, zone, now)
     rows = [_row(one, zone) for one in standing.legs]
     lines = fitted(_HEADER, rows, least_needed=_LEAST_NEEDED, may_be_empty=_MAY_BE_EMPTY)
     yield paint(lines[0], "bold", sys.stdout)
@@ -116,6 +117,7 @@ def status_lines(standing: Standing) -> Iterator[str]:
     yield from standing.notes
     yield from coverage_lines(standing.coverage)
     yield from total_lines(standing.orphans)
+    yield from (f"falls short: {acceptance_words(one, now)}" for one in standing.acceptances)
 
 
 def _row(one: LegStatus, zone: ZoneInfo) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from engine.changes.drift import PolicyDrift
+from engine.moves.acceptances import Acceptance
 from engine.rollback.remaining import Direction, Rollback
 from engine.standing.facts import Ran
 from engine.standing.status import ItemStatus, LegStatus
@@ -31,7 +32,18 @@ def status_json(standing: Standing) -> dict[str, Json]:
         "notes": list(standing.notes),
         **coverage_json(standing.coverage),
         "orphans": total_json(standing.orphans),
+        "acceptances": [_acceptance(one, standing.now) for one in standing.acceptances],
         "rollbacks_half_done": [_rollback(one) for one in standing.rollbacks],
+    }
+
+
+def _acceptance(one: Acceptance, now: datetime) -> dict[str, Json]:
+    return {
+        "route": one.text,
+        "message": one.message,
+        "because": one.because,
+        "since": _moment(one.since),
+        "age_seconds": _seconds(now - one.since) if one.since is not None else None,
     }
 
 

@@ -188,3 +188,41 @@ def test_law_25_what_came_after_the_measurement_counts_and_a_run_tells_what_it_u
     assert room is not None
     assert ended is not None
     assert room.measured > ended.started
+
+
+def test_law_25_room_and_data_are_looked_at_anew_where_somebody_asks(machine: Machine) -> None:
+    """A figure of yesterday refuses what fits by now, and lets pass what does not fit any more."""
+    machine.edit("path: /volume1/copies,", "path: /volume1/copies, max_used: 99%,")
+    assert machine("apply").code == 0
+    room(machine, "nas", free=0)
+    machine.edit(BIG, BIG + "  /srv/data/a: direct\n")
+    assert machine("measure").code == 0
+    machine.write("srv/data/a/later", "x" * 1000)
+    old = destination(machine("plan", "--json").json, "nas")
+    assert (old["over"], old["free_bytes"], old["arriving_bytes"]) == (True, 0, 3)
+    assert "`policyctl apply --measure` looks again" in machine("apply").err
+    shown = machine("plan", "--measure", "--json").json
+    new = destination(shown, "nas")
+    there = os.statvfs(machine.root / "@nas.example.net/volume1/copies")
+    assert abs(new["free_bytes"] - there.f_bavail * there.f_frsize) < 10 * GIB
+    assert (new["over"], new["arriving_bytes"]) == (False, 1003)
+    assert datetime.now(UTC) - datetime.fromisoformat(new["measured"]) < timedelta(minutes=2)
+    assert shown["refused"] == []
+    # Nothing is noted by asking; and where nothing can be seen, the old figure judges.
+    assert destination(machine("plan", "--json").json, "nas")["free_bytes"] == 0
+    (machine.root / "@nas.example.net").rename(machine.root / "away")
+    away = machine("plan", "--measure")
+    assert "nas: its room could not be looked at now: No such file or directory" in away.out
+    assert "refused)" in away.out
+    (machine.root / "away").rename(machine.root / "@nas.example.net")
+    assert machine("apply", "--measure").code == 0
+
+
+def test_a_leg_that_may_be_renamed_without_was_is_asked_about(machine: Machine) -> None:
+    """Before all that it has copied is left behind, and sent once more."""
+    machine.edit("nightly", "daily")
+    said = "if daily is nightly under another name, say `was: nightly` in it"
+    assert said in machine("plan").out
+    assert any(said in note for note in machine("plan", "--json").json["notes"])
+    machine.edit("daily: {kind", "daily: {was: nightly, kind")
+    assert "under another name" not in machine("plan").out

@@ -88,7 +88,7 @@ def test_json_tells_all_that_is_known(machine: Machine) -> None:
     assert machine("run", "nightly").code == 0
     shown = machine("status", "--json").json
     keys = ["healthy", "summary", "sources", "legs", "destinations", "tracker", "policy", "notes"]
-    keys += ["new_entries", "vanished_entries", "orphans", "rollbacks_half_done"]
+    keys += ["new_entries", "vanished_entries", "orphans", "acceptances", "rollbacks_half_done"]
     assert list(shown) == keys
     one = leg(machine)
     assert one["data_as_of"] == one["last_run"]["started"] == one["last_success"]

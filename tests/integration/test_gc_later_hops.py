@@ -134,3 +134,36 @@ def test_law_03_what_is_nobodys_where_a_hop_reads_is_not_carried_on(
     run_all(house, "nightly", "offsite")
     assert (at / "inner/docs/a").exists()
     assert (at / "texts/1").exists()
+
+
+@pytest.mark.parametrize("reads", ["disk", "nightly"])
+@pytest.mark.parametrize("ignore", ["/junk/", "/texts/[12]"])
+def test_law_03_what_an_anchored_ignore_leaves_is_an_orphan_at_each_hop(
+    house: House, reads: str, ignore: str
+) -> None:
+    """What `gc` removes at the disk does not go at the next hop by itself, nor comes there anew."""
+    write(house.data / "junk/1", b"heap")
+    write(house.data / "deep/junk/2", b"another's")
+    hop = LAST.replace("from: disk", f"from: {reads}")
+    house.apply(house.text(legs=hop))
+    run_all(house, "nightly", "offsite")
+    house.apply(house.text(legs=hop) + f'ignore:\n  "{ignore}": rebuilt\n')
+    name, file = ignore.strip("/"), "junk/1" if "junk" in ignore else "texts/1"
+    assert house.orphans().keys() == {f"disk:/{name}", f"big:/pve/{name}"}
+    run_all(house, "nightly", "offsite")
+    assert (house.disk / file).exists()
+    house.remove(f"disk:/{name}")
+    assert not (house.disk / file).exists()
+    write(house.disk / file, b"somebody's")
+    run_all(house, "nightly", "offsite")
+    onward = house.top / "mnt/big/pve"
+    assert (onward / file).read_bytes() != b"somebody's"
+    assert (onward / "deep/junk/2").exists()
+    assert house.remove(f"big:/pve/{name}").files == 1
+    assert not (onward / file).exists()
+    (house.disk / file).unlink()
+    # Without the ignore all of it comes again, and is nobody's orphan.
+    house.apply(house.text(legs=hop))
+    run_all(house, "nightly", "offsite")
+    assert (onward / file).exists()
+    assert house.orphans() == {}

@@ -256,8 +256,7 @@ class Cleaner:
         count = _wanted(counted, looked.scope)
         say(f"{looked.record.orphan.place}: {count:,} entries go")
         if count:
-            self._tell_readers(base, looked.scope)
-            self.tell_leg(looked.record.orphan.leg, looked.record.orphan.reads, _WHY_FULL)
+            self._tell(looked)
             check_still_there(reached.still)
             self._check_unchanged(base, proof)
             self._check_plan()
@@ -284,10 +283,13 @@ class Cleaner:
                 "was removed; `policyctl gc` lists what is an orphan now"
             )
 
-    def _tell_readers(self, base: Location, scope: Scope) -> None:
-        """Before it goes, held until this is over: a kill in between forgets nothing."""
-        changes = (Change(b"/".join((*base.names, *one)), deep=True) for one in scope.paths)
-        self.journal.record_tree(base.holder, changes, held=True)
+    def _tell(self, looked: Looked) -> None:
+        """Before it goes, held until this is over. What is set aside is nobody's to read."""
+        orphan, base = looked.record.orphan, looked.record.orphan.base
+        if not looked.scope.set_aside:
+            paths = (b"/".join((*base.names, *one)) for one in looked.scope.paths)
+            self.journal.record_tree(base.holder, (Change(p, deep=True) for p in paths), held=True)
+            self.tell_leg(orphan.leg, orphan.reads, _WHY_FULL)
 
     def tell_leg(self, leg: str, reads: str, why: str) -> None:
         """Have a leg look at everything next: its copies are not what its passes have left.
@@ -324,11 +326,8 @@ class Cleaner:
         copies: set[str] = set()
         with suppress(NotCarried, Unreached):
             scope = self.finder(self.reach(holder)).find(record.orphan)
-            copies = {
-                root.holder
-                for roots in copies_by_paths(self.plan, record.orphan, scope)
-                for root in roots
-            }
+            groups = copies_by_paths(self.plan, record.orphan, scope)
+            copies = {root.holder for roots in groups for root in roots}
         return {holder, *copies}
 
     def finder(self, reached: Reached) -> ScopeFinder:

@@ -17,6 +17,7 @@ from engine.plan.model import Feed, Location, Plan, tree_root
 from engine.plan.readers import read_place
 from engine.plan.selection import Selection, Verdict, is_reserved
 from engine.reach.targets import Presence
+from engine.rsync.set_aside import SET_ASIDE
 from engine.system.host.places import Places
 from engine.system.orphans.reach import Reached, Unreached
 from engine.system.state.state import State, Stream, place_text
@@ -36,6 +37,8 @@ class ScopeFinder:
 
     def find(self, orphan: Orphan) -> Scope:
         """The orphan's own paths, relative to its base. Raises `Unreached`."""
+        if orphan.is_set_aside:
+            return self._aside(orphan)
         depth = len(orphan.base.names)
         written = (one for names in self._written(orphan) for one in self._opened(names, orphan))
         paths = {names for names in written if self._is_free(names)}
@@ -53,6 +56,14 @@ class ScopeFinder:
         return Scope(
             paths=tuple(names[depth:] for names in tops), kept=tuple(sorted(kept, key=str))
         )
+
+    def _aside(self, orphan: Orphan) -> Scope:
+        """What runs had set aside, where no leg of today does so: the name is the engine's own."""
+        written = (feed.writes for leg in self.plan.legs for feed in leg.feeds)
+        names = (*orphan.base.names, SET_ASIDE)
+        there = orphan.base not in written and self.reached.present(orphan.base.names)
+        there = there and self.reached.is_directory(names)
+        return Scope(paths=((SET_ASIDE,),) if there else (), set_aside=True)
 
     def is_absent(self, orphan: Orphan) -> bool:
         """Whether it is certain that nothing lies where the orphan does, whoever wrote it.

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from engine.orphans.carriers import with_images
-from engine.orphans.hand_overs import owned_again
+from engine.orphans.hand_overs import owned_again, set_aside_again
 from engine.plan.model import LegPlan, Plan
 from engine.plan.readers import is_itemised, readers_of
 from engine.system.host.lock import Locked, hold
@@ -115,6 +115,8 @@ def _follow_in_orphans(plan: Plan, state: State) -> None:
     for again in owned_again(plan, (one.orphan for one in state.orphans.all()), retired):
         state.hand_over(stream_of(plan, again.leg, again.feed, state))
         state.orphans.drop(again.orphan.place)
+    for aside in tuple(set_aside_again(plan, (one.orphan for one in state.orphans.all()))):
+        state.orphans.drop(aside.place)
 
 
 def _follow_in_pauses(plan: Plan, state: State) -> None:

@@ -201,6 +201,11 @@ CREATE TABLE differing (
     difference TEXT NOT NULL,
     PRIMARY KEY (leg, source, path)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE acceptance (
+    text TEXT PRIMARY KEY,
+    because TEXT NOT NULL,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -222,7 +227,7 @@ _NEW_TABLES = {
     4: ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone"),
     5: ("arrival", "generation"),
     6: ("rollback",),
-    7: ("verification", "differing"),
+    7: ("verification", "differing", "acceptance"),
 }
 """By the version that brought them."""
 
@@ -250,6 +255,15 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def bring_up(path: Path) -> None:
+    """Bring what an earlier version wrote up to this one, where it is. Raises `StateUnusable`."""
+    try:
+        if path.exists():
+            connect(path).close()
+    except (OSError, sqlite3.Error) as error:
+        raise StateUnusable(f"the state {path} cannot be opened: {error}; {WAY_OUT}") from error
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,7 +1,8 @@
 from engine.changes.changes import change_set
 from engine.changes.plan_changes import Action
-from engine.changes.renames import plan_again, renames_between
+from engine.changes.renames import likely_renames, plan_again, renames_between
 from tests.plans import disk, mirror, nas, plan, tree
+from tests.unit.engine.orphans.test_orphans import BASE, LEGS, planned
 
 OLD = plan()
 NEW = plan(
@@ -41,3 +42,55 @@ def test_once_more_returns_to_the_same_plan():
 def test_where_nothing_was_renamed_the_plan_is_the_one_before():
     later = plan(legs=(mirror(schedule=("03:00",)),))
     assert plan_again(OLD, later) == OLD
+
+
+# ── Renames that nobody has said ─────────────────────────────────────────────────────────────
+
+
+def renamed(legs=None, **names):
+    """The plan with legs under other names, with the `was` that each is given."""
+    routes = {path: names.get(leg, leg) for path, leg in BASE.items()}
+    known = {names.get(name, name): leg for name, leg in (legs or LEGS).items()}
+    return planned(routes, legs=known)
+
+
+def test_a_leg_that_goes_while_one_like_it_comes_may_be_a_rename():
+    assert likely_renames(planned(), renamed(nightly="daily")) == {"nightly": "daily"}
+    assert likely_renames(planned(), planned()) == {}
+
+
+def test_where_was_says_so_nothing_is_left_to_ask():
+    legs = {**LEGS, "nightly": {**LEGS["nightly"], "was": "old"}}
+    said = {**LEGS, "nightly": {**LEGS["nightly"], "was": "nightly"}}
+    assert likely_renames(planned(), renamed(said, nightly="daily")) == {}
+    assert likely_renames(planned(), renamed(legs, nightly="daily")) == {"nightly": "daily"}
+
+
+def test_what_reads_a_renamed_leg_by_its_name_is_alike_as_well():
+    hop = {"onward": {**LEGS["onward"], "from": "nightly"}}
+    after = {"onward": {**LEGS["onward"], "from": "daily"}}
+    found = likely_renames(
+        planned(legs={**LEGS, **hop}), renamed({**LEGS, **after}, nightly="daily", onward="far")
+    )
+    assert found == {"nightly": "daily", "onward": "far"}
+
+
+def test_another_kind_source_or_destination_is_no_rename():
+    elsewhere = {**LEGS, "nightly": {**LEGS["nightly"], "to": "nas:/else"}}
+    assert likely_renames(planned(), renamed(elsewhere, nightly="daily")) == {}
+    kept = {"kind": "versions", "keep": {"last": 3}}
+    versions = {**LEGS, "nightly": {**LEGS["nightly"], **kept, "to": "disk:/v"}}
+    assert likely_renames(planned(), renamed(versions, nightly="daily")) == {}
+
+
+def test_of_several_the_one_with_the_same_place_is_meant_or_none():
+    legs = {**LEGS, "nightly": {**LEGS["nightly"], "to": "disk:/a"}}
+    two = {
+        **{name: leg for name, leg in LEGS.items() if name != "nightly"},
+        "one": {**LEGS["nightly"], "to": "disk:/a"},
+        "two": {**LEGS["nightly"], "to": "disk:/b"},
+    }
+    both = {"/srv/data": "one", "/srv/data/z": "direct", "/srv/data/y": "two"}
+    assert likely_renames(planned(legs=legs), planned(both, legs=two)) == {"nightly": "one"}
+    other = {**two, "one": {**two["one"], "to": "disk:/c"}}
+    assert likely_renames(planned(legs=legs), planned(both, legs=other)) == {}

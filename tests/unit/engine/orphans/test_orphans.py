@@ -135,7 +135,7 @@ def test_another_place_leaves_the_old_one() -> None:
 
 def test_an_anchored_ignore_leaves_an_orphan_and_one_at_any_depth_does_not() -> None:
     after = planned(ignore={"/a/cache/": "rebuilt", "*.tmp": "nothing"})
-    assert left(planned(), after).keys() == {"disk:/a/cache"}
+    assert left(planned(), after).keys() == {"disk:/a/cache", "nas:/copies/a/cache"}
 
 
 DATABASES = {
@@ -227,3 +227,40 @@ def test_a_stop_is_followed_where_the_copies_of_today_are_named() -> None:
         {"/srv/data/a": {"leg": "nightly", "stop": {"after": "nightly", "reason": "x"}}}
     )
     assert [hop.leg for hop in carried_now(stopped, "data", (b"a",))] == ["nightly"]
+
+
+# ── Anchored ignores ─────────────────────────────────────────────────────────────────────────
+
+MORE = {**DISKS, "far": {"path": "/mnt/far", "media": "hdd", "site": "far"}}
+THIRD = {
+    **LEGS,
+    "third": {"kind": "mirror", "from": "onward", "to": "far:/again", "schedule": "07:00"},
+}
+
+
+def test_law_03_an_anchored_ignore_leaves_a_copy_at_each_hop() -> None:
+    before = planned(legs=THIRD, destinations=MORE)
+    after = planned(legs=THIRD, destinations=MORE, ignore={"/a/b/": "rebuilt"})
+    assert left(before, after).keys() == {"disk:/a/b", "nas:/copies/a/b", "far:/again/a/b"}
+    (ignore,) = after.leg("third").feeds[0].selection.ignores
+    assert (str(ignore.pattern), ignore.directory) == ("/a/b", True)
+
+
+def test_an_ignore_of_any_depth_leaves_nothing_that_is_named() -> None:
+    after = planned(ignore={"b/": "rebuilt"})
+    assert left(planned(), after) == {}
+    assert after.leg("onward").feeds[0].selection.ignores == ()
+
+
+def test_law_01_an_ignore_does_not_take_another_legs_copies_from_a_later_hop() -> None:
+    """It speaks of one source; what another leg writes into that place is carried on."""
+    trees = {name: {"kind": "tree", "path": f"/srv/{name}"} for name in ("data", "more")}
+    inner = {"kind": "mirror", "to": "disk:/a/b", "schedule": "02:00"}
+    plan = planned(
+        {"/srv/more": "inner"},
+        legs={**LEGS, "inner": inner},
+        sources=trees,
+        ignore={text: {"reason": "rebuilt", "only": ["data"]} for text in ("/a/", "/a/b/c", "/x/")},
+    )
+    ignores = plan.leg("onward").feeds[0].selection.ignores
+    assert [str(one.pattern) for one in ignores] == ["/x"]
