@@ -202,9 +202,12 @@ def complete(running: Running, *, grace: float = GRACE) -> Completed:
     """How a command ended that `first_ended` has given back."""
     if running.timed_out:
         _end_group(running.child, grace)
+    else:
+        running.child.wait()
     _close(running)
+    code = running.child.returncode
     return Completed(
-        code=running.child.wait(),
+        code=code if code is not None else -signal.SIGKILL,
         stdout=running.out.data,
         stderr=running.err.data,
         whole=running.out.whole and running.err.whole,
@@ -238,13 +241,16 @@ def _die_with_parent() -> None:
 def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
     """Ask the whole group to end, then kill what is left of it; nothing of it writes any more.
 
-    Not even a killed process goes at once, and one that waits for a dead disk may never go.
+    Not even a killed process goes at once, and one that waits in the kernel for a dead disk may
+    never go: nobody waits for that one, or one hung volume would keep all others without a copy
+    (law 13). When its disk answers after all, it dies before its next step; what it has open stays
+    open until then.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         _signal_group(child.pid, number)
         if _gone_within(child, grace):
-            break
-    child.wait()
+            child.wait()
+            return
 
 
 def _gone_within(child: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -61,7 +61,7 @@ def _previous(leg: LegPlan, state: State) -> int | None:
 def sweep_items(plan: Plan, leg: LegPlan, places: Places, state: State) -> tuple[str, ...]:
     """Close what a killed run of the leg has left open; what was done.
 
-    The caller holds the leg's lock. Raises `LvmFailed` and `NotClosed`.
+    The caller holds the leg's lock. Raises `LvmFailed`.
     """
     done: list[str] = []
     for feed in leg.feeds:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from engine.items.block_devices import (
@@ -32,7 +33,7 @@ from engine.items.block_devices import (
     unlock_command,
 )
 from engine.items.thin_names import LvName, clone_name
-from engine.items.thin_pool import OpenClone, PoolContent, ThinSnapshot
+from engine.items.thin_pool import OpenClone, PoolContent, ThinSnapshot, ThinVolume
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.items.failures import LvmFailed, NotClosed, NotOpened
 from engine.system.items.thin_pool import activate, look_at, make_clone, remove, resume
@@ -79,18 +80,30 @@ def opened(snapshot: ThinSnapshot, reader: str, key_file: bytes | None) -> Itera
 def sweep(content: PoolContent, reader: str) -> tuple[str, ...]:
     """Close what a killed run of a leg has left, and have suspended volumes go on; what was done.
 
-    The caller holds the lock of that leg. Raises `LvmFailed` and `NotClosed`.
+    The caller holds the lock of that leg. What cannot be done hides no other volume (law 35): it is
+    said, and whoever needs that very one finds out for itself.
     """
-    done = []
-    for clone in content.clones:
-        if clone.leg == reader:
-            _close(clone.volume.name, reader)
-            done.append(f"{clone.volume.name.text}: a killed run had left it open, it is removed")
-    for volume in content.volumes:
-        if volume.suspended:
-            resume(volume)
-            done.append(f"{volume.name.text}: a killed command had left it suspended, it goes on")
-    return tuple(done)
+    clones = [one.volume.name for one in content.clones if one.leg == reader]
+    suspended = [one for one in content.volumes if one.suspended]
+    return (*map(partial(_swept, reader), clones), *map(_resumed, suspended))
+
+
+def _swept(reader: str, name: LvName) -> str:
+    try:
+        _close(name, reader)
+    except (LvmFailed, NotClosed, NotOpened) as error:
+        return f"{name.text}: a run had left it open, and it stays so: {error}"
+    return f"{name.text}: a killed run had left it open, it is removed"
+
+
+def _resumed(volume: ThinVolume) -> str:
+    try:
+        resume(volume)
+    except LvmFailed as error:
+        return (
+            f"{volume.name.text}: a killed command had left it suspended, and it stays so: {error}"
+        )
+    return f"{volume.name.text}: a killed command had left it suspended, it goes on"
 
 
 def _open(snapshot: ThinSnapshot, reader: str, key_file: bytes | None) -> OpenVolume:

@@ -136,7 +136,7 @@ def _set_aside(content: PoolContent) -> Iterator[str]:
 def sweep_pool(source: LvmThinSource, leg: LegPlan, places: Places) -> Iterator[str]:
     """Close what a killed run of the leg has left, and take over what it took by its old name.
 
-    Says what was done. Raises `LvmFailed` and `NotClosed`.
+    Says what was done. Raises `LvmFailed`.
     """
     if places.staged:
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.system.host import process
 from engine.system.host.process import (
     STDERR_MOST,
     Command,
@@ -134,6 +135,18 @@ def test_who_ignores_the_request_is_killed() -> None:
     told = run(python(program, timeout=1.0), grace=0.5)
     assert told.timed_out
     assert told.code == -signal.SIGKILL
+
+
+def test_law_13_what_no_signal_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process is that waits in the kernel for a disk which answers no more."""
+    monkeypatch.setattr(process, "_signal_group", lambda *_: None)
+    running = start(python("import time; time.sleep(60)", timeout=0.3))
+    assert first_ended((running,)) is running
+    told = complete(running, grace=0.2)
+    assert (told.timed_out, told.code) == (True, -signal.SIGKILL)
+    assert alive(running.child.pid)
+    running.child.kill()
+    running.child.wait()
 
 
 def test_closing_its_output_does_not_escape_the_limit() -> None:

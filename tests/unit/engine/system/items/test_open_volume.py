@@ -255,6 +255,26 @@ def test_where_nothing_was_left_nothing_is_done(lvm: FakeLvm) -> None:
     assert sweep(content(WEB, SNAP), "files") == ()
 
 
+def test_law_35_what_cannot_be_swept_hides_no_other(
+    lvm: FakeLvm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A volume that hung keeps its clone open for as long as it hangs, which may be nights."""
+    monkeypatch.setattr(open_volume, "_TRIES", 1)
+    stuck = replace(CLONE, name="policyctl-open.0123456789abcdef")
+    lvm.seen(stuck, stuck)
+    lvm.commands.expect(remove_command(clone(stuck)), code=5, err="  in use\n")
+    lvm.seen(stuck, stuck)
+    closes(lvm)
+    lvm.commands.expect(resume_command(volume()), code=5, err="  no answer\n")
+    said = sweep(content(SUSPENDED, stuck, CLONE), "files")
+    assert said == (
+        f"pve/{stuck.name}: a run had left it open, and it stays so: pve/{stuck.name} is not "
+        "removed: in use",
+        f"pve/{CLONE.name}: a killed run had left it open, it is removed",
+        "pve/web: a killed command had left it suspended, and it stays so: lvchange: no answer",
+    )
+
+
 def test_a_mapping_that_is_gone_by_itself_is_closed(lvm: FakeLvm, tmp_path: Path) -> None:
     (mapper(tmp_path) / CLONE.name).touch()
     lvm.commands.expect(lock_command(CLONE.name), code=4, err="Device x is not active.\n")
