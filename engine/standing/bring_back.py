@@ -62,9 +62,9 @@ def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tu
     as_rules = ssh is not None and bool(set(b"/".join(names)) & _GLOB)
     try:
         rules = (
-            (*_others(plan, copy.location, ()), *only_rules(names))
+            (*others_rules(plan, copy.location, ()), *only_rules(names))
             if as_rules
-            else tuple(_others(plan, copy.location, _above(root, names)))
+            else tuple(others_rules(plan, copy.location, _above(root, names)))
         )
     except FilterError:
         return ()
@@ -74,7 +74,7 @@ def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tu
         source = target.argument.rstrip(b"/") or b"/"
     folder = NEW_FOLDER + copy.place.encode() + b"/"
     filters = (b"--filter=" + rule for rule in rules)
-    options = (*_options(plan, copy), *_connection(ssh), _OWN_NAMES, *filters)
+    options = (*kept_options(plan, copy.leg), *_connection(ssh), _OWN_NAMES, *filters)
     return (b"rsync", *options, b"--", source, folder)
 
 
@@ -98,10 +98,10 @@ def _carries(plan: Plan, name: str, attribute: Attribute) -> bool:
     return attribute in one.leg.preserve and not tightened
 
 
-def _options(plan: Plan, copy: Copy) -> Iterator[bytes]:
+def kept_options(plan: Plan, leg: str) -> Iterator[bytes]:
     """As much as the leg that wrote the copy has kept."""
     yield from (b"--archive", b"--numeric-ids")
-    one = plan.leg(copy.leg)
+    one = plan.leg(leg)
     kept = one.leg.preserve if one is not None and isinstance(one.leg, CopyingLeg) else ()
     yield from (option for attribute, option in _MORE.items() if attribute in kept)
 
@@ -117,7 +117,7 @@ def _above(root: bytes, names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(part for part in root.split(b"/") if part)[-1:]
 
 
-def _others(plan: Plan, inside: Location, begin: tuple[bytes, ...]) -> Iterator[bytes]:
+def others_rules(plan: Plan, inside: Location, begin: tuple[bytes, ...]) -> Iterator[bytes]:
     """Rules that leave out what other legs own below the place: it is no part of this copy."""
     skipped = len(inside.names) if begin else 0
     owned = (feed.writes for leg in plan.legs for feed in leg.feeds if feed.writes is not None)

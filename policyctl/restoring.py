@@ -1,0 +1,339 @@
+"""What `restore` has found, what it would do, and doing it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.compile import Compilation, compilation_of
+from engine.explain import Explanation, Subject, explain, find_subject
+from engine.plan.model import tree_root
+from engine.promises.chains import Copy
+from engine.promises.plan_chains import policy_of
+from engine.restore.aim import Aim, restore_steps
+from engine.restore.choice import Choice, choose
+from engine.restore.fetch import Fetch, fetch_of
+from engine.restore.steps import RestoreStep
+from engine.restore.versions import Kind, Unseen, Version
+from engine.rsync.filters import FilterError
+from engine.standing.bring_back import NEW_FOLDER
+from engine.system.host.lock_probe import is_held
+from engine.system.host.look import absolute_subject, below, is_directory, without_root
+from engine.system.host.places import Places
+from engine.system.restore.search import Known, find_versions, holds_files
+from engine.system.state.reading import read_state
+from engine.system.state.state import State, StateUnusable
+from policy.model import Policy
+from policy.sources import BtrfsSource, FilesSource, LvmThinSource
+from policy.values import AbsolutePath, display
+from policyctl.boundary import Refused
+from policyctl.loading import applied_plan, load_for_question
+
+_ITEMS_DEEP = 4
+"""Names that the address of an item has at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked for."""
+
+    path: bytes
+    """As the final system has it, or SOURCE:ITEM/…"""
+    subject: Subject
+    copies: tuple[Copy, ...]
+    snapshots: bool
+    """Whether a leg takes snapshots of the item that it is, or lies in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """All that holds a path, and what is taken."""
+
+    asked: Asked
+    versions: tuple[Version, ...]
+    unseen: tuple[Unseen, ...]
+    choice: Choice
+    as_of: datetime | None
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What would be done."""
+
+    found: Found
+    version: Version
+    aim: Aim
+    fetch: Fetch
+    steps: tuple[RestoreStep, ...]
+    notes: tuple[str, ...]
+    stamp: bytes
+
+
+class Restoring:
+    """A plan, and what its copies hold."""
+
+    def __init__(
+        self, policy: Policy, compilation: Compilation, state: State | None, root: Path, why: str
+    ) -> None:
+        """`why`: why the records say nothing; empty where they do."""
+        self.policy, self.compilation, self.root = policy, compilation, root
+        self.plan = compilation.plan
+        self.zone = ZoneInfo(self.plan.timezone)
+        self.now = datetime.now(UTC)
+        self.places = Places(root=root)
+        self.state = state
+        self.known = Known(
+            plan=self.plan, state=state, places=self.places, now=self.now, why_not=why
+        )
+
+    # ── What is asked ────────────────────────────────────────────────────────────────────────
+
+    def ask(self, text: str) -> Asked:
+        """Find the copies of a path as typed. Raises `Refused`."""
+        typed = without_root(self.root, absolute_subject(os.fsencode(text)))
+        path = typed.rstrip(b"/") or b"/"
+        subject = find_subject(self.policy, path)
+        if subject is None:
+            raise Refused(
+                f"no source of this policy holds {display(path)}: name a path as it was on "
+                "the live system, or SOURCE:ITEM/PATH; nothing was restored"
+            )
+        if isinstance(subject.source, (LvmThinSource, BtrfsSource)) and not path.startswith(b"/"):
+            copies = self._of_items(subject)
+        else:
+            copies = self._explained(path, directory=is_directory(typed, self.root)).copies
+        snapshots = any(one.snapshot for one in copies)
+        files = tuple(one for one in copies if holds_files(self.plan, one))
+        return Asked(path=path, subject=subject, copies=files, snapshots=snapshots)
+
+    def _explained(self, path: bytes, *, directory: bool) -> Explanation:
+        """The explanation with copies, if there is any: a path that is gone may have been either.
+
+        Raises `Refused`.
+        """
+        one = explain(self.policy, self.compilation, path, directory=directory)
+        if not one.copies:
+            other = explain(self.policy, self.compilation, path, directory=not directory)
+            one = other if other.copies else one
+        if not one.copies:
+            raise Refused(f"there is no copy of {display(path)}: {one.reason}")
+        return one
+
+    def _of_items(self, subject: Subject) -> tuple[Copy, ...]:
+        """Copies by each way to part the names: how long an item's address is, nobody knows."""
+        names, chains = subject.names, self.compilation.chains
+        table = self.plan.table(subject.source.name)
+        found: dict[Copy, None] = {}
+        for length in range(1, min(len(names), _ITEMS_DEEP) + 1):
+            address, inner = names[:length], names[length:]
+            line = table.line_for(address) if table is not None else None
+            if line is not None:
+                source = subject.source.name
+                found |= dict.fromkeys(chains.of_line(source, address, line, inner=inner))
+        return tuple(found)
+
+    # ── What is found ────────────────────────────────────────────────────────────────────────
+
+    def find(self, asked: Asked, *, as_of: datetime | None, place: str | None) -> Found:
+        """Look at every copy, and choose."""
+        versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
+        choice = choose(versions, as_of=as_of, place=place, zone=self.zone)
+        return Found(
+            asked=asked,
+            versions=versions,
+            unseen=unseen,
+            choice=choice,
+            as_of=as_of,
+            zone=self.zone,
+        )
+
+    def propose(self, found: Found, aim: Aim) -> Proposal:
+        """The steps to what was chosen. Raises `Refused`."""
+        version = found.choice.chosen
+        assert version is not None
+        place = self.known.place(version.place)
+        assert place is not None, "it was looked at"
+        try:
+            fetch = fetch_of(self.plan, version, place)
+        except FilterError as error:
+            raise Refused(f"{display(found.asked.path)}: {error}; nothing was restored") from None
+        stamp = self.now.strftime("%Y%m%dT%H%M%SZ").encode()
+        against = tuple(dict.fromkeys((version.label, *(one.label for one in self.near(found)))))
+        kept = aim.kept(version, stamp)
+        return Proposal(
+            found=found,
+            version=version,
+            aim=aim,
+            fetch=fetch,
+            steps=restore_steps(aim, version, fetch, kept=kept, against=against),
+            notes=tuple(self._notes(found, version)),
+            stamp=stamp,
+        )
+
+    def near(self, found: Found) -> tuple[Version, ...]:
+        """Other whole versions on this machine, to compare with: the newest state of each place."""
+        chosen = found.choice.chosen
+        others = (one.version for one in found.choice.passed)
+        alike = [
+            one
+            for one in others
+            if chosen is not None
+            and not one.far
+            and not one.part
+            and one.database == chosen.database
+            and one.place != chosen.place
+            and (one.kind is Kind.NEWEST or one.at(None) == chosen.at(None))
+        ]
+        return tuple({one.place: one for one in reversed(alike)}.values())
+
+    def _notes(self, found: Found, version: Version) -> Iterator[str]:
+        """What somebody should know beforehand."""
+        if version.lost:
+            lost = ", ".join(one.value for one in version.lost)
+            yield f"not kept by this copy, and not restored: {lost}"
+        if os.geteuid() != 0:
+            yield "you are not root: all that comes back will belong to you"
+        for leg in version.copy.via:
+            if is_held(self.places.leg_lock(leg)):
+                yield f"{leg} runs now: what it writes may be mixed of two states"
+        last = self.state.last_begun(version.copy.leg) if self.state is not None else None
+        if version.kind is Kind.NEWEST and last is not None and version.moment is not None:
+            good = last.status is not None and last.status.succeeded
+            if not good and not is_held(self.places.leg_lock(version.copy.leg)):
+                yield (
+                    f"the last run of {version.copy.leg} did not succeed: some of it may be newer "
+                    "than it says"
+                )
+        if found.asked.snapshots and found.asked.subject.names:
+            name = (
+                f"{found.asked.subject.source.name}:{display(b'/'.join(found.asked.subject.names))}"
+            )
+            yield f"snapshots of it are on its own medium: `policyctl rollback {name}` is quicker"
+
+    # ── Where it goes ────────────────────────────────────────────────────────────────────────
+
+    def into_folder(self, found: Found, to: Path | None, *, anywhere: bool) -> Aim:
+        """A new folder. Raises `Refused` where a leg would take or delete what comes there."""
+        version = found.choice.chosen
+        assert version is not None
+        if to is None:
+            folder = os.fsencode(Path.cwd()) + b"/" + NEW_FOLDER.removeprefix(b"./")
+            folder += version.place.encode()
+        else:
+            folder = os.path.abspath(os.fsencode(to))  # noqa: PTH100 - symlinks above it stay
+        base, name = os.path.split(folder)
+        if not name:
+            raise Refused("--to names a folder, not the root of everything; nothing was restored")
+        aim = Aim(base=base, below=(name,), name=self._name(found), alone=to is not None)
+        if not anywhere:
+            self._refuse_there(aim)
+        return aim
+
+    def _name(self, found: Found) -> bytes:
+        last = found.asked.path.rstrip(b"/").rpartition(b"/")[2].rpartition(b":")[2]
+        return last or found.asked.subject.source.name.encode()
+
+    def _refuse_there(self, aim: Aim) -> None:
+        """Raises `Refused` inside what is copied, and inside copies."""
+        real = os.path.realpath(aim.base) + b"/" + b"/".join(aim.below)
+        for path in dict.fromkeys((real, aim.folder)):
+            here = without_root(self.root, path)
+            if here == path and self.places.staged:
+                continue
+            self._refuse_copied(here + b"/" + aim.name)
+            self._refuse_copies(here)
+
+    def _refuse_copied(self, path: bytes) -> None:
+        one = explain(self.policy, self.compilation, path, directory=True)
+        if one.leg is not None:
+            raise Refused(
+                f"{display(path)} lies in the source {one.source!r}: {one.leg} would copy what "
+                "comes back. Nothing was restored. Name another folder with --to DIR, or say "
+                "--to DIR --anywhere"
+            )
+
+    def _refuse_copies(self, path: bytes) -> None:
+        here = AbsolutePath(tuple(part for part in path.split(b"/") if part))
+        for one in self.plan.destinations:
+            if one.ssh is None and one.path.contains(here):
+                raise Refused(
+                    f"{display(path)} lies among the copies of {one.name!r}: a run may delete it, "
+                    "or take it for a copy. Nothing was restored. Name another folder with "
+                    "--to DIR, or say --to DIR --anywhere"
+                )
+
+    def into_place(self, asked: Asked) -> Aim:
+        """The path itself. Raises `Refused` where it cannot be renamed, or is no path."""
+        path = asked.path
+        root = tree_root(asked.subject.source)
+        if isinstance(asked.subject.source, BtrfsSource):
+            top = asked.subject.source.path
+            inside = tuple(part for part in path.split(b"/") if part)[len(top.names) :]
+            root = top.joined(inside[:1])
+        if not path.startswith(b"/") or root is None:
+            raise Refused(
+                f"{display(path)} is no path of this machine while its volume is not mounted: "
+                "restore it to a new folder, without --in-place, and copy it to where you have "
+                "mounted it; nothing was changed"
+            )
+        if isinstance(asked.subject.source, FilesSource):
+            root = AbsolutePath(())
+        names = tuple(part for part in path.split(b"/") if part)[len(root.names) :]
+        here = below(self.root, path)
+        if not names or os.path.ismount(here):
+            raise Refused(
+                f"{display(path)} is the root of a source, or a mount point, which cannot be "
+                f"renamed: restore what is in it one by one, as {display(path)}/NAME, or all of "
+                "it to a new folder, without --in-place; nothing was changed"
+            )
+        return Aim(
+            base=self.places.below_root(root), below=names[:-1], name=names[-1], in_place=True
+        )
+
+
+@contextmanager
+def restoring(policy: Path | None, root: Path) -> Iterator[Restoring]:
+    """Open what is known: the manifest that is named, else what is applied, else a manifest.
+
+    What made the copies is the applied plan, whatever was edited since.
+    """
+    applied = applied_plan(root) if policy is None else None
+    with ExitStack() as stack:
+        state, why = None, ""
+        try:
+            state = stack.enter_context(read_state(Places(root=root).state_file))
+        except (OSError, sqlite3.Error, StateUnusable) as error:
+            why = f"the records cannot be read: {error}"
+        if applied is not None:
+            compilation = compilation_of(applied)
+            model = policy_of(applied)
+        else:
+            model, compilation = load_for_question(policy, root)
+        yield Restoring(model, compilation, state, root, why)
+
+
+def moment_asked(text: str, zone: ZoneInfo) -> datetime:
+    """A moment as people type it; a date alone means its end. Raises `Refused`."""
+    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H-%M-%SZ", "%Y-%m-%d"):
+        try:
+            found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
+        except ValueError:
+            continue
+        if form == "%Y-%m-%d":  # the whole of that day
+            found = found.replace(hour=23, minute=59, second=59)
+        return found.replace(tzinfo=UTC if form.endswith("Z") else zone)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(
+            f"{text!r} is no moment: type 2026-11-28, '2026-11-28 14:00' or an ISO time; "
+            "nothing was restored"
+        ) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=zone)
