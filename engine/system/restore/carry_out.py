@@ -6,6 +6,7 @@ is known by the note in the folder, and nothing is ever overwritten or removed b
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -41,6 +42,11 @@ _NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = MARKER + b".new"
 _SQLITE = b"SQLite format 3\0"
 _SIDECARS = (b"-wal", b"-shm", b"-journal")
+_WHY = {
+    errno.ELOOP: "a symlink is in the place of a directory, and is not followed",
+    errno.ENOTDIR: "something else is in the place of a directory",
+    errno.ENOENT: "the directory is not there: restore that one, or to a new folder",
+}
 _LONGEST = 30 * 24 * 3600.0
 """Seconds that a fetch may take: rsync itself ends where the other side is silent."""
 Checker = Callable[[Tree], Sequence[Difference]]
@@ -118,8 +124,7 @@ class RestoreRun:
                 for step in steps:
                     self._carry_out(step, stack)
         except OSError as error:
-            where = display(os.fsencode(error.filename)) + ": " if error.filename else ""
-            raise NotRestored(f"{where}{error.strerror or error}; {self._holds}") from None
+            raise NotRestored(f"{_said(error)}; {self._holds}") from None
         return Restored(
             entries=self._counted.entries,
             size=self._counted.bytes,
@@ -334,6 +339,15 @@ class RestoreRun:
         except NotRenamed as error:
             shown = display(self.aim.folder + b"/" + b"/".join(new))
             raise NotRestored(f"{shown}: {error}; {self._holds}") from None
+
+
+def _said(error: OSError) -> str:
+    """What went wrong with which file."""
+    name = (
+        error.filename if isinstance(error.filename, bytes) else os.fsencode(error.filename or "")
+    )
+    where = f"{display(name)}: " if name else ""
+    return where + (_WHY.get(error.errno or 0) or error.strerror or str(error))
 
 
 def _open_way(descent: Descent, piece: tuple[bytes, ...]) -> None:
