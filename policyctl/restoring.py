@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from engine.compile import Compilation, compilation_of
+from engine.compile import Compilation
 from engine.explain import Explanation, Subject, explain, find_subject
+from engine.plan.left_plan import LeftPlan
 from engine.plan.model import tree_root
 from engine.promises.chains import Copy
-from engine.promises.plan_chains import policy_of
 from engine.restore.aim import Aim, restore_steps
 from engine.restore.choice import Choice, choose
 from engine.restore.fetch import Fetch, fetch_of
@@ -27,13 +25,11 @@ from engine.system.host.lock_probe import is_held
 from engine.system.host.look import absolute_subject, below, is_directory, without_root
 from engine.system.host.places import Places
 from engine.system.restore.search import Known, find_versions, holds_files
-from engine.system.state.reading import read_state
-from engine.system.state.state import State, StateUnusable
+from engine.system.state.state import State
 from policy.model import Policy
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
-from policyctl.loading import applied_plan, load_for_question
 
 _ITEMS_DEEP = 4
 """Names that the address of an item has at most."""
@@ -76,13 +72,30 @@ class Proposal:
     stamp: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Copies of one destination that are looked at alone, wherever they are mounted."""
+
+    at: bytes
+    destination: str
+    left: LeftPlan | None
+    """What the last run left beside them."""
+
+
 class Restoring:
     """A plan, and what its copies hold."""
 
     def __init__(
-        self, policy: Policy, compilation: Compilation, state: State | None, root: Path, why: str
+        self,
+        policy: Policy,
+        compilation: Compilation,
+        root: Path,
+        *,
+        state: State | None = None,
+        why: str = "",
+        beside: Beside | None = None,
     ) -> None:
-        """`why`: why the records say nothing; empty where they do."""
+        """`why`: why the records say nothing; `beside`: where only these copies are looked at."""
         self.policy, self.compilation, self.root = policy, compilation, root
         self.plan = compilation.plan
         self.zone = ZoneInfo(self.plan.timezone)
@@ -90,8 +103,15 @@ class Restoring:
         self.places = Places(root=root)
         self.state = state
         self.known = Known(
-            plan=self.plan, state=state, places=self.places, now=self.now, why_not=why
+            plan=self.plan,
+            state=state,
+            places=self.places,
+            now=self.now,
+            why_not=why,
+            left=beside.left if beside is not None else None,
+            at=beside.at if beside is not None else b"",
         )
+        self.only = beside.destination if beside is not None else None
 
     # ── What is asked ────────────────────────────────────────────────────────────────────────
 
@@ -110,7 +130,13 @@ class Restoring:
         else:
             copies = self._explained(path, directory=is_directory(typed, self.root)).copies
         snapshots = any(one.snapshot for one in copies)
-        files = tuple(one for one in copies if holds_files(self.plan, one))
+        files = tuple(
+            one for one in copies if holds_files(self.plan, one) and self.only in {None, one.place}
+        )
+        if self.only is not None and not files:
+            raise Refused(
+                f"{self.only} is to hold no copy of {display(path)}; nothing was restored"
+            )
         return Asked(path=path, subject=subject, copies=files, snapshots=snapshots)
 
     def _explained(self, path: bytes, *, directory: bool) -> Explanation:
@@ -243,12 +269,23 @@ class Restoring:
     def _refuse_there(self, aim: Aim) -> None:
         """Raises `Refused` inside what is copied, and inside copies."""
         real = os.path.realpath(aim.base) + b"/" + b"/".join(aim.below)
+        if self.known.at:
+            self._refuse_beside(real)
+            return
         for path in dict.fromkeys((real, aim.folder)):
             here = without_root(self.root, path)
             if here == path and self.places.staged:
                 continue
             self._refuse_copied(here + b"/" + aim.name)
             self._refuse_copies(here)
+
+    def _refuse_beside(self, path: bytes) -> None:
+        """Of another machine nobody knows what it copies: only the copies themselves are spared."""
+        if (path + b"/").startswith(os.path.realpath(self.known.at).rstrip(b"/") + b"/"):
+            raise Refused(
+                f"{display(path)} lies among the copies: name another folder with --to DIR, or say "
+                "--to DIR --anywhere; nothing was restored"
+            )
 
     def _refuse_copied(self, path: bytes) -> None:
         one = explain(self.policy, self.compilation, path, directory=True)
@@ -296,44 +333,3 @@ class Restoring:
         return Aim(
             base=self.places.below_root(root), below=names[:-1], name=names[-1], in_place=True
         )
-
-
-@contextmanager
-def restoring(policy: Path | None, root: Path) -> Iterator[Restoring]:
-    """Open what is known: the manifest that is named, else what is applied, else a manifest.
-
-    What made the copies is the applied plan, whatever was edited since.
-    """
-    applied = applied_plan(root) if policy is None else None
-    with ExitStack() as stack:
-        state, why = None, ""
-        try:
-            state = stack.enter_context(read_state(Places(root=root).state_file))
-        except (OSError, sqlite3.Error, StateUnusable) as error:
-            why = f"the records cannot be read: {error}"
-        if applied is not None:
-            compilation = compilation_of(applied)
-            model = policy_of(applied)
-        else:
-            model, compilation = load_for_question(policy, root)
-        yield Restoring(model, compilation, state, root, why)
-
-
-def moment_asked(text: str, zone: ZoneInfo) -> datetime:
-    """A moment as people type it; a date alone means its end. Raises `Refused`."""
-    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H-%M-%SZ", "%Y-%m-%d"):
-        try:
-            found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
-        except ValueError:
-            continue
-        if form == "%Y-%m-%d":  # the whole of that day
-            found = found.replace(hour=23, minute=59, second=59)
-        return found.replace(tzinfo=UTC if form.endswith("Z") else zone)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(
-            f"{text!r} is no moment: type 2026-11-28, '2026-11-28 14:00' or an ISO time; "
-            "nothing was restored"
-        ) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=zone)

@@ -16,6 +16,8 @@ from engine.restore.versions import NEVER, Kind, Unseen, Version, Whole
 from engine.standing.copy_standing import There
 from policy.values import display
 
+_KINDS = (Kind.NEWEST, Kind.GENERATION, Kind.SET_ASIDE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
@@ -75,6 +77,9 @@ def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
     return (
         _tier(one),
         -moment.timestamp() if moment is not None else 0.0,
+        # Without any age, what stands in its place is newer than what was taken away from there.
+        _KINDS.index(one.kind) if moment is None else 0,
+        tuple(-byte for byte in one.name) if moment is None else (),
         not one.database,
         len(one.lost),
         one.far,

@@ -116,9 +116,10 @@ def carried_until(hops: Sequence[Sequence[Ran]]) -> datetime | None:
     return seen.started
 
 
-def state_before(successes: Sequence[Ran], moment: datetime) -> Ran | None:
-    """The newest success that ended before a moment; `successes` have the newest first."""
-    return next((one for one in successes if one.ended and one.ended <= moment), None)
+def state_before(successes: Sequence[Ran], start: datetime) -> Ran | None:
+    """The newest success before the run that began then; `successes` have the newest first."""
+    earlier = (one for one in successes if one.started.replace(microsecond=0) < start)
+    return next((one for one in earlier if one.ended and one.ended <= start), None)
 
 
 def unchanged_between(

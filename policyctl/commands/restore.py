@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,15 @@ def restore(
             "--from", metavar="COPY", help="Take it from this place, or this version of --list."
         ),
     ] = None,
+    at: Annotated[
+        Path | None,
+        typer.Option(
+            "--at",
+            metavar="DIR",
+            help="Look at the copies in DIR alone, the root of a destination, wherever it is "
+            "mounted: no manifest and no records of this machine are needed.",
+        ),
+    ] = None,
     listed: Annotated[
         bool, typer.Option("--list", help="Only list what holds it, the newest first.")
     ] = False,
@@ -76,12 +86,16 @@ def restore(
     It comes into a new folder: nothing that is there is touched. What was cut off goes on by the
     same command. Ends with 6 where what came differs from another copy of it, and says in what.
     """
-    from policyctl.restoring import moment_asked, restoring
+    from policyctl.opening import moment_asked, restoring, restoring_at
     from policyctl.views import restore as view
     from policyctl.views.console import result, tell
 
     _refuse_mixed(in_place=in_place, to=to, yes=yes, only=listed)
-    with restoring(policy, root) as work:
+    with ExitStack() as stack:
+        if at is not None:
+            work = restoring_at(at, policy, from_, root)
+        else:
+            work = stack.enter_context(restoring(policy, root))
         moment = moment_asked(as_of, work.zone) if as_of is not None else None
         found = work.find(work.ask(path), as_of=moment, place=from_)
         if listed:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.system.restore.carry_out import RestoreRun
 from policyctl.fetching import carry_out
-from policyctl.restoring import restoring
+from policyctl.opening import restoring
 from tests.integration.killing import Patch, die, killed
 from tests.integration.lab import Lab, tree, wrap_rsync, write
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from engine.generations.names import Standing, moment_of, name_of
+from engine.plan.left_plan import LeftPlan
 from engine.plan.model import Feed, Location, Plan
 from engine.promises.chains import Copy
+from engine.records.reports import RunStatus
 from engine.restore.fetch import Place
 from engine.restore.versions import (
     Kind,
@@ -59,9 +61,15 @@ class Known:
     now: datetime
     why_not: str = ""
     """Why the records say nothing."""
+    left: LeftPlan | None = None
+    """What lay beside the copies, where only these are looked at…"""
+    at: bytes = b""
+    """…in this directory."""
 
     def place(self, holder: str) -> Place | None:
         """Where a holder lies; None where nothing can lie in it."""
+        if self.at:
+            return Place(root=self.at, ssh=None)
         destination = self.plan.destination(holder)
         if destination is not None:
             far = self.places.reaches_over_ssh(destination)
@@ -109,7 +117,7 @@ class _Search:
         self.plan, self.state = known.plan, known.state
         self.feeds = feeds_along(known.plan, copy, source)
         self.lost = lost_on_the_way(known.plan, copy)
-        self.hops = [self._ran(leg, feed) for leg, feed in zip(copy.via, self.feeds, strict=True)]
+        self.hops = self._hops()
 
     def versions(self) -> Iterator[Version]:
         """All that lies there. Raises `NoRoot` and `CannotLook`."""
@@ -124,7 +132,7 @@ class _Search:
         place = self.known.place(self.copy.place)
         if place is None:
             raise CannotLook(f"{self.copy.place} is no place of files")
-        destination = self.plan.destination(self.copy.place)
+        destination = self.plan.destination(self.copy.place) if not self.known.at else None
         if destination is not None and is_another_disk(destination, self.known.places, self.state):
             raise NoRoot
         if place.ssh is not None:
@@ -258,7 +266,9 @@ class _Search:
         maker = self._maker()
         if maker == len(self.copy.via) - 1:
             return self._judged_here(folder, names)
-        until = carried_until(self.hops[maker:])
+        # What lies beside copies tells of the last hop alone, and of how its data were.
+        left = self.known.left is not None
+        until = as_of_along(self.hops) if left else carried_until(self.hops[maker:])
         late = f"{self.copy.leg} is not known to have succeeded since it was made"
         return {
             name: (Whole.COMPLETE, "")
@@ -288,14 +298,29 @@ class _Search:
 
     def _data_of(self, name: bytes) -> datetime | None:
         """The live data of a generation: as its run has noted them, else when that run began."""
-        maker = self._maker()
-        began = moment_of(name)
-        for one in self.hops[maker]:
+        maker, began = self._maker(), moment_of(name)
+        if self.known.left is not None and maker < len(self.copy.via) - 1:
+            return began
+        for one in self.hops[-1 if self.known.left is not None else maker]:
             if _second(one) == began:
                 return one.data_as_of or began
         return began
 
     # ── Records ──────────────────────────────────────────────────────────────────────────────
+
+    def _hops(self) -> list[tuple[Ran, ...]]:
+        """The successes of each hop on the way, the newest first."""
+        if self.known.left is not None:
+            runs = self.known.left.runs.get(self.copy.leg, ())
+            good = RunStatus.OK
+            return [
+                tuple(
+                    Ran(started=one.began, ended=one.ended, status=good, data_as_of=one.data_as_of)
+                    for one in runs
+                )
+            ]
+        both = zip(self.copy.via, self.feeds, strict=True)
+        return [self._ran(leg, feed) for leg, feed in both]
 
     def _ran(self, leg: str, feed: Feed | None) -> tuple[Ran, ...]:
         if feed is None or self.state is None or self.known.why_not:

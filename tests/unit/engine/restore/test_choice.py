@@ -94,6 +94,17 @@ def test_a_place_or_one_version_can_be_asked_for() -> None:
     assert none.passed[0].why == "--from asks for nas"
 
 
+def test_without_any_age_what_stands_there_comes_before_what_was_taken_away() -> None:
+    newest = version("zzz", hours=None)
+    aside = [
+        version("aaa", hours=None, kind=Kind.SET_ASIDE, name=name)
+        for name in (b"20261127T020000Z-aaaaaa", b"20261128T020000Z-aaaaaa")
+    ]
+    found = chosen(*aside, newest)
+    assert found.chosen == newest
+    assert [one.version for one in found.passed] == [aside[1], aside[0]]
+
+
 def test_words() -> None:
     unseen = Unseen(copy=copy(), there=There.UNKNOWN, why="no answer in time")
     assert unseen_words(unseen) == "it could not be looked at: no answer in time"

@@ -30,6 +30,8 @@ def test_the_state_before_a_run_is_that_of_the_success_before_it() -> None:
     successes = (ran(5), ran(3))
     assert state_before(successes, day(5)) == ran(3)
     assert state_before(successes, day(3)) is None
+    at_once = (ran(5, minutes=0), ran(3))
+    assert state_before(at_once, day(5)) == ran(3), "a run is not the one before itself"
 
 
 def test_a_state_stood_since_the_run_that_brought_it() -> None:
