@@ -26,6 +26,8 @@ from policy.parts import Attribute
 from policyctl.boundary import Refused
 from policyctl.restoring import Proposal, Restoring
 
+_MAGIC = b"SQLite format 3\0"
+
 
 def carry_out(restoring: Restoring, proposal: Proposal, sink: ProgressSink | None) -> Restored:
     """Do what was proposed. Raises `Refused`, `Doubtful` and `Interrupted`."""
@@ -35,6 +37,7 @@ def carry_out(restoring: Restoring, proposal: Proposal, sink: ProgressSink | Non
         version=proposal.version,
         fetch=proposal.fetch,
         stamp=proposal.stamp,
+        pattern=bool(proposal.found.asked.inside),
         check=lambda tree: tuple(checks.differences(tree)),
         sink=sink,
     )
@@ -54,7 +57,7 @@ class _Checks:
 
     def differences(self, tree: Tree) -> Iterator[Difference]:
         """All that speaks against what came."""
-        if self.chosen.database:
+        if not self.chosen.directory:
             yield from _unsound(tree)
         if not self.chosen.far:
             yield from self._against(tree, self.chosen, most_read=0)
@@ -74,6 +77,7 @@ class _Checks:
             same_moment=same,
             times=Attribute.TIMES not in {*self.chosen.lost, *other.lost},
             skipped=self._skipped(other),
+            entered=self._entered,
             most_read=most_read,
         )
         with opened_root(place.root) as root:
@@ -88,25 +92,46 @@ class _Checks:
         owned = [feed.writes for feed in feeds if feed.writes is not None]
         places = (self.chosen.location, other.location)
         others = {names for one in places for names in one.inner(owned)}
-        return lambda names: any(names[: len(one)] == one for one in others)
+        inside = self.proposal.found.asked.inside
+
+        def skipped(names: Names) -> bool:
+            unwanted = not all(one.matches(name) for one, name in zip(inside, names, strict=False))
+            return unwanted or any(names[: len(one)] == one for one in others)
+
+        return skipped
+
+    def _entered(self, names: Names) -> bool:
+        """The way to what a pattern matches."""
+        return len(names) < len(self.proposal.found.asked.inside)
 
 
 def _unsound(tree: Tree) -> Iterator[Difference]:
-    """What SQLite finds wrong with a database that came."""
+    """What SQLite finds wrong with a file that came, if it is a database."""
     with descending(tree.root) as descent:
         try:
             parent = descent.enter(tree.top[:-1])
-            name = tree.top[-1]
-            size = os.stat(name, dir_fd=parent, follow_symlinks=False).st_size
             directory = os.open(b".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=parent)
         except (NotThere, OSError):
             return
-        try:
-            with opened(directory, name, "mode=ro&immutable=1") as reader:
-                _, problems = find_problems(reader, choose_check(size, QUICK_ABOVE))
-        except sqlite3.Error as error:
-            problems = f"{error}"
-        finally:
-            os.close(directory)
+    try:
+        problems = _problems(directory, tree.top[-1])
+    finally:
+        os.close(directory)
     if problems:
         yield Difference(path=(), what=f"SQLite finds it damaged: {problems}")
+
+
+def _problems(directory: int, name: bytes) -> str:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(name, flags, dir_fd=directory), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return ""
+    except OSError:  # no file
+        return ""
+    try:
+        with opened(directory, name, "mode=ro&immutable=1") as reader:
+            return find_problems(reader, choose_check(size, QUICK_ABOVE))[1]
+    except sqlite3.Error as error:
+        return str(error)

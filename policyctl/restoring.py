@@ -20,13 +20,16 @@ from engine.restore.fetch import Fetch, fetch_of
 from engine.restore.steps import RestoreStep
 from engine.restore.versions import Kind, Unseen, Version
 from engine.rsync.filters import FilterError
-from engine.standing.bring_back import NEW_FOLDER
+from engine.standing.bring_back import NEW_FOLDER, holds_files
 from engine.system.host.lock_probe import is_held
 from engine.system.host.look import absolute_subject, below, is_directory, without_root
 from engine.system.host.places import Places
-from engine.system.restore.search import Known, find_versions, holds_files
+from engine.system.restore.browse import entries_of
+from engine.system.restore.entries import CannotLook
+from engine.system.restore.search import Known, find_versions
 from engine.system.state.state import State
 from policy.model import Policy
+from policy.patterns import Component, PatternError, parse_component
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
@@ -43,8 +46,29 @@ class Asked:
     """As the final system has it, or SOURCE:ITEM/…"""
     subject: Subject
     copies: tuple[Copy, ...]
+    inside: tuple[Component, ...] = ()
+    """Only what matches below the path is wanted; empty: all of it."""
     snapshots: bool
     """Whether a leg takes snapshots of the item that it is, or lies in."""
+
+
+def pattern_parts(path: bytes) -> tuple[bytes, tuple[Component, ...]]:
+    """The directory before the first wildcard of a path, and the patterns from there on.
+
+    Raises `PatternError`.
+    """
+    names = path.rstrip(b"/").split(b"/")
+    components = [parse_component(name) if name else None for name in names]
+    plain = 0
+    while plain < len(names) and (names[plain] == b"" or _is_plain(components[plain])):
+        plain += 1
+    inside = tuple(one for one in components[plain:] if one is not None)
+    literal = [one.literal if one is not None else b"" for one in components[:plain]]
+    return b"/".join(one or b"" for one in literal) or b"/", inside
+
+
+def _is_plain(component: Component | None) -> bool:
+    return component is not None and component.literal is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +139,18 @@ class Restoring:
 
     # ── What is asked ────────────────────────────────────────────────────────────────────────
 
-    def ask(self, text: str) -> Asked:
+    def ask(self, text: str, *, glob: bool = False) -> Asked:
         """Find the copies of a path as typed. Raises `Refused`."""
         typed = without_root(self.root, absolute_subject(os.fsencode(text)))
+        if not glob:
+            return self._asked(typed, ())
+        try:
+            head, inside = pattern_parts(typed)
+        except PatternError as error:
+            raise Refused(f"{display(typed)}: {error}; nothing was restored") from None
+        return self._asked(head, inside)
+
+    def _asked(self, typed: bytes, inside: tuple[Component, ...]) -> Asked:
         path = typed.rstrip(b"/") or b"/"
         subject = find_subject(self.policy, path)
         if subject is None:
@@ -137,7 +170,7 @@ class Restoring:
             raise Refused(
                 f"{self.only} is to hold no copy of {display(path)}; nothing was restored"
             )
-        return Asked(path=path, subject=subject, copies=files, snapshots=snapshots)
+        return Asked(path=path, subject=subject, copies=files, inside=inside, snapshots=snapshots)
 
     def _explained(self, path: bytes, *, directory: bool) -> Explanation:
         """The explanation with copies, if there is any: a path that is gone may have been either.
@@ -187,7 +220,7 @@ class Restoring:
         place = self.known.place(version.place)
         assert place is not None, "it was looked at"
         try:
-            fetch = fetch_of(self.plan, version, place)
+            fetch = fetch_of(self.plan, version, place, found.asked.inside)
         except FilterError as error:
             raise Refused(f"{display(found.asked.path)}: {error}; nothing was restored") from None
         stamp = self.now.strftime("%Y%m%dT%H%M%SZ").encode()
@@ -226,6 +259,21 @@ class Restoring:
             yield f"not kept by this copy, and not restored: {lost}"
         if os.geteuid() != 0:
             yield "you are not root: all that comes back will belong to you"
+        yield from self._notes_of_runs(version)
+        whole = next((one for one in found.versions if one.database and not version.database), None)
+        if whole is not None:
+            yield (
+                "a plain copy of a database that was being written may not open; SQLite has made "
+                f"and checked a copy of it: --from {whole.label}"
+            )
+        if found.asked.snapshots and found.asked.subject.names:
+            name = (
+                f"{found.asked.subject.source.name}:{display(b'/'.join(found.asked.subject.names))}"
+            )
+            yield f"snapshots of it are on its own medium: `policyctl rollback {name}` is quicker"
+
+    def _notes_of_runs(self, version: Version) -> Iterator[str]:
+        """What runs may be doing to it, or have not done."""
         for leg in version.copy.via:
             if is_held(self.places.leg_lock(leg)):
                 yield f"{leg} runs now: what it writes may be mixed of two states"
@@ -237,11 +285,20 @@ class Restoring:
                     f"the last run of {version.copy.leg} did not succeed: some of it may be newer "
                     "than it says"
                 )
-        if found.asked.snapshots and found.asked.subject.names:
-            name = (
-                f"{found.asked.subject.source.name}:{display(b'/'.join(found.asked.subject.names))}"
-            )
-            yield f"snapshots of it are on its own medium: `policyctl rollback {name}` is quicker"
+
+    def entries(self, found: Found) -> tuple[tuple[bytes, bool], ...]:
+        """What the chosen version of a directory holds, and which of that are directories.
+
+        Raises `Refused`.
+        """
+        chosen = found.choice.chosen
+        place = self.known.place(chosen.place) if chosen is not None else None
+        if chosen is None or place is None or not chosen.directory:
+            return ()
+        try:
+            return entries_of(chosen, place)
+        except CannotLook as error:
+            raise Refused(f"{chosen.label} cannot be listed: {error}") from None
 
     # ── Where it goes ────────────────────────────────────────────────────────────────────────
 
@@ -309,6 +366,11 @@ class Restoring:
     def into_place(self, asked: Asked) -> Aim:
         """The path itself. Raises `Refused` where it cannot be renamed, or is no path."""
         path = asked.path
+        if asked.inside:
+            raise Refused(
+                f"--glob brings back a part of {display(path)}, which cannot take its place: "
+                "restore to a new folder, without --in-place; nothing was changed"
+            )
         root = tree_root(asked.subject.source)
         if isinstance(asked.subject.source, BtrfsSource):
             top = asked.subject.source.path

@@ -15,10 +15,11 @@ from engine.progress import OPTION
 from engine.reach.ssh_command import remote_shell
 from engine.reach.targets import Target
 from engine.restore.versions import Version
-from engine.rsync.filters import only_rules
+from engine.rsync.filters import matching_rules
 from engine.rsync.set_aside import PARTIAL
 from engine.standing.bring_back import kept_options, others_rules
 from policy.parts import SshTarget
+from policy.patterns import Component, literal_component
 
 TREE = b"tree"
 """What is fetched lies in this directory of the folder, under its names at the destination."""
@@ -50,8 +51,13 @@ class Fetch:
         return (b"rsync", *self.options, b"--", self.source, folder + b"/" + TREE + b"/")
 
 
-def fetch_of(plan: Plan, version: Version, place: Place) -> Fetch:
-    """How a version is fetched. Raises `FilterError` where its path is too long for a rule."""
+def fetch_of(
+    plan: Plan, version: Version, place: Place, inside: tuple[Component, ...] = ()
+) -> Fetch:
+    """How a version is fetched; of a directory only what a pattern matches in it, where one is.
+
+    Raises `FilterError` where its path is too long for a rule.
+    """
     names = version.location.names
     options = (
         *kept_options(plan, version.copy.leg),
@@ -62,7 +68,9 @@ def fetch_of(plan: Plan, version: Version, place: Place) -> Fetch:
         b"--timeout=%d" % _SILENCE,
         OPTION,
         b"--no-human-readable",
-        *(b"--filter=" + rule for rule in _rules(plan, version.location)),
+        # Directories that a wildcard has entered, and nothing in them was wanted.
+        *((b"--prune-empty-dirs",) if len(inside) > 1 else ()),
+        *(b"--filter=" + rule for rule in _rules(plan, version.location, inside)),
     )
     source = Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument
     return Fetch(options=options, source=source, piece=(TREE, *names))
@@ -74,12 +82,15 @@ def _connection(ssh: SshTarget | None) -> tuple[bytes, ...]:
     return (b"--secluded-args", b"--rsh=" + remote_shell(ssh, _NO_SHARED_CONNECTION))
 
 
-def _rules(plan: Plan, location: Location) -> Iterator[bytes]:
+def _rules(plan: Plan, location: Location, inside: tuple[Component, ...]) -> Iterator[bytes]:
     """What belongs to other legs and to runs is no part of it, whatever lies on the way to it."""
     yield from others_rules(plan, location, ())
-    if not location.names:
+    wanted = (*map(literal_component, location.names), *inside)
+    if not wanted:
         yield _OWN
         return
-    *ways, whole, itself, rest = only_rules(location.names)
-    yield from ways
-    yield from (_OWN, whole, itself, rest)
+    *ways, whole, itself, rest = matching_rules(wanted)
+    # What a run has set aside lies below such a name: only the way there passes it.
+    yield from ways[: len(location.names)]
+    yield _OWN
+    yield from (*ways[len(location.names) :], whole, itself, rest)

@@ -13,7 +13,7 @@ from engine.promises.chains import Copy
 from engine.reach.ssh_command import known_shell
 from engine.reach.targets import Target
 from engine.rsync.filters import FilterError, exclude_rule, only_rules
-from policy.legs import CopyingLeg, MirrorLeg
+from policy.legs import CopyingLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.parts import Attribute, SshTarget
 
 NEW_FOLDER = b"./restored-from-"
@@ -37,6 +37,13 @@ def is_plain(plan: Plan, copy: Copy) -> bool:
     """Whether a file of the copy has the name of the live one, if within a generation."""
     legs = [plan.leg(name) for name in copy.via]
     return all(one is not None and isinstance(one.leg, CopyingLeg) for one in legs)
+
+
+def holds_files(plan: Plan, copy: Copy) -> bool:
+    """Whether a copy holds files under the names that they have in the live data."""
+    legs = [plan.leg(name) for name in copy.via]
+    kinds = (MirrorLeg, VersionsLeg, SnapshotLeg, SqliteLeg)
+    return not copy.snapshot and all(one is not None and isinstance(one.leg, kinds) for one in legs)
 
 
 def in_generation(copy: Copy, generations: Sequence[bytes]) -> Copy:

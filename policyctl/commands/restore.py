@@ -58,6 +58,10 @@ def restore(
     listed: Annotated[
         bool, typer.Option("--list", help="Only list what holds it, the newest first.")
     ] = False,
+    glob: Annotated[
+        bool,
+        typer.Option("--glob", help="PATH has patterns: `*` `?` `[...]`, as routes have them."),
+    ] = False,
     in_place: Annotated[
         bool,
         typer.Option(
@@ -97,7 +101,7 @@ def restore(
         else:
             work = stack.enter_context(restoring(policy, root))
         moment = moment_asked(as_of, work.zone) if as_of is not None else None
-        found = work.find(work.ask(path), as_of=moment, place=from_)
+        found = work.find(work.ask(path, glob=glob), as_of=moment, place=from_)
         if listed:
             _list(work, found, json=json)
             return
@@ -130,9 +134,12 @@ def _list(work: Restoring, found: Found, *, json: bool) -> None:
     from policyctl.views import restore as view
     from policyctl.views.console import result, result_json
 
+    entries = work.entries(found)
     if json:
-        result_json(view.found_json(work.plan, found))
-    for line in () if json else view.version_lines(work.plan, found):
+        listed = view.entries_json(entries)
+        result_json({**view.found_json(work.plan, found), "entries": listed})
+        return
+    for line in (*view.version_lines(work.plan, found), *view.entry_lines(found, entries)):
         result(line)
 
 

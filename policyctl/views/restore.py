@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -80,6 +80,18 @@ def version_lines(plan: Plan, found: Found) -> Iterator[str]:
         yield f"{mark} {when}  {one.label}{size}  {where}{why}"
     for absent in found.unseen:
         yield f"  -  {absent.copy.place}  {unseen_words(absent)}"
+
+
+def entry_lines(found: Found, entries: Sequence[tuple[bytes, bool]]) -> Iterator[str]:
+    """What the chosen version of a directory holds."""
+    if entries and found.choice.chosen is not None:
+        yield f"in {found.choice.chosen.label}:"
+    yield from (f"  {show_path(name)}{'/' if inside else ''}" for name, inside in entries)
+
+
+def entries_json(entries: Sequence[tuple[bytes, bool]]) -> list[Json]:
+    """The same for programs."""
+    return [{**path_json(name, "name"), "directory": inside} for name, inside in entries]
 
 
 def ordered(found: Found) -> list[Version]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import make
 from tests.e2e.test_cli import Machine
 from tests.integration.lab import HOSTILE, at, tree
 
@@ -249,11 +250,14 @@ def test_a_deleted_directory_comes_back_from_what_one_run_took_away(machine: Mac
 
 def test_a_directory_is_listed_with_what_holds_it(machine: Machine) -> None:
     (machine.root / "srv/data/a/file").unlink()
+    machine.write("srv/data/a/other", "new")
     assert machine("run", "nightly").code == 0
     done = machine("restore", "/srv/data/a", "--list", "--json")
     assert done.code == 0, done.err
     assert [one["part"] for one in done.json["versions"]].count(True) == 1
     assert done.json["chosen"] == "disk"
+    assert done.json["entries"] == [{"name": "other", "directory": False}]
+    assert "in disk:\n  other\n" in machine("restore", "/srv/data/a", "--list").out
 
 
 def change(machine: Machine, statement: str) -> None:
@@ -281,3 +285,71 @@ def test_a_half_deleted_copy_is_named(machine: Machine) -> None:
     done = machine("restore", "/srv/data")
     assert done.code == 6
     assert "differs   big: it did not come, and is in the other copy (nas)" in done.out
+
+
+def test_what_a_pattern_matches_comes_back_and_nothing_else(machine: Machine) -> None:
+    for name in ("x1/cat", "x1/dog", "x2/cat", "x2/in/cat", "y/cat", "x3/dog", "x[1]/cat"):
+        machine.write(f"srv/data/pets/{name}", name)
+    assert machine("run", "nightly", "offsite").code == 0
+    done = machine("restore", "/srv/data/pets/x?/c*", "--glob")
+    assert done.code == 0, (done.out, done.err)
+    assert sorted(tree(machine.folder / "restored-from-disk")) == [
+        b"pets", b"pets/x1", b"pets/x1/cat", b"pets/x2", b"pets/x2/cat"
+    ]  # fmt: skip
+    literal = machine("restore", "/srv/data/pets/x[[]1]/c*", "--glob", "--to", "./two")
+    assert literal.code == 0, literal.err
+    assert (machine.folder / "two/x[1]/cat").read_text() == "x[1]/cat"
+    none = machine("restore", "/srv/data/pets/z*", "--glob", "--to", "./none")
+    assert none.code == 5
+    assert "holds nothing that the pattern matches" in none.err
+    assert names_in(machine.folder / "none") == []
+    place = machine("restore", "/srv/data/pets/x*", "--glob", "--in-place", "--yes", "pets")
+    assert place.code == 5
+    assert "cannot take its place" in place.err
+
+
+DATABASES = HOUSE.replace(
+    '  nightly: {kind: mirror, to: "disk:/data", schedule: "02:00", deleted: {keep: 14d}}',
+    '  nightly: {kind: versions, from: data, to: "disk:/data", schedule: "02:00",\n'
+    "            keep: {last: 3}}\n"
+    '  bases: {kind: sqlite, from: data, to: "disk:/bases", schedule: "03:00", keep: {last: 3}}',
+)
+DATABASES = DATABASES[: DATABASES.index("  offsite:")]
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Machine:
+    """A machine with a database that two legs keep, each in its way."""
+    machine = Machine(tmp_path, DATABASES)
+    make(machine.root / "srv/data/a/app.db", "CREATE TABLE t (x)", "INSERT INTO t VALUES (7)")
+    assert machine("apply").code == 0, machine("apply").err
+    assert machine("run", "nightly", "bases").code == 0
+    return machine
+
+
+def test_a_verified_copy_of_a_database_comes_back_and_is_checked(keeper: Machine) -> None:
+    done = keeper("restore", "/srv/data/a/app.db")
+    assert done.code == 0, (done.out, done.err)
+    assert "takes     disk:2" in done.out
+    assert "verified copy" in done.out
+    came = keeper.folder / "restored-from-disk/app.db"
+    with closing(sqlite3.connect(came)) as db:
+        assert db.execute("SELECT x FROM t").fetchall() == [(7,)]
+    assert keeper("restore", "/srv/data/a", "--to", "./all").code == 0
+    assert names_in(keeper.folder / "all/a") == ["app.db", "file"], "of a tree the files' own leg"
+
+
+def test_a_plain_copy_that_sqlite_finds_damaged_is_told(keeper: Machine) -> None:
+    (plain,) = (keeper.root / "mnt/disk/data").glob("2*/a/app.db")
+    name = plain.parents[1].name
+    kept = plain.stat()
+    content = bytearray(plain.read_bytes())
+    content[4096:4200] = b"\xff" * 104
+    plain.write_bytes(content)
+    os.utime(plain, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    done = keeper("restore", "/srv/data/a/app.db", "--from", f"disk:{name}")
+    if "verified copy" in done.out.partition("because")[0]:
+        pytest.skip("both legs ran in the same second")
+    assert done.code == 6, done.out
+    assert "SQLite finds it damaged" in done.out
+    assert "SQLite has made and checked a copy of it: --from disk:" in done.out

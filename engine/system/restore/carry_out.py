@@ -104,6 +104,8 @@ class RestoreRun:
     stamp: bytes
     """When it began, as a part of a name."""
     check: Checker
+    pattern: bool = False
+    """Whether only what a pattern matches is wanted, which may be nothing."""
     sink: ProgressSink | None = None
     _folder: int = -1
     _staging: int = -1
@@ -152,7 +154,7 @@ class RestoreRun:
             case PutInPlace():
                 self._put()
             case RemoveStaging():
-                remove_tree(b"/proc/self/fd/%d/%s" % (self._folder, self._name))
+                remove_tree(self._root + b"/" + self._name)
 
     @property
     def _name(self) -> bytes:
@@ -277,8 +279,11 @@ class RestoreRun:
         self._counted = count(tree)
         if self._note.placing:
             return
+        if self.pattern and self._counted.entries == 1:
+            remove_tree(self._root + b"/" + self._name)
+            raise NotRestored(f"{self.version.label} holds nothing that the pattern matches")
         every = count(Tree(root=self._staging, top=self.fetch.piece[:1])).entries
-        if self._told is not None and every != self._told:
+        if self._told is not None and every != self._told and not self.pattern:
             raise NotRestored(
                 f"rsync told of {self._told:,} entries, and {every:,} are here; {self._holds}"
             )

@@ -76,6 +76,8 @@ class Rules:
     """Whether both keep the files' times."""
     skipped: Callable[[Names], bool] = nothing_skipped
     """What is no part of one of them."""
+    entered: Callable[[Names], bool] = nothing_skipped
+    """What is no part of them itself, and may hold what is."""
     most_read: int = MOST_READ
 
 
@@ -86,7 +88,8 @@ def compare(mine: Tree, other: Tree, rules: Rules) -> Compared:
         pair = _Pair(here=here, there=there, mine=mine, other=other, rules=rules, found=found)
         for names in _walk(here, mine.top, found):
             below = names[len(mine.top) :]
-            what = "" if rules.skipped(below) else pair.differs(names, (*other.top, *below))
+            passed = rules.skipped(below) or rules.entered(below)
+            what = "" if passed else pair.differs(names, (*other.top, *below))
             if what:
                 found.differences.append(Difference(path=below, what=what))
         if rules.same_moment:
@@ -172,7 +175,8 @@ class _Pair:
             status = _status(self.there, names)
             if status is None or self._passed_over(below, status):
                 continue
-            if _status(self.here, (*self.mine.top, *below)) is None:
+            gone = _status(self.here, (*self.mine.top, *below)) is None
+            if gone and not self.rules.entered(below):
                 if _told(status):
                     yield Difference(path=below, what="it did not come, and is in the other copy")
             elif stat.S_ISDIR(status.st_mode):

@@ -40,7 +40,7 @@ from engine.system.restore.entries import (
 from engine.system.state.disk_identity import is_another_disk
 from engine.system.state.state import State, stream_of
 from engine.system.telling.facts import item_successes
-from policy.legs import CopyingLeg, MirrorLeg, SnapshotLeg, SqliteLeg
+from policy.legs import MirrorLeg, SnapshotLeg
 from policy.sources import TreeSource
 
 _STANDINGS = {
@@ -100,13 +100,6 @@ def find_versions(
         if not found:
             unseen.append(Unseen(copy=copy, there=Seen.NO))
     return tuple(versions), tuple(unseen)
-
-
-def holds_files(plan: Plan, copy: Copy) -> bool:
-    """Whether a copy holds files under the names that they have in the live data."""
-    legs = [plan.leg(name) for name in copy.via]
-    kinds = (*CopyingLeg.__args__, SnapshotLeg, SqliteLeg)
-    return not copy.snapshot and all(one is not None and isinstance(one.leg, kinds) for one in legs)
 
 
 class _Search:
