@@ -14,6 +14,7 @@ from engine.plan.circles import find_circle
 from engine.plan.model import LegPlan, Plan, RoutingTable
 from engine.promises.chains import Chains
 from engine.promises.objectives import check_objectives
+from engine.promises.plan_chains import chains_of
 from engine.promises.secrets import check_secrets
 from engine.promises.timing import check_density, check_schedules, check_timing, product_edges
 from engine.references import check_references
@@ -44,6 +45,12 @@ class Compilation:
     drafts: tuple[Draft, ...]
     timeline: Timeline
     chains: Chains
+
+
+def compilation_of(plan: Plan) -> Compilation:
+    """A stored plan as it was when it was compiled, for questions about paths."""
+    chains = chains_of(plan)
+    return Compilation(plan=plan, drafts=chains.drafts, timeline=chains.timeline, chains=chains)
 
 
 def compile_policy(policy: Policy) -> Plan:

@@ -9,9 +9,9 @@ from engine.schedule.timeline import Timeline
 from policy.model import Policy
 
 
-def chains_of(plan: Plan) -> Chains:
-    """Follow the paths of a compiled plan from hop to hop."""
-    policy = Policy(
+def policy_of(plan: Plan) -> Policy:
+    """The policy behind a compiled plan, without its positions in the manifest."""
+    return Policy(
         host=plan.host,
         timezone=plan.timezone,
         destinations=plan.destinations,
@@ -22,5 +22,10 @@ def chains_of(plan: Plan) -> Chains:
         checks=plan.checks,
         monitoring=plan.monitoring,
     )
+
+
+def chains_of(plan: Plan) -> Chains:
+    """Follow the paths of a compiled plan from hop to hop."""
+    policy = policy_of(plan)
     drafts = tuple(Draft(one.leg, feed) for one in plan.legs for feed in one.feeds)
     return Chains(policy, plan.tables, drafts, Timeline(policy))

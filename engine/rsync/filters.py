@@ -104,9 +104,13 @@ def exclude_rule(names: tuple[bytes, ...]) -> bytes:
 
 def only_rules(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """Lines that send a path, whatever it is, with all below it, and nothing else of its tree."""
-    above = (b"+ " + _literal_text(names[:end]) + b"/" for end in range(1, len(names)))
-    whole = tuple(literal_component(name) for name in names)
-    below = (b"+ " + _text(whole, tail=b"/***"), b"+ " + _literal_text(names), b"- *")
+    return matching_rules(tuple(literal_component(name) for name in names))
+
+
+def matching_rules(components: tuple[Component, ...]) -> tuple[bytes, ...]:
+    """The same for every path that a pattern matches; the last three lines are about these."""
+    above = (b"+ " + _text(components[:end], tail=b"/") for end in range(1, len(components)))
+    below = (b"+ " + _text(components, tail=b"/***"), b"+ " + _text(components), b"- *")
     return tuple(map(_checked, (*above, *below)))
 
 

@@ -48,6 +48,12 @@ assert MAKE_WAY != MAKE
 FLUSH = b'sync -f "$1" 2>/dev/null || sync'
 """$1 lies on the file system that is to be on the disk; a smaller `sync` takes no path."""
 
+LEAVE = (
+    b'cd "$1" && umask 077 && [ ! -d "./$2" ] && rm -f "./$2.new" && set -C && '
+    b'cat >"./$2.new" && { sync "./$2.new" 2>/dev/null || :; } && mv -f "./$2.new" "./$2"'
+)
+"""$1 is a root, $2 the name of a file in it that gets what comes in; no symlink is followed."""
+
 RENAME = (
     b'r=$(cd -P "$1" && pwd -P && echo .) && r=${r%??} && cd -P "$r" || exit 1; r=${r%/}; '
     b'for d in "$2" "$4"; do p=$(cd -P "./$d" && pwd -P && echo .) || '

@@ -13,7 +13,7 @@ from engine.promises.chains import Copy
 from engine.reach.ssh_command import known_shell
 from engine.reach.targets import Target
 from engine.rsync.filters import FilterError, exclude_rule, only_rules
-from policy.legs import CopyingLeg, MirrorLeg
+from policy.legs import CopyingLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.parts import Attribute, SshTarget
 
 NEW_FOLDER = b"./restored-from-"
@@ -39,6 +39,13 @@ def is_plain(plan: Plan, copy: Copy) -> bool:
     return all(one is not None and isinstance(one.leg, CopyingLeg) for one in legs)
 
 
+def holds_files(plan: Plan, copy: Copy) -> bool:
+    """Whether a copy holds files under the names that they have in the live data."""
+    legs = [plan.leg(name) for name in copy.via]
+    kinds = (MirrorLeg, VersionsLeg, SnapshotLeg, SqliteLeg)
+    return not copy.snapshot and all(one is not None and isinstance(one.leg, kinds) for one in legs)
+
+
 def in_generation(copy: Copy, generations: Sequence[bytes]) -> Copy:
     """The copy in the newest of these generations, the oldest of which comes first."""
     if copy.dated is None or not generations:
@@ -62,9 +69,9 @@ def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tu
     as_rules = ssh is not None and bool(set(b"/".join(names)) & _GLOB)
     try:
         rules = (
-            (*_others(plan, copy.location, ()), *only_rules(names))
+            (*others_rules(plan, copy.location, ()), *only_rules(names))
             if as_rules
-            else tuple(_others(plan, copy.location, _above(root, names)))
+            else tuple(others_rules(plan, copy.location, _above(root, names)))
         )
     except FilterError:
         return ()
@@ -74,7 +81,7 @@ def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tu
         source = target.argument.rstrip(b"/") or b"/"
     folder = NEW_FOLDER + copy.place.encode() + b"/"
     filters = (b"--filter=" + rule for rule in rules)
-    options = (*_options(plan, copy), *_connection(ssh), _OWN_NAMES, *filters)
+    options = (*kept_options(plan, copy.leg), *_connection(ssh), _OWN_NAMES, *filters)
     return (b"rsync", *options, b"--", source, folder)
 
 
@@ -98,10 +105,10 @@ def _carries(plan: Plan, name: str, attribute: Attribute) -> bool:
     return attribute in one.leg.preserve and not tightened
 
 
-def _options(plan: Plan, copy: Copy) -> Iterator[bytes]:
+def kept_options(plan: Plan, leg: str) -> Iterator[bytes]:
     """As much as the leg that wrote the copy has kept."""
     yield from (b"--archive", b"--numeric-ids")
-    one = plan.leg(copy.leg)
+    one = plan.leg(leg)
     kept = one.leg.preserve if one is not None and isinstance(one.leg, CopyingLeg) else ()
     yield from (option for attribute, option in _MORE.items() if attribute in kept)
 
@@ -117,7 +124,7 @@ def _above(root: bytes, names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(part for part in root.split(b"/") if part)[-1:]
 
 
-def _others(plan: Plan, inside: Location, begin: tuple[bytes, ...]) -> Iterator[bytes]:
+def others_rules(plan: Plan, inside: Location, begin: tuple[bytes, ...]) -> Iterator[bytes]:
     """Rules that leave out what other legs own below the place: it is no part of this copy."""
     skipped = len(inside.names) if begin else 0
     owned = (feed.writes for leg in plan.legs for feed in leg.feeds if feed.writes is not None)

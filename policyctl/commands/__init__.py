@@ -14,6 +14,7 @@ from policyctl.commands.measure import measure
 from policyctl.commands.migrate import migrate
 from policyctl.commands.pause import pause
 from policyctl.commands.plan import plan
+from policyctl.commands.restore import restore
 from policyctl.commands.resume import resume
 from policyctl.commands.rollback import rollback
 from policyctl.commands.run import run
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
         adopt,
         migrate,
         gc,
+        restore,
         verify,
         rollback,
         show,

@@ -11,6 +11,7 @@ from engine.plan.model import Plan
 from engine.promises.chains import Copy
 from engine.promises.objectives import hours
 from engine.reach.command_words import show_command
+from engine.standing.bring_back import holds_files
 from engine.standing.copy_standing import CopyStanding, There
 from policyctl.loading import Answer
 from policyctl.views.console import Json
@@ -129,18 +130,21 @@ def explanation_lines(
     for copy, now in zip_longest(one.copies, standings):
         yield f"  {'snapshot' if copy.snapshot else 'copy    '}    {_copy_line(plan, copy)}"
         if now is not None:
-            yield from _standing_lines(plan, now)
+            yield from _standing_lines(plan, one.path, now)
 
 
-def _standing_lines(plan: Plan, now: CopyStanding) -> Iterator[str]:
+def _standing_lines(plan: Plan, path: bytes, now: CopyStanding) -> Iterator[str]:
     yield f"    now       {_age(plan, now)}; {_look(plan, now)}"
     if now.kept:
         where = f" in {show_path(location_path(plan, now.kept_at))}" if now.kept_at else ""
         yield f"    kept      {now.kept}{where}"
     if now.lost:
         yield f"    not kept  {', '.join(one.value for one in now.lost)}"
+    if holds_files(plan, now.copy):
+        words = (b"restore", path, b"--from", now.copy.place.encode())
+        yield f"    get back  `policyctl {show_command(words)}`"
     if now.restore:
-        yield f"    get back  {show_command(now.restore)}"
+        yield f"    or        {show_command(now.restore)}"
 
 
 def _age(plan: Plan, now: CopyStanding) -> str:

@@ -88,7 +88,7 @@ def test_a_copy_is_told_with_its_age_and_whether_it_is_there(machine: Machine) -
     assert copy_of(machine, "/srv/data/a/later")["there"] is False
     human = machine("explain", "/srv/data/a/file").out
     assert "    now       0 m old, as of " in human
-    assert "; there\n    get back  rsync --archive " in human
+    assert "; there\n    get back  `policyctl restore /srv/data/a/file --from disk --root " in human
 
 
 @pytest.mark.tool("rsync")

@@ -41,6 +41,8 @@ class Command:
     """Added to the rebuilt environment."""
     on_output: Callable[[bytes], bytes] | None = None
     """Gets each chunk of what the command prints, as it comes; gives back what to keep of it."""
+    stdin: bytes | None = None
+    """A file that it reads; None: it has no input."""
     keep_open: tuple[int, ...] = ()
     """Descriptors that it gets: a lock among them is held until the last of its processes ends."""
 
@@ -144,20 +146,25 @@ def start(command: Command) -> Running:
     Raises `CommandNotStarted`.
     """
     try:
-        child = subprocess.Popen(
-            command.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(command.env),
-            start_new_session=True,
-            preexec_fn=_die_with_parent,
-            pass_fds=command.keep_open,
-        )
+        with open(command.stdin or os.devnull, "rb") as given:  # noqa: PTH123 - bytes
+            child = _popen(command, given)
     except OSError as error:
         name = os.fsdecode(command.argv[0])
         raise CommandNotStarted(f"{name} cannot be run: {error.strerror}") from None
     return Running(child=child, command=command)
+
+
+def _popen(command: Command, given: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command.argv,
+        stdin=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(command.env),
+        start_new_session=True,
+        preexec_fn=_die_with_parent,
+        pass_fds=command.keep_open,
+    )
 
 
 def first_ended(several: Sequence[Running]) -> Running:

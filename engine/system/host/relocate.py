@@ -36,8 +36,8 @@ def rename_below(root: bytes, old: tuple[bytes, ...], new: tuple[bytes, ...]) ->
     """
     with ExitStack() as stack:
         try:
-            source = stack.enter_context(_opened(root, old[:-1], make=False))
-            target = stack.enter_context(_opened(root, new[:-1]))
+            source = stack.enter_context(opened_below(root, old[:-1], make=False))
+            target = stack.enter_context(opened_below(root, new[:-1]))
             _rename(source, old[-1], target, new[-1])
         except OSError as error:
             raise NotRenamed(_WHY.get(error.errno or 0) or str(error)) from None
@@ -46,8 +46,8 @@ def rename_below(root: bytes, old: tuple[bytes, ...], new: tuple[bytes, ...]) ->
 
 
 @contextmanager
-def _opened(root: bytes, names: tuple[bytes, ...], *, make: bool = True) -> Iterator[int]:
-    """A directory below a root, step by step."""
+def opened_below(root: bytes, names: tuple[bytes, ...], *, make: bool = True) -> Iterator[int]:
+    """A directory below a root, step by step, through no symlink. Raises `OSError`."""
     here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in names:

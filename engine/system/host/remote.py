@@ -17,6 +17,7 @@ from engine.rsync.set_aside import SET_ASIDE
 from engine.runs.probe import (
     ASK,
     FLUSH,
+    LEAVE,
     MAKE,
     MAKE_WAY,
     REFUSALS,
@@ -28,6 +29,7 @@ from engine.runs.probe import (
     parse_answer,
     speaks,
 )
+from engine.system.host.directories import write_private
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.host.relocate import NotRenamed
 from policy.parts import SshTarget
@@ -85,6 +87,14 @@ class Remote:
         if told.code != 0:
             raise Unreachable(told.last_words or f"the other side ended with {told.code}")
 
+    def leave(self, name: bytes, content: bytes) -> None:
+        """Put a file at the root, whole or not at all. Raises `Unreachable` and `OSError`."""
+        here = self._run.directory + b"/left"
+        write_private(here, content)
+        told = self._shell(LEAVE, self._target.root, name, stdin=here)
+        if told.code != 0:
+            raise Unreachable(told.last_words or f"the other side ended with {told.code}")
+
     def rename(self, old: tuple[bytes, ...], new: tuple[bytes, ...]) -> None:
         """Rename a path below the root; directories above its new name are made where missing.
 
@@ -104,10 +114,16 @@ class Remote:
             raise NotRenamed(why or told.last_words or f"the other side ended with {told.code}")
         return told
 
-    def _shell(self, script: bytes, *arguments: bytes, patience: float = _PATIENCE) -> Completed:
+    def _shell(
+        self,
+        script: bytes,
+        *arguments: bytes,
+        patience: float = _PATIENCE,
+        stdin: bytes | None = None,
+    ) -> Completed:
         words = (b"sh", b"-c", script, b"sh", *arguments)
         command = ssh_command(self._ssh, self._run.control, *words)
-        told = run(Command(argv=command, timeout=patience))
+        told = run(Command(argv=command, timeout=patience, stdin=stdin))
         if told.timed_out:
             raise Unreachable("no answer in time")
         if told.code == _FAILED_CONNECTION:

@@ -45,6 +45,7 @@ from engine.system.passes.transfers import OutOfTime, Transfers
 from engine.system.passes.unfinished import drop_unfinished
 from engine.system.runs.first_reports import begin_reports, item_streams, parts_of
 from engine.system.runs.killed import close_killed, look_at_all
+from engine.system.runs.leave_plan import leave_plan
 from engine.system.runs.observe import holder_of, observe, ssh_of
 from engine.system.runs.observe_target import NothingToRead
 from engine.system.state.arrivals import there_by
@@ -232,6 +233,7 @@ class Attempt:
             self._shorten(steps, transfers)
             at_once = leg.at_once if isinstance(leg, VersionsLeg | SqliteLeg) else 1
             executor.carry_out(steps, at_once)
+            self._leave_plan(this_run)
         finally:
             self._end_writing(feeds)
             disown_unmade(self.state, self.run_id, self.streams, self.looked)
@@ -239,6 +241,12 @@ class Attempt:
                 holder = self.plan.destination(holder_of(self.leg_plan))
                 note_room_left(holder, self.places, self.state, self.clock())
             executor.finish(hooks_after(self.leg_plan.leg))
+
+    def _leave_plan(self, this_run: Run) -> None:
+        record = self._record(worst_of(self.feeds.values())[0], "")
+        why = leave_plan(self.plan, self.leg_plan, self.places, self.state, record, this_run)
+        if why:
+            self.progress(why)
 
     def _shorten(self, steps: tuple[Step, ...], transfers: Transfers) -> None:
         """A run that looks only at what changed has a limit of its own."""

@@ -1,0 +1,197 @@
+"""Which version of a path is taken, and why each other one is not. Pure.
+
+Only what is whole, and no newer than asked for; of that the newest. Of equally new ones the one
+that has kept most, then the nearest, then the one that came over the fewest hops. The order in
+which they were found does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.restore.versions import NEVER, Kind, Unseen, Version, Whole
+from engine.standing.copy_standing import There
+from policy.values import display
+
+_KINDS = (Kind.NEWEST, Kind.GENERATION, Kind.SET_ASIDE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """A version that is not taken."""
+
+    version: Version
+    why: str
+    eligible: bool
+    """Whether it would be, were the one that is taken not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The version that is taken, and all others in the order in which they would follow it."""
+
+    chosen: Version | None
+    why: str = ""
+    passed: tuple[Passed, ...] = ()
+
+    @property
+    def next_best(self) -> Version | None:
+        """What would be taken next."""
+        return next((one.version for one in self.passed if one.eligible), None)
+
+
+def choose(
+    versions: Iterable[Version], *, as_of: datetime | None, place: str | None, zone: ZoneInfo
+) -> Choice:
+    """Choose among versions; `place` is a destination, or one version's `label`."""
+    ranked = sorted(versions, key=lambda one: _rank(one, as_of))
+    reasons = {id(one): _refusal(one, as_of, place, zone) for one in ranked}
+    eligible = [one for one in ranked if not reasons[id(one)]]
+    if not eligible:
+        others = (Passed(version=one, why=reasons[id(one)], eligible=False) for one in ranked)
+        return Choice(chosen=None, passed=tuple(others))
+    chosen, *rest = eligible
+    passed = [Passed(version=one, why=_behind(one, chosen, as_of), eligible=True) for one in rest]
+    passed += [
+        Passed(version=one, why=reasons[id(one)], eligible=False)
+        for one in ranked
+        if reasons[id(one)]
+    ]
+    return Choice(
+        chosen=chosen, why=_because(chosen, rest, as_of, place, zone), passed=tuple(passed)
+    )
+
+
+def _tier(one: Version) -> int:
+    """What is known to be whole comes first, then what is not known; parts only where all fails."""
+    if one.part:
+        return 2
+    return 1 if one.moment is None or one.whole is Whole.UNKNOWN else 0
+
+
+def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
+    moment = one.at(as_of)
+    return (
+        _tier(one),
+        -moment.timestamp() if moment is not None else 0.0,
+        # Without any age, what stands in its place is newer than what was taken away from there.
+        _KINDS.index(one.kind) if moment is None else 0,
+        tuple(-byte for byte in one.name) if moment is None else (),
+        not one.database,
+        len(one.lost),
+        one.far,
+        len(one.copy.via),
+        # Of two that are alike in all this, always the same one.
+        one.place,
+        one.location.names,
+        one.copy.via,
+        one.kind.value,
+        one.name,
+    )
+
+
+def _refusal(one: Version, as_of: datetime | None, place: str | None, zone: ZoneInfo) -> str:
+    """Why it may not be taken at all; empty where it may."""
+    if one.whole in NEVER:
+        return f"it is {one.whole.value}" + (f": {one.why}" if one.why else "")
+    if place is not None and place not in {one.place, one.label}:
+        return f"--from asks for {place}"
+    if place is None and one.part and one.kind is not Kind.SET_ASIDE:
+        return "it holds only a part"
+    if as_of is None:
+        return ""
+    moment = one.at(as_of)
+    if moment is None:
+        return f"its age is not known: {one.why}"
+    return "" if moment <= as_of else f"it is newer: of {shown(moment, zone)}"
+
+
+def _because(
+    chosen: Version,
+    rest: Sequence[Version],
+    as_of: datetime | None,
+    place: str | None,
+    zone: ZoneInfo,
+) -> str:
+    until = f" until {shown(as_of, zone)}" if as_of is not None else ""
+    there = f" at {place}" if place is not None else ""
+    if chosen.part:
+        return "nothing that is whole holds it; this is what one run took away of it"
+    if _tier(chosen) == 1:
+        known = chosen.why or "its runs are not known"
+        return f"nothing better is known; how old or how whole it is, is not known: {known}"
+    if as_of is not None and chosen.moment is not None and chosen.moment > as_of:
+        return (
+            f"no run has replaced it from before {shown(as_of, zone)} until "
+            f"{shown(chosen.moment, zone)}; when it came is in no record"
+        )
+    if not rest:
+        return f"it is the only one{there}{until} that may be taken"
+    return f"it is the newest{there}{until}" + _tie(chosen, rest[0], as_of)
+
+
+def _tie(chosen: Version, other: Version, as_of: datetime | None) -> str:
+    """Why of two that are equally new."""
+    if _tier(other) != _tier(chosen) or other.at(as_of) != chosen.at(as_of):
+        return ""
+    if chosen.database and not other.database:
+        return ", a verified copy: a plain copy of a live database may not open"
+    if len(chosen.lost) < len(other.lost):
+        return f", and keeps more than {other.label}"
+    if chosen.far != other.far:
+        return f", and nearer than {other.label}"
+    return f", and came over fewer hops than {other.label}" if _fewer(chosen, other) else ""
+
+
+def _fewer(one: Version, other: Version) -> bool:
+    return len(one.copy.via) < len(other.copy.via)
+
+
+def _behind(one: Version, chosen: Version, as_of: datetime | None) -> str:
+    """Why an eligible one comes behind the chosen one."""
+    if one.part:
+        return "it holds only what one run took away"
+    if _tier(one) > _tier(chosen):
+        return f"not known how old or whole: {one.why}" if one.why else "not known how whole"
+    if one.at(as_of) != chosen.at(as_of):
+        return "older"
+    if chosen.database and not one.database:
+        return "a plain copy: if a program was writing the database, it may not open"
+    if len(one.lost) > len(chosen.lost):
+        return "the same state, and it keeps less"
+    if one.far and not chosen.far:
+        return "the same state, and farther away"
+    return "the same state, over more hops" if _fewer(chosen, one) else "the same state"
+
+
+def unseen_words(one: Unseen) -> str:
+    """Why a place offers nothing."""
+    words = {
+        There.NO: "it does not hold the path",
+        There.AWAY: "its disk is not there",
+        There.NOT_LOOKED: "not looked at",
+        There.UNKNOWN: "it could not be looked at",
+        There.YES: "it holds the path",
+    }[one.there]
+    return f"{words}: {one.why}" if one.why else words
+
+
+def shown(moment: datetime, zone: ZoneInfo) -> str:
+    """A moment, as people read it."""
+    return moment.astimezone(zone).strftime("%a %d %b %Y %H:%M:%S")
+
+
+def said(one: Version, zone: ZoneInfo) -> str:
+    """Which state a version is."""
+    when = f" of {shown(one.moment, zone)}" if one.moment is not None else ", age not known"
+    match one.kind:
+        case Kind.NEWEST:
+            return f"the newest state{when}"
+        case Kind.GENERATION:
+            what = "verified copy" if one.database else "generation"
+            return f"{what} {display(one.name)}{when}"
+        case Kind.SET_ASIDE:
+            return f"what run {display(one.name)} set aside{when}"

@@ -1,0 +1,96 @@
+"""The command that fetches one version into a folder of our own, and where it then lies.
+
+It always reads from the root of the destination, by rules that let nothing through but the path:
+rsync enters no symlink on its way down a tree, but follows each one in a path that it is given. So
+a copy of a symlink to a directory never brings what that directory holds on this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.plan.model import Location, Plan
+from engine.progress import OPTION
+from engine.reach.ssh_command import remote_shell
+from engine.reach.targets import Target
+from engine.restore.versions import Version
+from engine.rsync.filters import matching_rules
+from engine.rsync.set_aside import PARTIAL
+from engine.standing.bring_back import kept_options, others_rules
+from policy.parts import SshTarget
+from policy.patterns import Component, literal_component
+
+TREE = b"tree"
+"""What is fetched lies in this directory of the folder, under its names at the destination."""
+_SILENCE = 600
+_OWN = b"- .policyctl-*"
+_NO_SHARED_CONNECTION = b"none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the holder of a version lies, and how it is reached."""
+
+    root: bytes
+    ssh: SshTarget | None
+    """None: on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """One version to be fetched."""
+
+    options: tuple[bytes, ...]
+    source: bytes
+    piece: tuple[bytes, ...]
+    """Where it lies afterwards, below the folder."""
+
+    def argv(self, folder: bytes) -> tuple[bytes, ...]:
+        """The command that fetches it into a folder."""
+        return (b"rsync", *self.options, b"--", self.source, folder + b"/" + TREE + b"/")
+
+
+def fetch_of(
+    plan: Plan, version: Version, place: Place, inside: tuple[Component, ...] = ()
+) -> Fetch:
+    """How a version is fetched; of a directory only what a pattern matches in it, where one is.
+
+    Raises `FilterError` where its path is too long for a rule.
+    """
+    names = version.location.names
+    options = (
+        *kept_options(plan, version.copy.leg),
+        *_connection(place.ssh),
+        # What an earlier try has brought, and is there no more; nothing else lies in that folder.
+        b"--delete",
+        b"--partial-dir=" + PARTIAL,
+        b"--timeout=%d" % _SILENCE,
+        OPTION,
+        b"--no-human-readable",
+        # Directories that a wildcard has entered, and nothing in them was wanted.
+        *((b"--prune-empty-dirs",) if len(inside) > 1 else ()),
+        *(b"--filter=" + rule for rule in _rules(plan, version.location, inside)),
+    )
+    source = Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument
+    return Fetch(options=options, source=source, piece=(TREE, *names))
+
+
+def _connection(ssh: SshTarget | None) -> tuple[bytes, ...]:
+    if ssh is None:
+        return ()
+    return (b"--secluded-args", b"--rsh=" + remote_shell(ssh, _NO_SHARED_CONNECTION))
+
+
+def _rules(plan: Plan, location: Location, inside: tuple[Component, ...]) -> Iterator[bytes]:
+    """What belongs to other legs and to runs is no part of it, whatever lies on the way to it."""
+    yield from others_rules(plan, location, ())
+    wanted = (*map(literal_component, location.names), *inside)
+    if not wanted:
+        yield _OWN
+        return
+    *ways, whole, itself, rest = matching_rules(wanted)
+    # What a run has set aside lies below such a name: only the way there passes it.
+    yield from ways[: len(location.names)]
+    yield _OWN
+    yield from (*ways[len(location.names) :], whole, itself, rest)

@@ -1,0 +1,145 @@
+"""Versions: each state of a path that something holds, as data."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from engine.plan.model import Location
+from engine.promises.chains import Copy
+from engine.standing.copy_standing import There
+from engine.standing.facts import Ran
+from policy.parts import Attribute
+
+
+class Kind(enum.Enum):
+    """What sort of state it is."""
+
+    NEWEST = "newest"
+    """What the last run of a mirror left."""
+    GENERATION = "generation"
+    SET_ASIDE = "set-aside"
+    """What a run deleted or overwrote: what was there before that run."""
+
+
+class Whole(enum.Enum):
+    """What is known of whether all of it is there."""
+
+    VERIFIED = "verified"
+    COMPLETE = "complete"
+    UNKNOWN = "not known to be complete"
+    INCOMPLETE = "incomplete"
+    DAMAGED = "damaged"
+
+
+NEVER = frozenset({Whole.INCOMPLETE, Whole.DAMAGED})
+"""What is never restored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One state of a path at one place."""
+
+    copy: Copy
+    location: Location
+    """Exactly where it lies."""
+    kind: Kind
+    name: bytes = b""
+    """Of the generation, or of the run that set it aside."""
+    moment: datetime | None
+    """The live data as they were then; None: not known, and `why` says why."""
+    since: datetime | None = None
+    """No run between then and `moment` has replaced it; None: nothing is known before `moment`."""
+    whole: Whole
+    why: str = ""
+    far: bool = False
+    """Whether a connection is needed to reach it."""
+    directory: bool = False
+    size: int | None = None
+    """Bytes of a file; None: not known, or no file."""
+    modified: datetime | None = None
+    """The file's own time: it can rule a state out, and never dates one (law 17)."""
+    part: bool = False
+    """Of a directory it holds only what one run took away."""
+    database: bool = False
+    """A copy that SQLite itself has made and checked."""
+    lost: tuple[Attribute, ...] = ()
+    """What the copy cannot have kept."""
+
+    @property
+    def place(self) -> str:
+        """The destination or source that holds it."""
+        return self.location.holder
+
+    @property
+    def label(self) -> str:
+        """What `--from` takes for exactly this one."""
+        return f"{self.place}:{self.name.decode()}" if self.name else self.place
+
+    def at(self, as_of: datetime | None) -> datetime | None:
+        """The moment that it shows, where the state of a certain one is asked for; None: unknown.
+
+        What stood there unchanged until later shows that moment itself.
+        """
+        if as_of is None or self.moment is None or self.moment <= as_of:
+            return self.moment
+        unchanged = self.since is not None and self.since <= as_of
+        return as_of if unchanged else self.moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """A place that holds nothing of the path, or that nobody could look at."""
+
+    copy: Copy
+    there: There
+    why: str = ""
+
+
+def carried_until(hops: Sequence[Sequence[Ran]]) -> datetime | None:
+    """When the run began whose generations a later hop has carried on whole.
+
+    `hops`: the successes of the leg that makes them, and of each leg after it, the newest first.
+    None: no run after one of them has succeeded, or nothing is known.
+    """
+    if not all(hops):
+        return None
+    seen = hops[-1][0]
+    for successes in reversed(hops[:-1]):
+        through = (one for one in successes if one.ended and one.ended <= seen.started)
+        before = next(through, None)
+        if before is None:
+            return None
+        seen = before
+    return seen.started
+
+
+def state_before(successes: Sequence[Ran], start: datetime) -> Ran | None:
+    """The newest success before the run that began then; `successes` have the newest first."""
+    earlier = (one for one in successes if one.started.replace(microsecond=0) < start)
+    return next((one for one in earlier if one.ended and one.ended <= start), None)
+
+
+def unchanged_between(
+    versions: Sequence[Version],
+    came: Mapping[bytes, datetime],
+    horizon: datetime | None,
+) -> tuple[Version, ...]:
+    """States of one file in one mirror, the newest first, each with since when it stood there.
+
+    A run that took a state away brought the next one: `came` has when the live data were so, by
+    the names of runs. Before the oldest of them nothing was taken away since the horizon, as far
+    back as the runs that are known and what they have set aside reach. No record says when a file
+    came under a name that was free, but it cannot have been there before it was written.
+    """
+    found = []
+    for index, one in enumerate(versions):
+        older = versions[index + 1] if index + 1 < len(versions) else None
+        since = came.get(older.name) if older is not None else horizon
+        if since is not None and one.modified is not None:
+            since = max(since, one.modified)
+        late = since is None or one.moment is None or since >= one.moment
+        found.append(replace(one, since=None if late or one.directory else since))
+    return tuple(found)

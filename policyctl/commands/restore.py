@@ -1,0 +1,245 @@
+"""`policyctl restore`: the best copy of a path comes back, into a new folder or its old place."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from policyctl.exit_codes import ExitCode
+from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
+
+if TYPE_CHECKING:
+    from engine.system.restore.carry_out import Doubtful, Restored
+    from policyctl.restoring import Found, Proposal, Restoring
+
+
+def restore(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="As it was on the live system, or SOURCE:ITEM/PATH of a volume."
+        ),
+    ],
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help="The state of then, and nothing newer: 2026-11-28, '2026-11-28 14:00'.",
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help="The folder to put it in: empty, or not there yet. Default: ./restored-from-PLACE",
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="COPY", help="Take it from this place, or this version of --list."
+        ),
+    ] = None,
+    at: Annotated[
+        Path | None,
+        typer.Option(
+            "--at",
+            metavar="DIR",
+            help="Look at the copies in DIR alone, the root of a destination, wherever it is "
+            "mounted: no manifest and no records of this machine are needed.",
+        ),
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Only list what holds it, the newest first.")
+    ] = False,
+    glob: Annotated[
+        bool,
+        typer.Option("--glob", help="PATH has patterns: `*` `?` `[...]`, as routes have them."),
+    ] = False,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place", help="Put it where it was; what is there now is kept beside it."
+        ),
+    ] = False,
+    yes: Annotated[
+        str | None,
+        typer.Option(
+            "--yes", metavar="NAME", help="With --in-place: the last name of PATH. Do not ask."
+        ),
+    ] = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Only show what would be done, step by step.")
+    ] = False,
+    anywhere: Annotated[
+        bool,
+        typer.Option("--anywhere", help="Also into a folder that is copied, or holds copies."),
+    ] = False,
+    policy: PolicyOption = None,
+    root: RootOption = DEFAULT_ROOT,
+    json: JsonOption = False,
+) -> None:
+    """Find every copy of a path, say which is taken and why, and bring it back.
+
+    It comes into a new folder: nothing that is there is touched. What was cut off goes on by the
+    same command. Ends with 6 where what came differs from another copy of it, and says in what.
+    """
+    from policyctl.opening import moment_asked, restoring, restoring_at
+    from policyctl.views import restore as view
+    from policyctl.views.console import result, tell
+
+    _refuse_mixed(in_place=in_place, to=to, yes=yes, only=listed)
+    with ExitStack() as stack:
+        if at is not None:
+            work = restoring_at(at, policy, from_, root)
+        else:
+            work = stack.enter_context(restoring(policy, root))
+        moment = moment_asked(as_of, work.zone) if as_of is not None else None
+        found = work.find(work.ask(path, glob=glob), as_of=moment, place=from_)
+        if listed:
+            _list(work, found, json=json)
+            return
+        for line in view.choice_lines(work.plan, found):
+            (tell if json else result)(line)
+        if found.choice.chosen is None:
+            _nothing(found)
+        if in_place:
+            aim = work.into_place(found.asked)
+        else:
+            aim = work.into_folder(found, to, anywhere=anywhere)
+        proposal = work.propose(found, aim)
+        for line in view.proposal_lines(proposal, steps=explained or in_place):
+            (tell if json else result)(line)
+        wanted = not explained and (not in_place or _confirmed(proposal, yes))
+        _finish(work, proposal, wanted=wanted, json=json)
+
+
+def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: bool) -> None:
+    """Options that say two things at once. Raises `BadParameter`."""
+    if in_place and to is not None:
+        raise typer.BadParameter("--in-place is where it was: leave out --to")
+    if yes is not None and not in_place:
+        raise typer.BadParameter("--yes goes with --in-place: nothing else is asked")
+    if only and (in_place or to is not None):
+        raise typer.BadParameter("--list only lists: leave out where to restore to")
+
+
+def _list(work: Restoring, found: Found, *, json: bool) -> None:
+    from policyctl.views import restore as view
+    from policyctl.views.console import result, result_json
+
+    entries = work.entries(found)
+    if json:
+        listed = view.entries_json(entries)
+        result_json({**view.found_json(work.plan, found), "entries": listed})
+        return
+    for line in (*view.version_lines(work.plan, found), *view.entry_lines(found, entries)):
+        result(line)
+
+
+def _finish(work: Restoring, proposal: Proposal, *, wanted: bool, json: bool) -> None:
+    from policyctl.views import restore as view
+    from policyctl.views.console import result, result_json
+
+    done = _carry_out(work, proposal) if wanted else None
+    if json:
+        result_json(view.proposal_json(work.plan, proposal, done))
+    elif done is not None:
+        result("\n".join(view.done_lines(proposal, done)))
+    if done is not None and done.differences:
+        _doubt(proposal)
+
+
+def _nothing(found: Found) -> None:
+    """Raises `Refused`: there is nothing to take."""
+    from policy.values import display
+    from policyctl.boundary import Refused
+
+    what = display(found.asked.path)
+    if found.versions:
+        raise Refused(
+            f"no copy of {what} may be taken, for the reasons above; nothing was restored"
+        )
+    raise Refused(
+        f"no copy that could be looked at holds {what}: is the path right, and its disk there? "
+        "Nothing was restored"
+    )
+
+
+def _confirmed(proposal: Proposal, yes: str | None) -> bool:
+    """Whether who sits there types the last name of the path. Raises `Refused`."""
+    from policy.values import display
+    from policyctl.boundary import Refused
+    from policyctl.views.console import finish_output, tell
+
+    name = display(proposal.aim.name)
+    typed = yes
+    if yes is None:
+        if not sys.stdin.isatty():
+            raise Refused(f"nothing was changed: --yes {name} does it, or type it at a terminal")
+        finish_output()
+        tell(f"type {name} to go on:")
+        typed = sys.stdin.readline().rstrip("\n")
+    if typed != name and (typed or "").encode(errors="surrogateescape") != proposal.aim.name:
+        raise Refused(f"that is not its name, which is {name}: nothing was changed")
+    return True
+
+
+def _carry_out(work: Restoring, proposal: Proposal) -> Restored:
+    from engine.system.host.signals import Interrupted
+    from engine.system.restore.carry_out import Doubtful
+    from policyctl.fetching import carry_out
+    from policyctl.views.console import tell
+    from policyctl.views.progress import progress_of
+
+    try:
+        with progress_of(verbose=False) as (_, sink):
+            return carry_out(work, proposal, sink)
+    except Interrupted as end:
+        tell(f"policyctl: {end}; nothing is lost: the same command goes on")
+        raise typer.Exit(128 + end.number) from None
+    except Doubtful as doubt:
+        _refuse_doubtful(proposal, doubt)
+        raise
+
+
+def _refuse_doubtful(proposal: Proposal, doubt: Doubtful) -> None:
+    """Raises `Refused`: what came does not take the place of what is there."""
+    from policyctl.boundary import Refused
+    from policyctl.views.console import tell
+    from policyctl.views.restore import difference_lines
+
+    for line in difference_lines(doubt.differences):
+        tell(line)
+    raise Refused(
+        f"{proposal.version.label} differs from another copy of it, as told above, so it was not "
+        f"put in its place, and nothing was changed{_next(proposal)}; to look at it, restore it "
+        "to a new folder, without --in-place"
+    )
+
+
+def _doubt(proposal: Proposal) -> None:
+    from policyctl.views.console import tell
+
+    tell(
+        f"policyctl: {proposal.version.label} differs from another copy of it, as told above: one "
+        f"of the two is damaged; look before you use it{_next(proposal)}"
+    )
+    raise typer.Exit(ExitCode.DEGRADED)
+
+
+def _next(proposal: Proposal) -> str:
+    import os
+    import shlex
+
+    other = proposal.found.choice.next_best
+    if other is None:
+        return "; there is no other copy to take"
+    path = shlex.quote(os.fsdecode(proposal.found.asked.path))
+    return f"; the next best: `policyctl restore {path} --from {other.label}`"

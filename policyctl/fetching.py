@@ -1,0 +1,137 @@
+"""Carrying out what `restore` proposes, and comparing what came with the copies that are near."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from engine.progress import ProgressSink
+from engine.restore.versions import Version
+from engine.sqlite.copies import QUICK_ABOVE, choose_check
+from engine.system.host.descent import NotThere, descending, opened_root
+from engine.system.host.signals import interruptible
+from engine.system.restore.carry_out import NotRestored, Restored, RestoreRun
+from engine.system.restore.compare import (
+    MOST_READ,
+    Difference,
+    Names,
+    Rules,
+    Tree,
+    compare,
+)
+from engine.system.sqlite.reading import find_problems, opened
+from policy.parts import Attribute
+from policyctl.boundary import Refused
+from policyctl.restoring import Proposal, Restoring
+
+_MAGIC = b"SQLite format 3\0"
+
+
+def carry_out(restoring: Restoring, proposal: Proposal, sink: ProgressSink | None) -> Restored:
+    """Do what was proposed. Raises `Refused`, `Doubtful` and `Interrupted`."""
+    checks = _Checks(restoring, proposal)
+    run = RestoreRun(
+        aim=proposal.aim,
+        version=proposal.version,
+        fetch=proposal.fetch,
+        stamp=proposal.stamp,
+        pattern=bool(proposal.found.asked.inside),
+        check=lambda tree: tuple(checks.differences(tree)),
+        sink=sink,
+    )
+    with interruptible():
+        try:
+            return run.go(proposal.steps)
+        except NotRestored as error:
+            raise Refused(str(error)) from None
+
+
+class _Checks:
+    """What came, against the version itself and each other copy on this machine."""
+
+    def __init__(self, restoring: Restoring, proposal: Proposal) -> None:
+        self.restoring, self.proposal = restoring, proposal
+        self.chosen = proposal.version
+
+    def differences(self, tree: Tree) -> Iterator[Difference]:
+        """All that speaks against what came."""
+        if not self.chosen.directory:
+            yield from _unsound(tree)
+        if not self.chosen.far:
+            yield from self._against(tree, self.chosen, most_read=0)
+        for other in self.restoring.near(self.proposal.found):
+            yield from self._against(tree, other)
+
+    def _against(
+        self, tree: Tree, other: Version, *, most_read: int = MOST_READ
+    ) -> Iterator[Difference]:
+        place = self.restoring.known.place(other.place)
+        if place is None or place.ssh is not None:
+            return
+        same = other is self.chosen or (
+            other.moment is not None and other.moment == self.chosen.moment
+        )
+        rules = Rules(
+            same_moment=same,
+            times=Attribute.TIMES not in {*self.chosen.lost, *other.lost},
+            skipped=self._skipped(other),
+            entered=self._entered,
+            most_read=most_read,
+        )
+        with opened_root(place.root) as root:
+            theirs = Tree(root=root, top=other.location.names)
+            found = compare(tree, theirs, rules)
+        for one in found.differences:
+            yield replace(one, what=f"{one.what} ({other.label})")
+
+    def _skipped(self, other: Version) -> Callable[[Names], bool]:
+        """What other legs own below either place: it is no part of that copy."""
+        feeds = [feed for leg in self.restoring.plan.legs for feed in leg.feeds]
+        owned = [feed.writes for feed in feeds if feed.writes is not None]
+        places = (self.chosen.location, other.location)
+        others = {names for one in places for names in one.inner(owned)}
+        inside = self.proposal.found.asked.inside
+
+        def skipped(names: Names) -> bool:
+            unwanted = not all(one.matches(name) for one, name in zip(inside, names, strict=False))
+            return unwanted or any(names[: len(one)] == one for one in others)
+
+        return skipped
+
+    def _entered(self, names: Names) -> bool:
+        """The way to what a pattern matches."""
+        return len(names) < len(self.proposal.found.asked.inside)
+
+
+def _unsound(tree: Tree) -> Iterator[Difference]:
+    """What SQLite finds wrong with a file that came, if it is a database."""
+    with descending(tree.root) as descent:
+        try:
+            parent = descent.enter(tree.top[:-1])
+            directory = os.open(b".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=parent)
+        except (NotThere, OSError):
+            return
+    try:
+        problems = _problems(directory, tree.top[-1])
+    finally:
+        os.close(directory)
+    if problems:
+        yield Difference(path=(), what=f"SQLite finds it damaged: {problems}")
+
+
+def _problems(directory: int, name: bytes) -> str:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(name, flags, dir_fd=directory), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return ""
+    except OSError:  # no file
+        return ""
+    try:
+        with opened(directory, name, "mode=ro&immutable=1") as reader:
+            return find_problems(reader, choose_check(size, QUICK_ABOVE))[1]
+    except sqlite3.Error as error:
+        return str(error)

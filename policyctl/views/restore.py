@@ -1,0 +1,174 @@
+"""What holds a path, what `restore` takes of it, and what has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.plan.model import Plan
+from engine.records.measurement import human_bytes
+from engine.restore.choice import Passed, said, shown, unseen_words
+from engine.restore.steps import restore_words
+from engine.restore.versions import Unseen, Version
+from engine.system.restore.carry_out import Restored
+from engine.system.restore.compare import Difference
+from policyctl.restoring import Found, Proposal
+from policyctl.views.console import Json
+from policyctl.views.paths import copy_path, counted, location_path, path_json, show_path
+
+MOST_TOLD = 20
+"""Differences that are told one by one."""
+
+
+def choice_lines(plan: Plan, found: Found) -> Iterator[str]:
+    """What is taken and why, and what is not."""
+    yield show_path(found.asked.path)
+    chosen = found.choice.chosen
+    if chosen is not None:
+        yield f"  takes     {_place(plan, chosen, found.zone)}"
+        yield f"  because   {found.choice.why}"
+    for one in found.choice.passed:
+        yield f"  not       {_place(plan, one.version, found.zone)}: {one.why}"
+    for absent in found.unseen:
+        yield f"  not       {show_path(copy_path(plan, absent.copy))}: {unseen_words(absent)}"
+
+
+def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
+    via = " → ".join(one.copy.via)
+    where = show_path(location_path(plan, one.location))
+    return f"{one.label}: {said(one, zone)}, in {where} ({via})"
+
+
+def proposal_lines(proposal: Proposal, *, steps: bool) -> Iterator[str]:
+    """What is to be known beforehand, and each step."""
+    yield from (f"  note      {one}" for one in proposal.notes)
+    yield f"  to        {show_path(proposal.aim.path)}"
+    if steps:
+        words = restore_words(proposal.steps)
+        yield from (f"  {number}. {one}" for number, one in enumerate(words, 1))
+
+
+def done_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
+    """What is there now."""
+    what = f"{counted(done.entries, 'entry', 'entries')}, {human_bytes(done.size)}"
+    yield f"restored {show_path(proposal.aim.path)}: {what}"
+    if done.kept:
+        yield f"  what was there before lies in {show_path(done.kept)} until you remove it"
+    yield from difference_lines(done.differences)
+
+
+def difference_lines(differences: tuple[Difference, ...]) -> Iterator[str]:
+    """The first of what speaks against what came."""
+    for one in differences[:MOST_TOLD]:
+        yield f"  differs   {show_path(b'/'.join(one.path)) or 'it'}: {one.what}"
+    if len(differences) > MOST_TOLD:
+        yield f"  differs   … and {len(differences) - MOST_TOLD:,} more"
+
+
+def version_lines(plan: Plan, found: Found) -> Iterator[str]:
+    """All versions, the newest first."""
+    yield show_path(found.asked.path)
+    chosen = found.choice.chosen
+    passed = {id(one.version): one for one in found.choice.passed}
+    for one in ordered(found):
+        when = shown(one.moment, found.zone) if one.moment is not None else "age not known"
+        size = f", {human_bytes(one.size)}" if one.size is not None else ""
+        mark = "→" if one is chosen else " "
+        why = "" if one is chosen else f"  {passed[id(one)].why}"
+        where = show_path(location_path(plan, one.location))
+        yield f"{mark} {when}  {one.label}{size}  {where}{why}"
+    for absent in found.unseen:
+        yield f"  -  {absent.copy.place}  {unseen_words(absent)}"
+
+
+def entry_lines(found: Found, entries: Sequence[tuple[bytes, bool]]) -> Iterator[str]:
+    """What the chosen version of a directory holds."""
+    if entries and found.choice.chosen is not None:
+        yield f"in {found.choice.chosen.label}:"
+    yield from (f"  {show_path(name)}{'/' if inside else ''}" for name, inside in entries)
+
+
+def entries_json(entries: Sequence[tuple[bytes, bool]]) -> list[Json]:
+    """The same for programs."""
+    return [{**path_json(name, "name"), "directory": inside} for name, inside in entries]
+
+
+def ordered(found: Found) -> list[Version]:
+    """Versions, the newest first; those of no known age last."""
+    first = datetime.min.replace(tzinfo=found.zone)
+    return sorted(
+        found.versions,
+        key=lambda one: (one.moment is None, -((one.moment or first) - first).total_seconds()),
+    )
+
+
+def found_json(plan: Plan, found: Found) -> dict[str, Json]:
+    """All of it for programs."""
+    chosen = found.choice.chosen
+    passed = {id(one.version): one for one in found.choice.passed}
+    return {
+        **path_json(found.asked.path),
+        "as_of": found.as_of.isoformat() if found.as_of is not None else None,
+        "chosen": chosen.label if chosen is not None else None,
+        "because": found.choice.why or None,
+        "versions": [
+            _version_json(plan, one, passed.get(id(one)), chosen=one is chosen)
+            for one in ordered(found)
+        ],
+        "unseen": [_unseen_json(plan, one) for one in found.unseen],
+    }
+
+
+def _version_json(
+    plan: Plan, one: Version, passed: Passed | None, *, chosen: bool
+) -> dict[str, Json]:
+    return {
+        "place": one.place,
+        "from": one.label,
+        **path_json(location_path(plan, one.location)),
+        "kind": one.kind.value,
+        "leg": one.copy.leg,
+        "via": list(one.copy.via),
+        "moment": one.moment.isoformat() if one.moment is not None else None,
+        "unchanged_since": one.since.isoformat() if one.since is not None else None,
+        "whole": one.whole.value,
+        "directory": one.directory,
+        "bytes": one.size,
+        "far": one.far,
+        "part": one.part,
+        "database": one.database,
+        "not_kept": [lost.value for lost in one.lost],
+        "chosen": chosen,
+        "why_not": passed.why if passed is not None else None,
+        "why": one.why or None,
+    }
+
+
+def _unseen_json(plan: Plan, one: Unseen) -> dict[str, Json]:
+    return {
+        "place": one.copy.place,
+        **path_json(copy_path(plan, one.copy)),
+        "look": one.there.value,
+        "why": one.why or None,
+    }
+
+
+def proposal_json(plan: Plan, proposal: Proposal, done: Restored | None) -> dict[str, Json]:
+    """The same with what is done; `done` where it was carried out."""
+    return {
+        **found_json(plan, proposal.found),
+        "notes": list(proposal.notes),
+        **path_json(proposal.aim.path, "to"),
+        "steps": list(restore_words(proposal.steps)),
+        "done": done is not None,
+        "entries": done.entries if done is not None else None,
+        "bytes": done.size if done is not None else None,
+        **(path_json(done.kept, "kept") if done is not None and done.kept else {}),
+        "differences": differences_json(done.differences if done is not None else ()),
+    }
+
+
+def differences_json(differences: tuple[Difference, ...]) -> list[Json]:
+    """What speaks against what came."""
+    return [{**path_json(b"/".join(one.path)), "what": one.what} for one in differences]

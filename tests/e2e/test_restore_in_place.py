@@ -1,0 +1,156 @@
+"""`policyctl restore --in-place`: the old state is kept; nothing is done without a name typed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.databases import make
+from tests.e2e.test_cli import Machine
+from tests.e2e.test_restore import HOUSE, names_in
+from tests.integration.lab import HOSTILE, at, tree, write
+
+pytestmark = pytest.mark.tool("rsync")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    found = Machine(tmp_path, HOUSE)
+    assert found("apply").code == 0
+    assert found("run", "nightly", "offsite").code == 0
+    return found
+
+
+def kept(folder: Path) -> Path:
+    """Where the old state lies."""
+    (found,) = folder.glob(".policyctl-before-*")
+    return found
+
+
+def test_a_file_comes_back_to_its_place_and_the_old_one_is_kept(machine: Machine) -> None:
+    live = machine.root / "srv/data/a"
+    (live / "file").write_text("broken")
+    done = machine("restore", "/srv/data/a/file", "--in-place", "--yes", "file")
+    assert done.code == 0, done.err
+    assert (live / "file").read_text() == "one"
+    assert (kept(live) / "file").read_text() == "broken"
+    assert names_in(live) == [kept(live).name, "file"]
+    assert f"lies in /srv/data/a/{kept(live).name}/file until you remove it" in done.out.replace(
+        str(machine.root), ""
+    )
+    assert machine("run", "nightly").code == 0
+    assert names_in(machine.root / "mnt/disk/data/a") == ["file"], "no leg takes what is kept"
+
+
+def test_a_directory_comes_back_and_both_names_are_the_way_back(machine: Machine) -> None:
+    live = machine.root / "srv/data"
+    write(live / "a/newer", "since then")
+    before = tree(live / "a")
+    done = machine("restore", "/srv/data/a", "--in-place", "--yes", "a", "--json")
+    assert done.code == 0, done.err
+    assert tree(live / "a") == {b"file": ("file", b"one")}
+    old = kept(live) / "a"
+    assert done.json["kept"] == str(old)
+    assert tree(old) == before
+    shutil.rmtree(live / "a")
+    old.rename(live / "a")
+    assert tree(live / "a") == before
+
+
+def test_what_is_gone_comes_back_to_its_place(machine: Machine) -> None:
+    live = machine.root / "srv/data/a"
+    (live / "file").unlink()
+    done = machine("restore", "/srv/data/a/file", "--in-place", "--yes", "file")
+    assert done.code == 0, done.err
+    assert names_in(live) == ["file"]
+
+
+def test_without_the_name_typed_nothing_is_changed(machine: Machine) -> None:
+    before = tree(machine.root / "srv")
+    unasked = machine("restore", "/srv/data/a/file", "--in-place")
+    assert unasked.code == 5
+    assert "nothing was changed: --yes file does it" in unasked.err
+    wrong = machine("restore", "/srv/data/a/file", "--in-place", "--yes", "fill")
+    assert wrong.code == 5
+    assert "that is not its name, which is file" in wrong.err
+    shown = machine("restore", "/srv/data/a/file", "--in-place", "--explain")
+    assert shown.code == 0, shown.err
+    assert "4. rename " in shown.out
+    assert tree(machine.root / "srv") == before
+
+
+def test_a_root_is_refused_with_what_to_do(machine: Machine) -> None:
+    done = machine("restore", "/srv/data", "--in-place", "--yes", "data")
+    assert done.code == 5
+    assert "restore what is in it one by one" in done.err
+
+
+def test_law_34_any_name_comes_back_to_its_place(machine: Machine) -> None:
+    for name in HOSTILE:
+        write(at(machine.root / "srv/data/odd", name), b"good")
+    assert machine("run", "nightly", "offsite").code == 0
+    for name in HOSTILE[::3]:
+        at(machine.root / "srv/data/odd", name).write_bytes(b"bad")
+        done = machine("restore", b"/srv/data/odd/" + name, "--in-place", "--yes", name)
+        assert done.code == 0, (name, done.err)
+        assert at(machine.root / "srv/data/odd", name).read_bytes() == b"good"
+
+
+def test_law_41_a_symlink_on_the_way_is_not_followed(machine: Machine) -> None:
+    elsewhere = machine.folder / "elsewhere"
+    write(elsewhere / "file", "somebody's")
+    shutil.rmtree(machine.root / "srv/data/a")
+    (machine.root / "srv/data/a").symlink_to(elsewhere)
+    done = machine("restore", "/srv/data/a/file", "--in-place", "--yes", "file")
+    assert done.code == 5, done.out
+    assert "in the place of a directory" in done.err
+    assert tree(elsewhere) == {b"file": ("file", b"somebody's")}
+
+
+def test_law_41_a_folder_that_somebody_else_has_made_is_not_fetched_into(
+    machine: Machine,
+) -> None:
+    shown = machine("restore", "/srv/data/a/file", "--in-place", "--explain")
+    name = shown.out.partition(".policyctl-restore-")[2][:12]
+    trap = machine.root / f"srv/data/a/.policyctl-restore-{name}"
+    trap.mkdir(mode=0o777)
+    trap.chmod(0o777)
+    done = machine("restore", "/srv/data/a/file", "--in-place", "--yes", "file")
+    assert done.code == 5
+    assert "is not ours alone" in done.err
+    trap.rmdir()
+    trap.symlink_to(machine.folder)
+    assert machine("restore", "/srv/data/a/file", "--in-place", "--yes", "file").code == 5
+    assert not (machine.folder / "tree").exists()
+
+
+def test_a_doubtful_copy_does_not_take_the_place_of_what_is_there(machine: Machine) -> None:
+    copy = machine.root / "mnt/disk/data/a/file"
+    times = copy.stat()
+    copy.write_text("onX")
+    os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (machine.root / "srv/data/a/file").write_text("live")
+    done = machine("restore", "/srv/data/a/file", "--in-place", "--yes", "file")
+    assert done.code == 5
+    assert "its content is another one in the other copy" in done.err
+    assert "nothing was changed; the next best: `policyctl restore" in done.err
+    assert (machine.root / "srv/data/a/file").read_text() == "live"
+
+
+def test_sidecars_of_the_old_database_are_set_aside_with_it(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, HOUSE)
+    live = machine.root / "srv/data/a/app.db"
+    live.parent.mkdir(parents=True, exist_ok=True)
+    make(live, "CREATE TABLE t (x)", "INSERT INTO t VALUES (1)")
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    live.write_bytes(b"broken")
+    for end in ("-wal", "-shm"):
+        write(live.with_name("app.db" + end), "stale")
+    done = machine("restore", "/srv/data/a/app.db", "--in-place", "--yes", "app.db")
+    assert done.code == 0, done.err
+    assert names_in(live.parent)[1:] == ["app.db", "file"]
+    assert names_in(kept(live.parent)) == ["app.db", "app.db-shm", "app.db-wal"]

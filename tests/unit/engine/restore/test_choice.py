@@ -1,0 +1,171 @@
+"""Which version is taken: law 18's and law 15's rules, over all sorts of versions."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.plan.model import Location
+from engine.promises.chains import Copy
+from engine.restore.choice import choose, said, unseen_words
+from engine.restore.versions import NEVER, Kind, Unseen, Version, Whole
+from engine.standing.copy_standing import There
+from policy.parts import Attribute
+
+ZONE = ZoneInfo("UTC")
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def copy(place: str = "disk", *via: str) -> Copy:
+    legs = via or ("nightly",)
+    location = Location(holder=place, names=(b"data", b"file"))
+    return Copy(location=location, leg=legs[-1], via=legs, media=None, site=None, rpo=None)
+
+
+def version(place: str = "disk", *, hours: int | None = 0, hops: int = 1, **more) -> Version:
+    one = copy(place, *(f"leg{number}" for number in range(hops)))
+    found = Version(
+        copy=one,
+        location=one.location,
+        kind=Kind.NEWEST,
+        moment=NOW - timedelta(hours=hours) if hours is not None else None,
+        whole=Whole.COMPLETE,
+    )
+    return replace(found, **more)
+
+
+def chosen(*versions: Version, as_of: datetime | None = None, place: str | None = None):
+    return choose(versions, as_of=as_of, place=place, zone=ZONE)
+
+
+def test_the_newest_is_taken() -> None:
+    found = chosen(version(hours=2), version("nas", hours=1))
+    assert found.chosen is not None
+    assert found.chosen.place == "nas"
+    assert [one.why for one in found.passed] == ["older"]
+
+
+@pytest.mark.parametrize(
+    ("worse", "why"),
+    [
+        ({"lost": (Attribute.OWNER,)}, "the same state, and it keeps less"),
+        ({"far": True}, "the same state, and farther away"),
+        ({"hops": 2}, "the same state, over more hops"),
+        ({"hours": None}, "not known how whole"),
+        ({"whole": Whole.UNKNOWN, "why": "no run"}, "not known how old or whole: no run"),
+        ({"part": True, "kind": Kind.SET_ASIDE}, "it holds only what one run took away"),
+        ({"whole": Whole.DAMAGED}, "it is damaged"),
+        ({"whole": Whole.INCOMPLETE, "why": "cut off"}, "it is incomplete: cut off"),
+    ],
+)
+def test_of_two_the_better_one_is_taken_and_the_other_is_told(worse, why: str) -> None:
+    best = version("zzz")
+    found = chosen(version("aaa", **worse), best)
+    assert found.chosen == best
+    assert [one.why for one in found.passed] == [why]
+
+
+def test_a_verified_database_comes_before_a_plain_copy_of_the_same_moment() -> None:
+    found = chosen(version("aaa"), version("zzz", hops=2, database=True))
+    assert found.chosen is not None
+    assert found.chosen.database
+    assert "may not open" in found.why
+
+
+def test_what_stood_there_unchanged_is_the_state_of_then() -> None:
+    day = NOW - timedelta(days=1)
+    stood = version(hours=0, since=day - timedelta(days=1))
+    found = chosen(stood, version(hours=72, kind=Kind.SET_ASIDE), as_of=day)
+    assert found.chosen == stood
+    assert "when it came is in no record" in found.why
+    late = chosen(replace(stood, since=NOW - timedelta(hours=1)), as_of=day)
+    assert late.chosen is None
+    assert late.passed[0].why.startswith("it is newer: of ")
+
+
+def test_a_place_or_one_version_can_be_asked_for() -> None:
+    old = version(hours=9, kind=Kind.GENERATION, name=b"2026-11-28T03-00-00Z")
+    assert chosen(version(), old, place="disk:2026-11-28T03-00-00Z").chosen == old
+    none = chosen(version(), place="nas")
+    assert none.chosen is None
+    assert none.passed[0].why == "--from asks for nas"
+
+
+def test_without_any_age_what_stands_there_comes_before_what_was_taken_away() -> None:
+    newest = version("zzz", hours=None)
+    aside = [
+        version("aaa", hours=None, kind=Kind.SET_ASIDE, name=name)
+        for name in (b"20261127T020000Z-aaaaaa", b"20261128T020000Z-aaaaaa")
+    ]
+    found = chosen(*aside, newest)
+    assert found.chosen == newest
+    assert [one.version for one in found.passed] == [aside[1], aside[0]]
+
+
+def test_words() -> None:
+    unseen = Unseen(copy=copy(), there=There.UNKNOWN, why="no answer in time")
+    assert unseen_words(unseen) == "it could not be looked at: no answer in time"
+    assert said(version(hours=None), ZONE) == "the newest state, age not known"
+
+
+VERSIONS = st.lists(
+    st.builds(
+        version,
+        st.sampled_from(("disk", "nas", "second")),
+        hours=st.none() | st.integers(0, 4),
+        hops=st.integers(1, 3),
+        whole=st.sampled_from(Whole),
+        far=st.booleans(),
+        part=st.booleans(),
+        database=st.booleans(),
+        kind=st.just(Kind.SET_ASIDE),
+        lost=st.sampled_from(((), (Attribute.OWNER,))),
+        since=st.none() | st.integers(1, 9).map(lambda hours: NOW - timedelta(hours=hours)),
+    ),
+    max_size=6,
+)
+AS_OF = st.none() | st.integers(0, 5).map(lambda hours: NOW - timedelta(hours=hours))
+
+
+@given(VERSIONS, AS_OF)
+def test_what_is_taken_is_whole_no_newer_than_asked_and_nothing_as_good_is_newer(
+    versions: list[Version], as_of: datetime | None
+) -> None:
+    found = chosen(*versions, as_of=as_of)
+    one = found.chosen
+    for other in found.passed:
+        assert other.why
+        assert other.eligible is (other.why != "" and other.version.whole not in NEVER) or not (
+            other.eligible
+        )
+    if one is None:
+        assert not [other for other in found.passed if other.eligible]
+        return
+    assert one.whole not in NEVER
+    moment = one.at(as_of)
+    if as_of is not None:
+        assert moment is not None
+        assert moment <= as_of
+    sure = one.moment is not None and one.whole is not Whole.UNKNOWN and not one.part
+    for other in found.passed:
+        theirs = other.version
+        known = theirs.at(as_of)
+        as_good = theirs.whole is not Whole.UNKNOWN and not theirs.part
+        if other.eligible and known is not None and as_good:
+            assert sure, "what is known to be whole comes first"
+            assert moment is not None
+            assert known <= moment
+
+
+@given(VERSIONS, AS_OF, st.randoms(use_true_random=False))
+def test_the_order_of_finding_does_not_matter(
+    versions: list[Version], as_of: datetime | None, random
+) -> None:
+    shuffled = list(versions)
+    random.shuffle(shuffled)
+    first, second = chosen(*versions, as_of=as_of), chosen(*shuffled, as_of=as_of)
+    assert first.chosen == second.chosen
+    assert first.why == second.why
