@@ -16,6 +16,7 @@ from engine.generations.names import Standing, moment_of
 from engine.records.reports import RunStatus
 from engine.runs.observation import Observation
 from engine.runs.preflight import preflight
+from engine.system.items import inventory
 from engine.system.passes.transfers import OutOfTime
 from engine.system.runs import attempt
 from engine.system.runs.runner import run_leg
@@ -248,7 +249,7 @@ def test_law_06_items_that_a_run_did_not_come_to_are_no_success(
     def late(*_: object) -> None:
         raise OutOfTime
 
-    monkeypatch.setattr(attempt, "sweep_items", lambda *_: ())
+    monkeypatch.setattr(inventory, "sweep_items", lambda *_: ())
     monkeypatch.setattr(attempt, "observe", look)
     monkeypatch.setattr(attempt, preflight.__name__, lambda *_: ())
     monkeypatch.setattr(attempt, "steps_for", late)
