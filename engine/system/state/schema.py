@@ -178,6 +178,17 @@ CREATE TABLE rollback (
     ended TEXT,
     PRIMARY KEY (volume_group, volume, moment)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE generation_room (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    generations INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    unreadable INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (leg, source, place)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE acceptance (
     text TEXT PRIMARY KEY,
     because TEXT NOT NULL,
@@ -204,7 +215,7 @@ _NEW_TABLES = {
     4: ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone"),
     5: ("arrival", "generation"),
     6: ("rollback",),
-    7: ("acceptance",),
+    7: ("acceptance", "generation_room"),
 }
 """By the version that brought them."""
 
