@@ -189,6 +189,11 @@ CREATE TABLE generation_room (
     at TEXT NOT NULL,
     PRIMARY KEY (leg, source, place)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE name_folding (
+    place TEXT PRIMARY KEY,
+    folds_case INTEGER NOT NULL,
+    folds_form INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE acceptance (
     text TEXT PRIMARY KEY,
     because TEXT NOT NULL,
@@ -215,7 +220,7 @@ _NEW_TABLES = {
     4: ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone"),
     5: ("arrival", "generation"),
     6: ("rollback",),
-    7: ("acceptance", "generation_room"),
+    7: ("acceptance", "generation_room", "name_folding"),
 }
 """By the version that brought them."""
 
