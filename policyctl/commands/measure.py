@@ -41,7 +41,7 @@ def measure(
         tell(f"policyctl: generations: what was counted is not all, or not kept: {not_kept}")
     for line in measured_warnings(found):
         tell(f"policyctl: {line}")
-    if not_kept or any(one.volumes is None for one in found):
+    if any(one.volumes is None for one in found):
         raise typer.Exit(ExitCode.FAILED)
     if any(one.volumes is not None and one.volumes.unreadable for one in found):
         raise typer.Exit(ExitCode.DEGRADED)
