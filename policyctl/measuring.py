@@ -5,12 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.plan.model import Plan
-from engine.records.measurement import Measurement
+from engine.plan.stored import PlanUnreadable
+from engine.records.measurement import GenerationRoom, Measurement
 from engine.routing.volumes import SourceVolumes
+from engine.system.apply.applied import RecordUnreadable, load_applied
+from engine.system.host.files import Unobservable
 from engine.system.host.places import Places
+from engine.system.measure.generation_room import count_generations
 from engine.system.measure.measure import measure, shared_out
 from engine.system.measure.walk import WalkFailed
 from engine.system.state.state import StateUnusable, open_state
@@ -18,6 +23,8 @@ from policy.sources import TreeSource
 from policyctl.boundary import Refused
 from policyctl.loading import load_for_question
 from policyctl.views.progress import told_of
+
+_UNUSABLE = (PlanUnreadable, RecordUnreadable, StateUnusable, Unobservable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,22 @@ def _measure(plan: Plan, source: TreeSource, places: Places) -> Measured:
         seconds=found.seconds,
         not_kept=_keep(source, found, places),
     )
+
+
+def measure_generations(root: Path) -> tuple[tuple[GenerationRoom, ...], str]:
+    """Count the generations of the applied plan, and keep it; why that failed, or ""."""
+    found: list[GenerationRoom] = []
+    try:
+        applied, places = load_applied(root), Places(root=root)
+        if applied is None or not places.state_file.exists():
+            return (), ""
+        with open_state(places.state_file) as state:
+            for stream, room in count_generations(applied[0], places, state, datetime.now(UTC)):
+                found.append(room)
+                state.generation_rooms.put(stream, room)
+    except (*_UNUSABLE, OSError, sqlite3.Error) as error:
+        return tuple(found), str(error)
+    return tuple(found), ""
 
 
 def _keep(source: TreeSource, found: Measurement, places: Places) -> str:

@@ -22,8 +22,10 @@ from engine.moves.pattern_hits import (
 )
 from engine.plan.model import LegPlan, Plan
 from engine.promises.plan_chains import chains_of
+from engine.records.measurement import GenerationRoom
 from engine.routing.volumes import SourceVolumes
 from engine.system.host.places import Places
+from engine.system.measure.generation_room import known_rooms
 from engine.system.measure.ignored import ignore_hits_in
 from engine.system.measure.measure import known_volumes
 from engine.system.measure.room_look import RoomLook, look_at_room
@@ -51,6 +53,8 @@ class PlanData:
     """Whether anybody was to look at the sources."""
     migrate: bool = False
     """Whether what can be renamed at its destination is."""
+    generations: tuple[GenerationRoom, ...] = ()
+    """The room that those of legs take that change or go, as last counted."""
     unseen_rooms: Mapping[str, str] = field(default_factory=dict)
     """Destinations whose room was to be looked at now and could not be seen, and why."""
     rollback: bool = False
@@ -97,6 +101,8 @@ def read_data(
             accepted=frozenset(accept),
             migrate=migrate,
         )
+        touched = {one.was or one.name for one in changes.legs}
+        rooms = tuple(known_rooms(applied, state)) if applied is not None else ()
         names = renames_between(applied, plan) if applied else {}
         accepted = read_acceptances(both.old, both.new, names, state, applied_at)
     data = data_changes(both, changes.routes, known)
@@ -112,6 +118,7 @@ def read_data(
         ),
         acceptances=accepted,
         measured=measure,
+        generations=tuple(one for one in rooms if one.leg in touched),
         migrate=migrate,
         unseen_rooms={name: one.why for name, one in looks.items() if one.room is None},
     )

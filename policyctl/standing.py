@@ -17,6 +17,7 @@ from engine.moves.acceptances import Acceptance
 from engine.plan.model import LegPlan, Plan
 from engine.plan.stored import PlanUnreadable
 from engine.promises.plan_chains import chains_of
+from engine.records.measurement import GenerationRoom
 from engine.rollback.remaining import Rollback
 from engine.routing.coverage import Coverage
 from engine.standing.facts import LegFacts
@@ -33,6 +34,7 @@ from engine.system.host.files import Unobservable
 from engine.system.host.manifest import ManifestNotFound, find_manifest
 from engine.system.host.places import Places
 from engine.system.journal.journal import Journal
+from engine.system.measure.generation_room import known_rooms
 from engine.system.state.orphans import OrphanTotal
 from engine.system.state.reading import read_journal, read_state
 from engine.system.state.rollback_records import Rollbacks
@@ -63,6 +65,8 @@ class Standing:
     orphans: OrphanTotal = field(default_factory=OrphanTotal)
     acceptances: tuple[Acceptance, ...] = ()
     """Shortfalls of the objectives that the applied plan accepts."""
+    generations: tuple[GenerationRoom, ...] = ()
+    """The room that they take, as last counted."""
     rollbacks: tuple[Rollback, ...] = ()
     """Those that are half done: what uses their volumes may be stopped."""
 
@@ -131,6 +135,7 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         )
         tracker = tracker_facts(plan, journal, places)
         entries = coverage_by(plan, state, places)
+        generations = tuple(known_rooms(plan, state))
         chains = chains_of(plan)
         accepted = read_acceptances(chains, chains, {}, state, applied_at)
         orphans = state.orphans.total() if state is not None else OrphanTotal()
@@ -147,6 +152,7 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         coverage=entries,
         orphans=orphans,
         acceptances=accepted,
+        generations=generations,
         rollbacks=rollbacks,
     )
 

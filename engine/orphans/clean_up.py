@@ -218,9 +218,9 @@ class Listing:
     entries: int = 0
     """All of it."""
     size: int = 0
-    """Bytes: sizes of the files; one with several names counts once for each."""
-    visit: Callable[[bytes, bytes], None] = lambda *_: None
-    """Called with each line of an entry, and its path."""
+    """Bytes: sizes of the files; one with several names for each that `visit` lets count."""
+    visit: Callable[[bytes, bytes], bool] = lambda *_: True
+    """Called with each line of an entry, and its path; whether its bytes count."""
     _rest: bytes = field(default=b"", repr=False)
 
     def feed(self, chunk: bytes) -> bytes:
@@ -240,8 +240,7 @@ class Listing:
             return
         self.entries += 1
         self.files += kind != b"d"
-        self.size += size if kind == b"-" else 0
-        self.visit(line, name)
+        self.size += size if self.visit(line, name) and kind == b"-" else 0
 
 
 def differences(output: bytes) -> Iterator[bytes]:

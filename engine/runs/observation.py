@@ -25,6 +25,7 @@ class Waiver(enum.Enum):
     SMALLER_SOURCE = "smaller-source"
     OTHER_FILE_SYSTEM = "other-file-system"
     DELETIONS = "deletions"
+    ONE_NAME = "one-name"
 
 
 class FilterState(enum.Enum):
@@ -141,6 +142,8 @@ class FeedSeen:
     """Live data, or what is read, in the directory of copies: a mount or symlink leads there."""
     into_itself: bool = False
     """Whether the directory of copies lies in what is read, by whatever mount, and is taken."""
+    meeting: tuple[tuple[bytes, ...], ...] = ()
+    """Paths that it takes and that are one where the copies lie, which tells less names apart."""
     generations: tuple[Generation, ...] = ()
     """This leg's own, where it keeps any."""
     item: Item | None = None

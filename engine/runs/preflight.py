@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from engine.items.items import Inventory
 
 RSYNC_NEEDED = (3, 2, 0)
+_SHOWN = 5
+"""So many names that meet are told in one row."""
 LEAST_FREE = 64 * 2**20
 """Bytes that must be free at a destination for a run to begin."""
 
@@ -110,6 +112,22 @@ def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
     yield from _target(seen.feed, seen.target)
     yield from _loops(seen)
     yield from _landing(seen, waived)
+    yield from _names(seen, waived)
+
+
+def _names(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
+    """What the source tells apart and the destination does not."""
+    if not seen.meeting:
+        return
+    what = f"names at {seen.target.target}"
+    shown = "; ".join(" and ".join(map(display, group)) for group in seen.meeting[:_SHOWN])
+    more = " and more" if len(seen.meeting) > _SHOWN else ""
+    found = f"{shown}{more} are one there, by case or Unicode form: one overwrites the other"
+    if Waiver.ONE_NAME in waived:
+        yield _note(seen.feed, what, f"{found}: allowed for this run")
+        return
+    hint = f"if one of them will do, run it with --allow {Waiver.ONE_NAME.value}"
+    yield _refuse(seen.feed, what, f"{found}; rename them, or `ignore` all but one; {hint}")
 
 
 def _landing(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:

@@ -70,17 +70,17 @@ def _summarise(
     paths: list[str], policy: Path | None, root: Path, *, json: bool, depth: int
 ) -> None:
     from policyctl.loading import load_for_question
-    from policyctl.summarising import summarise
+    from policyctl.summarising import rooms_behind, summarise
     from policyctl.views.console import result, result_json
     from policyctl.views.tree import tree_json, tree_lines
 
     model, compilation = load_for_question(policy, root)
     summaries = [summarise(model, compilation.plan, text, root, depth) for text in paths]
     if json:
-        shown = [tree_json(one) for one in summaries]
+        shown = [tree_json(one, rooms_behind(one, root)) for one in summaries]
         result_json(shown[0] if len(shown) == 1 else shown)
     for index, one in enumerate(() if json else summaries):
         if index:
             result()
-        for line in tree_lines(one):
+        for line in tree_lines(one, rooms_behind(one, root)):
             result(line)

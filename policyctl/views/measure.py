@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from engine.plan.model import Plan
-from engine.records.measurement import Volume, human_bytes
+from engine.records.measurement import GenerationRoom, Volume, human_bytes
 from engine.routing.volumes import SourceVolumes
 from policy.sources import TreeSource
 from policyctl.measuring import Measured
@@ -16,8 +16,10 @@ from policyctl.views.paths import counted, path_json, show_path, show_text
 _HEADER = ("source", "files", "size", "leg", "route")
 
 
-def measured_lines(plan: Plan, found: Sequence[Measured]) -> Iterator[str]:
-    """A table of routes, and a line for each source."""
+def measured_lines(
+    plan: Plan, found: Sequence[Measured], rooms: Sequence[GenerationRoom] = ()
+) -> Iterator[str]:
+    """A table of routes, a line for each source, and one for each place of generations."""
     rows = [
         (
             one.source.name,
@@ -37,6 +39,7 @@ def measured_lines(plan: Plan, found: Sequence[Measured]) -> Iterator[str]:
     for one in found:
         if one.volumes is not None:
             yield f"{one.source.name}: {_sum(one.volumes)}; in {one.seconds:.1f} s"
+    yield from (one.words(one.at) for one in rooms)
 
 
 def _sum(volumes: SourceVolumes) -> str:
@@ -78,9 +81,26 @@ def measured_warnings(found: Sequence[Measured]) -> Iterator[str]:
             yield f"{name}: the figures are not kept for `policyctl plan`: {one.not_kept}"
 
 
-def measured_json(plan: Plan, found: Sequence[Measured]) -> dict[str, Json]:
+def measured_json(
+    plan: Plan, found: Sequence[Measured], rooms: Sequence[GenerationRoom] = ()
+) -> dict[str, Json]:
     """The same for programs."""
-    return {"sources": [_source_json(plan, one) for one in found]}
+    return {
+        "sources": [_source_json(plan, one) for one in found],
+        "generations": [generation_room_json(one) for one in rooms],
+    }
+
+
+def generation_room_json(one: GenerationRoom) -> dict[str, Json]:
+    """The room that a leg's generations take at one place."""
+    return {
+        "leg": one.leg,
+        "place": one.place,
+        "generations": one.generations,
+        **_volume_json(one.volume),
+        "unreadable_directories": one.unreadable,
+        "counted": one.at.isoformat(),
+    }
 
 
 def _source_json(plan: Plan, one: Measured) -> dict[str, Json]:

@@ -74,6 +74,7 @@ def _data(prepared: Prepared) -> Iterator[str]:
     yield from _section("data by leg", leg_lines(data))
     yield from _section("renames", rename_lines(data))
     yield from _section("destinations", destination_lines(data, now))
+    yield from _section("generations", [one.words(now) for one in data.generations])
     yield from _section("patterns", [one.sentence for one in data.patterns])
     yield from _section("accepted shortfalls", acceptance_lines(data, now))
 

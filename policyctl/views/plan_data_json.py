@@ -13,6 +13,7 @@ from engine.moves.held import Held
 from engine.moves.pattern_hits import PatternNote
 from policyctl.plan_data import PlanData
 from policyctl.views.console import Json
+from policyctl.views.measure import generation_room_json
 
 
 def route_data_json(data: PlanData, change: RouteChange) -> dict[str, Json]:
@@ -32,6 +33,7 @@ def data_json(data: PlanData) -> dict[str, Json]:
     return {
         "legs": [_leg_json(one) for one in data.changes.legs],
         "destinations": [_destination_json(one) for one in data.changes.destinations],
+        "generations": [generation_room_json(one) for one in data.generations],
         "unseen_rooms": dict(data.unseen_rooms),
         "renames": [_offer_json(one) for one in data.changes.renames],
         "patterns": [_pattern_json(one) for one in data.patterns],

@@ -104,6 +104,7 @@ def status_lines(standing: Standing) -> Iterator[str]:
     for place in standing.destinations:
         line = _room(place)
         yield line if place.sound else paint(line, "red", sys.stdout)
+    yield from (one.words(now) for one in standing.generations)
     if standing.tracker is not None:
         line = _tracker(standing.tracker, zone)
         yield line if standing.tracker.sound else paint(line, "red", sys.stdout)

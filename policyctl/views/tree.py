@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
-from engine.records.measurement import human_bytes
+from engine.records.measurement import GenerationRoom, human_bytes
 from engine.routing.tree_shares import Decision, DirectoryShares, Fate, TreeShares
 from policyctl.views.console import Json, table
+from policyctl.views.measure import generation_room_json
 from policyctl.views.paths import counted, path_json, show_path
 
 _MOST_SHARES = 6
 
 
-def tree_lines(tree: TreeShares) -> Iterator[str]:
-    """A line a directory, then why some of it has no copy."""
+def tree_lines(tree: TreeShares, rooms: Sequence[GenerationRoom] = ()) -> Iterator[str]:
+    """A line a directory, then why some of it has no copy, and what its generations take."""
     rows = [
         (human_bytes(one.bytes), f"{one.files:,}", show_path(one.path), _shares(one))
         for one in tree.directories
@@ -22,6 +24,8 @@ def tree_lines(tree: TreeShares) -> Iterator[str]:
     for decision in tree.decisions:
         if decision.fate is not Fate.CARRIED:
             yield f"{decision.fate.value}: {decision.reason}{_because(decision)}"
+    now = datetime.now(UTC)
+    yield from (one.words(now) for one in rooms)
     if tree.unreadable:
         short = counted(tree.unreadable, "directory", "directories")
         yield f"{short} could not be read: the figures are short by what is in there"
@@ -46,7 +50,7 @@ def _shares(one: DirectoryShares) -> str:
     return ", ".join(shown[:_MOST_SHARES]) + (f" and {more} more" if more > 0 else "")
 
 
-def tree_json(tree: TreeShares) -> dict[str, Json]:
+def tree_json(tree: TreeShares, rooms: Sequence[GenerationRoom] = ()) -> dict[str, Json]:
     """The same for programs."""
     return {
         "directories": [
@@ -62,6 +66,7 @@ def tree_json(tree: TreeShares) -> dict[str, Json]:
             }
             for one in tree.directories
         ],
+        "generations": [generation_room_json(one) for one in rooms],
         "unreadable_directories": tree.unreadable,
     }
 

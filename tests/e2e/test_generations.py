@@ -398,3 +398,52 @@ def test_what_looks_like_a_generation_and_is_none_is_refused(machine: Machine) -
     assert told.code != 0
     assert "2020-01-01T00-00-00Z: it is a symlink" in told.err
     assert len(shown(machine, "hist")[0]["generations"]) == 1
+
+
+# ── The room that they take ──────────────────────────────────────────────────────────────────
+
+
+def generations_in(shown: Any) -> dict[str, tuple[int, int, int]]:
+    return {
+        one["place"]: (one["generations"], one["files"], one["bytes"])
+        for one in shown["generations"]
+    }
+
+
+def test_law_38_the_room_that_generations_take_is_counted_once_a_file(machine: Machine) -> None:
+    machine.write("srv/data/other", "1234567")
+    run(machine, "hist", times=2)  # both link to one and the same files
+    assert "generations" not in machine("status").out
+    whole = sum(
+        one.stat().st_size for one in (machine.root / "srv/data").rglob("*") if one.is_file()
+    )
+    files = sum(one.is_file() for one in (machine.root / "srv/data").rglob("*"))
+    found = generations_in(machine("measure", "--json").json)
+    assert found == {"disk:/hist": (2, files, whole), "disk:/bases": (0, 0, 0)}
+    assert "in 2, counted today" in machine("measure").out
+    assert generations_in(machine("status", "--json").json) == found
+    said = f"generations of hist at disk:/hist: {whole} B, {files} files in 2, counted today"
+    assert said in machine("status").out
+    assert said in machine("explain", "--tree", str(machine.root / "srv/data")).out
+    machine.edit("keep: {last: 2}}\n  bases", "keep: {last: 3}}\n  bases")
+    assert said in machine("plan").out
+    assert generations_in(machine("plan", "--json").json["data"]) == {
+        "disk:/hist": found["disk:/hist"]
+    }
+    # What lies beside them in the folder is nobody's, and is not counted.
+    machine.write("mnt/disk/hist/2020-01-01T00-00-00Z/foreign", "somebody's")
+    assert generations_in(machine("measure", "--json").json) == found
+
+
+def test_an_orphan_of_generations_is_as_large_as_it_is(machine: Machine) -> None:
+    """Sizes of `gc` count each file once as well, however many generations share it."""
+    run(machine, "hist", times=2)
+    whole = sum(
+        one.stat().st_size for one in (machine.root / "srv/data").rglob("*") if one.is_file()
+    )
+    machine.edit('"disk:/hist"', '"disk:/history"')
+    assert machine("apply").code == 0
+    (one,) = json.loads(
+        policyctl("gc", "--json", "--root", str(machine.root), cwd=machine.folder).out
+    )["orphans"]
+    assert (one["orphan"], one["bytes"]) == ("disk:/hist", whole)

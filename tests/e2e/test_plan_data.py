@@ -200,7 +200,7 @@ def test_law_25_room_and_data_are_looked_at_anew_where_somebody_asks(machine: Ma
     machine.write("srv/data/a/later", "x" * 1000)
     old = destination(machine("plan", "--json").json, "nas")
     assert (old["over"], old["free_bytes"], old["arriving_bytes"]) == (True, 0, 3)
-    assert "`policyctl apply --measure` looks again" in machine("apply").err
+    assert "`policyctl apply --measure --root " in machine("apply").err
     shown = machine("plan", "--measure", "--json").json
     new = destination(shown, "nas")
     there = os.statvfs(machine.root / "@nas.example.net/volume1/copies")

@@ -34,12 +34,13 @@ def look_at_room(destination: Destination, places: Places, state: State | None) 
     root = places.destination_root(destination)
     if destination.ssh is not None and places.reaches_over_ssh(destination):
         return _far(destination.ssh, root)
-    if is_another_disk(destination, places, state):
-        return RoomLook(room=None, why="another disk lies there than the recorded one")
     try:
-        return _seen(*room_of(root))
+        found = room_of(root)
     except OSError as error:
         return RoomLook(room=None, why=error.strerror or str(error))
+    if is_another_disk(destination, places, state):
+        return RoomLook(room=None, why="another disk lies there than the recorded one")
+    return _seen(*found)
 
 
 def _far(ssh: SshTarget, root: bytes) -> RoomLook:

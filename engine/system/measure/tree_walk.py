@@ -18,6 +18,7 @@ from engine.routing.tree_shares import (
     shares_of,
 )
 from engine.system.host.look import below
+from engine.system.measure.inodes import Inodes
 from policy.model import Policy
 
 Counts = dict[Decision, tuple[int, int]]
@@ -46,7 +47,7 @@ class _Walk:
     depth: int
     deciders: dict[str, Decider] = field(default_factory=dict)
     rows: list[tuple[bytes, int, Counts]] = field(default_factory=list)
-    inodes: set[tuple[int, int]] = field(default_factory=set)
+    inodes: Inodes = field(default_factory=Inodes)
     unreadable: int = 0
     roots: frozenset[bytes] = frozenset()
 
@@ -106,10 +107,7 @@ class _Walk:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             return  # it vanished while the tree was being walked: nothing to count
-        size, inode = status.st_size, (status.st_dev, status.st_ino)
-        if status.st_nlink > 1:
-            size = 0 if inode in self.inodes else size
-            self.inodes.add(inode)
+        size = status.st_size if self.inodes.is_new(status) else 0
         decision = self._of_file(here, entry.name)
         for row in here.rows:
             files, total = self.rows[row][2].get(decision, (0, 0))

@@ -21,6 +21,7 @@ from engine.plan.selection import Ignore
 from engine.records.measurement import DirectoryVolume, Volume
 from engine.routing.dropped import Dropping, Names, dropping
 from engine.system.host.descent import Descent, NotThere, descending
+from engine.system.measure.inodes import Inodes
 
 _CHUNK = 20_000
 """Entries after which a process hands back what it has found, and what it has yet to look at."""
@@ -78,6 +79,14 @@ class Walked:
     ignored: Volume
     unreadable: int
     """Directories that could not be read, of those that are not dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a tree holds that was not counted before."""
+
+    volume: Volume
+    unreadable: int
 
 
 def walk(root: int, ignores: Sequence[Ignore], told: Told | None = None) -> Walked:
@@ -267,6 +276,29 @@ def _look(descent: Descent, at: _Waiting, drops: Dropping, found: _Found) -> lis
     if files:
         found.rows.append(DirectoryVolume(path, files, size))
     return sorted(below, reverse=True)
+
+
+def count_once(root: int, below: Names, inodes: Inodes) -> Counted:
+    """Count the files below a directory that were not counted yet, all in one process."""
+    files = size = unreadable = 0
+    waiting = [below]
+    with descending(root) as descent:
+        while waiting:
+            names = waiting.pop()
+            try:
+                with _listed(descent.enter(names)) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append((*names, os.fsencode(entry.name)))
+                            continue
+                        status = _status(entry)
+                        if status is not None and inodes.is_new(status):
+                            files, size = files + 1, size + status.st_size
+            except (NotThere, FileNotFoundError):
+                continue
+            except OSError:
+                unreadable += 1
+    return Counted(volume=Volume(files=files, bytes=size), unreadable=unreadable)
 
 
 def list_files(

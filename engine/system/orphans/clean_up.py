@@ -106,7 +106,8 @@ class Cleaner:
         nothing = Looked(record=record, scope=Scope(paths=()), files=0, size=0)
         listing = None
         if scope.paths and reached.present(base.names):
-            listing = self._list(reached, base.names, scope, Contents(scope))
+            contents = Contents(scope, here=reached.here(base.names))
+            listing = self._list(reached, base.names, scope, contents)
             if listing is None:  # an account that may only be written to
                 return Looked(record=record, scope=scope, files=None, size=None)
         if listing is None or not listing.entries:
@@ -160,9 +161,7 @@ class Cleaner:
             there = theirs.target(root.names)
             if there.ssh is None:
                 copies[there.path] = root
-        contents = Contents(
-            scope, here=here.path if here.ssh is None else None, copies=tuple(copies)
-        )
+        contents = Contents(scope, here=mine.here(base.names), copies=tuple(copies))
         if self._list(mine, base.names, scope, contents) is None:
             raise NotCleaned("it cannot be compared: its account may not list it")
         for path, name in contents.shared.items():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from engine.orphans.clean_up import Listing, Names, Scope
 from engine.system.host.file_systems import position_of, read_mounts
+from engine.system.measure.inodes import Inodes
 from engine.system.orphans.reach import Reached
 from engine.system.state.orphans import OrphanRecord
 
@@ -65,12 +66,15 @@ class Contents:
     """Of names, sizes and times of all entries; on this machine also of inodes and of the times at
     which those changed. Of directories only names count: what is in them is listed itself."""
 
+    _inodes: Inodes = field(default_factory=Inodes)
+
     def listing(self) -> Listing:
         """A reader of what `look_command` prints."""
         parents = frozenset(b"/".join(one) for one in self.scope.parents)
         return Listing(parents=parents, visit=self._take)
 
-    def _take(self, line: bytes, name: bytes) -> None:
+    def _take(self, line: bytes, name: bytes) -> bool:
+        """Whether its bytes count: on this machine only by the first name of a file."""
         directory = line.startswith(b"d")
         seen = b"directory " + name if directory else line
         mine = _status(self.here, name)
@@ -83,6 +87,7 @@ class Contents:
             theirs = _status(copy, name)
             if mine and theirs and (mine.st_dev, mine.st_ino) == (theirs.st_dev, theirs.st_ino):
                 self.shared.setdefault(copy, name)
+        return mine is None or directory or self._inodes.is_new(mine)
 
 
 def _status(directory: bytes | None, name: bytes) -> os.stat_result | None:

@@ -62,6 +62,11 @@ class Reached:
             raise Unreached(_astray(target))
         return target
 
+    def here(self, names: tuple[bytes, ...]) -> bytes | None:
+        """The path of one of its directories; None on another machine. Raises `Unreached`."""
+        target = self.target(names)
+        return target.path if target.ssh is None else None
+
     def present(self, names: tuple[bytes, ...]) -> bool:
         """Whether a directory is there. Raises `Unreached`."""
         target = self.target(names)

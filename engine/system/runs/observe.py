@@ -35,6 +35,7 @@ from engine.system.host.process import Command, CommandNotStarted, run
 from engine.system.host.taken import carried, taken_entries
 from engine.system.journal.journal import Journal
 from engine.system.journal.look import look_into
+from engine.system.runs.name_folding import names_that_meet
 from engine.system.runs.observe_target import NothingToRead, TargetLook
 from engine.system.state.arrivals import there_by
 from engine.system.state.disk_identity import find_identity
@@ -149,6 +150,7 @@ class _Look(TargetLook):
             previous_landing=before.landing if before is not None else None,
             swallowed=self._swallowed(feed, target),
             into_itself=self._into_itself(feed, feed.selection, target),
+            meeting=names_that_meet(self, feed, target, self._read_path(feed), self.mounts),
             generations=self.state.generations.among(stream, target.directories) if keeps else (),
             filter_path=os.fsencode(path),
             filter_state=_filter_state(os.fsencode(path), feed.selection)

@@ -201,6 +201,22 @@ CREATE TABLE differing (
     difference TEXT NOT NULL,
     PRIMARY KEY (leg, source, path)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE generation_room (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    generations INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    unreadable INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (leg, source, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE name_folding (
+    place TEXT PRIMARY KEY,
+    folds_case INTEGER NOT NULL,
+    folds_form INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE acceptance (
     text TEXT PRIMARY KEY,
     because TEXT NOT NULL,
@@ -227,7 +243,7 @@ _NEW_TABLES = {
     4: ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone"),
     5: ("arrival", "generation"),
     6: ("rollback",),
-    7: ("verification", "differing", "acceptance"),
+    7: ("acceptance", "generation_room", "name_folding", "verification", "differing"),
 }
 """By the version that brought them."""
 

@@ -18,6 +18,7 @@ from engine.plan.model import Feed, LegPlan, Location, Plan
 from engine.system.state.acceptances import Acceptances
 from engine.system.state.arrivals import Arrivals, There
 from engine.system.state.generation_records import Generations
+from engine.system.state.generation_rooms import GenerationRooms
 from engine.system.state.known_entries import KnownEntries
 from engine.system.state.measurements import Measurements
 from engine.system.state.orphans import Orphans
@@ -102,7 +103,7 @@ class Left(NamedTuple):
 ADOPTED = "adopted-"
 """Begins the id under which `adopt` notes what a leg has taken over."""
 _THIS = "leg = ? AND source = ? AND place = ?"
-_STREAM_TABLES = ("owned", "last_seen", "mount", "generation")
+_STREAM_TABLES = ("owned", "last_seen", "mount", "generation", "generation_room")
 _VERIFIED = ("verification", "differing")
 
 
@@ -116,6 +117,7 @@ class State(RunHistory):
         self.orphans = Orphans(connection)
         self.arrivals = Arrivals(connection)
         self.generations = Generations(connection)
+        self.generation_rooms = GenerationRooms(connection)
         self.measurements = Measurements(connection)
         self.known_entries = KnownEntries(connection)
         self.rooms = Rooms(connection)

@@ -347,7 +347,8 @@ def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
 # ── Older versions ───────────────────────────────────────────────────────────────────────────
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
-_BEFORE_7 = tuple(f"DROP TABLE {name}" for name in ("verification", "differing", "acceptance"))
+_NEW_IN_7 = ("acceptance", "generation_room", "name_folding", "verification", "differing")
+_BEFORE_7 = tuple(f"DROP TABLE {name}" for name in _NEW_IN_7)
 _TO_6 = (*_BEFORE_7, "PRAGMA user_version = 6")
 _BEFORE_6 = (*_BEFORE_7, "DROP TABLE rollback", "ALTER TABLE last_seen DROP COLUMN tree")
 _TO_5 = (
