@@ -239,6 +239,27 @@ def test_the_state_of_three_runs_ago_comes_back_from_what_was_set_aside(machine:
     assert listed.out.count("disk:20") == 3, listed.out
 
 
+def test_law_17_a_file_that_nothing_has_replaced_is_the_state_of_then(machine: Machine) -> None:
+    """By single moments it could be had of the last run alone: it has not changed for long."""
+    then = datetime.now(UTC)
+    for _ in range(2):
+        time.sleep(1.1)
+        assert machine("run", "nightly").code == 0
+    done = machine("restore", "/srv/data/a/file", "--as-of", then.isoformat())
+    assert done.code == 0, (done.out, done.err)
+    assert "no run has replaced it from before" in done.out
+    (machine.root / "srv/data/a/file").touch()
+    time.sleep(1.1)
+    assert machine("run", "nightly", "--full").code == 0
+    early = machine("restore", "/srv/data/a/other", "--as-of", then.isoformat())
+    assert early.code == 5
+    (machine.root / "srv/data/a/other").write_text("came since")
+    assert machine("run", "nightly").code == 0
+    late = machine("restore", "/srv/data/a/other", "--as-of", then.isoformat())
+    assert late.code == 5, late.out
+    assert "it is newer: of " in late.out
+
+
 def test_a_deleted_directory_comes_back_from_what_one_run_took_away(machine: Machine) -> None:
     shutil.rmtree(machine.root / "srv/data/big")
     assert machine("run", "nightly", "offsite").code == 0
