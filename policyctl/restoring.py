@@ -266,11 +266,11 @@ class Restoring:
                 "a plain copy of a database that was being written may not open; SQLite has made "
                 f"and checked a copy of it: --from {whole.label}"
             )
-        if found.asked.snapshots and found.asked.subject.names:
-            name = (
-                f"{found.asked.subject.source.name}:{display(b'/'.join(found.asked.subject.names))}"
-            )
-            yield f"snapshots of it are on its own medium: `policyctl rollback {name}` is quicker"
+        source = found.asked.subject.source
+        itself = version.location.names[-1:] == (version.name,)
+        if found.asked.snapshots and itself and isinstance(source, LvmThinSource):
+            item = f"{source.name}:{display(b'/'.join(found.asked.subject.names))}"
+            yield f"its snapshots lie in its own pool: `policyctl rollback {item}` is quicker"
 
     def _notes_of_runs(self, version: Version) -> Iterator[str]:
         """What runs may be doing to it, or have not done."""

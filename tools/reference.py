@@ -299,7 +299,8 @@ MEANINGS = {
     "FAILED": "A leg failed or could not tell its end, an `apply` was refused or not all of it "
     "took effect, `status` found something unhealthy, `measure` found no tree, or `gc` or "
     "`migrate` could not look at all that it lists.",
-    "DEGRADED": "Done, but not all of it. `measure`: directories could not be read.",
+    "DEGRADED": "Done, but not all of it. `measure`: directories could not be read. "
+    "`restore`: what came differs from another copy of it.",
     "LOCKED": "The leg is already running, or for `gc` one that writes there; nothing was touched "
     "(EX_TEMPFAIL of sysexits.h).",
     "INTERRUPTED": "Interrupted from the keyboard (SIGINT).",

@@ -239,6 +239,27 @@ def test_the_state_of_three_runs_ago_comes_back_from_what_was_set_aside(machine:
     assert listed.out.count("disk:20") == 3, listed.out
 
 
+def test_law_17_a_file_that_nothing_has_replaced_is_the_state_of_then(machine: Machine) -> None:
+    """By single moments it could be had of the last run alone: it has not changed for long."""
+    then = datetime.now(UTC)
+    for _ in range(2):
+        time.sleep(1.1)
+        assert machine("run", "nightly").code == 0
+    done = machine("restore", "/srv/data/a/file", "--as-of", then.isoformat())
+    assert done.code == 0, (done.out, done.err)
+    assert "no run has replaced it from before" in done.out
+    (machine.root / "srv/data/a/file").touch()
+    time.sleep(1.1)
+    assert machine("run", "nightly", "--full").code == 0
+    early = machine("restore", "/srv/data/a/other", "--as-of", then.isoformat())
+    assert early.code == 5
+    (machine.root / "srv/data/a/other").write_text("came since")
+    assert machine("run", "nightly").code == 0
+    late = machine("restore", "/srv/data/a/other", "--as-of", then.isoformat())
+    assert late.code == 5, late.out
+    assert "it is newer: of " in late.out
+
+
 def test_a_deleted_directory_comes_back_from_what_one_run_took_away(machine: Machine) -> None:
     shutil.rmtree(machine.root / "srv/data/big")
     assert machine("run", "nightly", "offsite").code == 0
@@ -353,3 +374,63 @@ def test_a_plain_copy_that_sqlite_finds_damaged_is_told(keeper: Machine) -> None
     assert done.code == 6, done.out
     assert "SQLite finds it damaged" in done.out
     assert "SQLite has made and checked a copy of it: --from disk:" in done.out
+
+
+VOLUMES = """\
+version: 1
+host: myhost
+timezone: UTC
+destinations:
+  disk: {path: /mnt/disk, media: hdd, site: home}
+sources:
+  pvcs: {kind: lvm-thin, vg: pve, pool: data, volumes: "vm-*", names: kubernetes, media: ssd}
+legs:
+  snaps: {kind: snapshot, schedule: "01:00", keep: {last: 3}}
+  files: {kind: versions, from: snaps, to: "disk:/pvc", schedule: "02:00", keep: {last: 3}}
+routes:
+  "pvcs:": snaps
+"""
+GENERATIONS = ("2026-11-27T02-00-00Z", "2026-11-28T02-00-00Z")
+
+
+def test_what_lay_in_a_volume_comes_back_however_long_its_address_is(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, VOLUMES)
+    for name in GENERATIONS:
+        machine.write(f"mnt/disk/pvc/media/films/{name}/library/app.db", name)
+        machine.write(f"mnt/disk/pvc/vm-9/{name}/library/app.db", f"{name} of another")
+    done = machine("restore", "pvcs:media/films/library/app.db")
+    assert done.code == 0, done.err
+    assert (machine.folder / "restored-from-disk/app.db").read_text() == GENERATIONS[1]
+    assert "`policyctl rollback pvcs:media/films/library/app.db" not in done.out
+    old = machine("restore", "pvcs:media/films/library", "--as-of", "2026-11-27", "--to", "./old")
+    assert old.code == 0, old.err
+    assert (machine.folder / "old/library/app.db").read_text() == GENERATIONS[0]
+    whole = machine("restore", "pvcs:media/films", "--to", "./whole")
+    assert whole.code == 0, whole.err
+    assert tree(machine.folder / "whole/films") == {
+        b"library": ("directory", b""),
+        b"library/app.db": ("file", GENERATIONS[1].encode()),
+    }
+    assert "`policyctl rollback pvcs:media/films --root" in whole.out
+    short = machine("restore", "pvcs:vm-9/library/app.db", "--to", "./short")
+    assert short.code == 0, short.err
+    assert (machine.folder / "short/app.db").read_text() == f"{GENERATIONS[1]} of another"
+    place = machine("restore", "pvcs:media/films/library", "--in-place", "--yes", "library")
+    assert place.code == 5
+    assert "while its volume is not mounted" in place.err
+
+
+def test_a_source_whose_copies_are_the_whole_destination_comes_back_without_what_is_beside_them(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(tmp_path)
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    machine.write("mnt/disk/dumps/one.sql", "another leg's")
+    done = machine("restore", "/srv/data", "--to", "./back")
+    assert done.code == 0, (done.out, done.err)
+    assert tree(machine.folder / "back") == {
+        b"data": ("directory", b""),
+        b"data/a": ("directory", b""),
+        b"data/a/file": ("file", b"one"),
+    }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.databases import make
-from tests.e2e.test_cli import Machine
+from tests.e2e.test_cli import CHECKOUT, Machine
 from tests.e2e.test_restore import HOUSE, names_in
 from tests.integration.lab import HOSTILE, at, tree, write
 
@@ -80,6 +82,24 @@ def test_without_the_name_typed_nothing_is_changed(machine: Machine) -> None:
     assert shown.code == 0, shown.err
     assert "4. rename " in shown.out
     assert tree(machine.root / "srv") == before
+
+
+@pytest.mark.parametrize(("typed", "code"), [("file", 0), ("fill", 5)])
+def test_at_a_terminal_the_name_is_typed(machine: Machine, typed: str, code: int) -> None:
+    (machine.root / "srv/data/a/file").write_text("broken")
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "policyctl.main", "restore", "-p", str(machine.manifest)]
+    command += ["--root", str(machine.root), "/srv/data/a/file", "--in-place"]
+    os.write(ours, typed.encode() + b"\n")
+    done = subprocess.run(
+        command, stdin=theirs, capture_output=True, cwd=CHECKOUT, check=False, timeout=60
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == code, done.stderr
+    assert b"type file to go on:" in done.stderr
+    found = (machine.root / "srv/data/a/file").read_text()
+    assert found == ("one" if code == 0 else "broken")
 
 
 def test_a_root_is_refused_with_what_to_do(machine: Machine) -> None:

@@ -117,6 +117,7 @@ def test_law_22_no_command_writes_or_says_a_secret(machine: Secretive) -> None:
     state = {one.name for one in (machine.root / "var/lib/policyctl").iterdir()}
     assert {"plan.json", "applied.json", "manifest.json", "state.db", "journal.db"} <= state
     assert (machine.root / "var/lib/node-exporter/policyctl-nightly.prom").exists()
+    assert (machine.root / "mnt/disk/.policyctl-plan.json").exists(), "beside the copies as well"
     assert holding(machine.root, *CANARIES) == {
         "srv/data/vault/passwords",
         "mnt/disk/vault/passwords",

@@ -122,7 +122,7 @@ class World:
             str(path)
             for root in (self.disk, self.nas)
             for path in root.rglob(".policyctl-*")
-            if path.name != ".policyctl-destination"
+            if path.name not in {".policyctl-destination", ".policyctl-plan.json"}
         ]
         runs = self.places.state_dir / "run"
         found += [str(path) for path in runs.rglob("*") if runs.exists() and path.parent != runs]
@@ -190,7 +190,7 @@ def _copies(root: Path) -> Picture:
     entries, groups = picture(root)
     # `images` is the root of a leg's copies: whose attributes it has is nobody's promise.
     beside = {b"stranger", b"stranger.lock", b"filler", b"lost+found", b"images", b"images/images"}
-    beside.add(b".policyctl-destination")
+    beside |= {b".policyctl-destination", b".policyctl-plan.json"}
     kept = {
         name: entry
         for name, entry in entries.items()

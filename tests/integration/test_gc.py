@@ -106,7 +106,11 @@ def test_law_01_only_what_the_leg_wrote_goes(house: House) -> None:
     looked = house.look("disk:/*")
     assert looked.scope.paths == ((b"photos",), (b"texts",))
     house.remove("disk:/*")
-    assert {one.name for one in house.disk.iterdir()} == {"foreign", ".policyctl-destination"}
+    assert {one.name for one in house.disk.iterdir()} == {
+        "foreign",
+        ".policyctl-destination",
+        ".policyctl-plan.json",
+    }
 
 
 def test_law_01_what_is_carried_inside_an_orphan_stays(house: House) -> None:
@@ -139,7 +143,10 @@ def test_law_34_hostile_names_go_and_their_neighbours_stay(house: House) -> None
     house.apply(house.text("photos: direct", '*: {none: "gone"}'))
     assert len(house.look("disk:/*").scope.paths) == len(HOSTILE)
     house.remove("disk:/*")
-    assert {one.name for one in house.disk.iterdir()} == {".policyctl-destination"}
+    assert {one.name for one in house.disk.iterdir()} == {
+        ".policyctl-destination",
+        ".policyctl-plan.json",
+    }
 
 
 def test_law_41_a_symlink_on_the_way_leads_nowhere(house: House) -> None:

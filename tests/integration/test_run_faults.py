@@ -24,6 +24,7 @@ from tests.integration.mounts import CHECKOUT, MountNamespace, mount_namespace
 
 pytestmark = [pytest.mark.tool("rsync", "unshare", "nsenter", "mount"), pytest.mark.root]
 MARK = b".policyctl-destination"
+LEFT = b".policyctl-plan.json"
 
 
 class LastRun(TypedDict):
@@ -54,7 +55,7 @@ class Machine:
 
     def copies(self) -> dict[bytes, tuple[str, bytes]]:
         found = tree(self.space.seen(self.disk))
-        return {name: one for name, one in found.items() if name != MARK}
+        return {name: one for name, one in found.items() if name not in {MARK, LEFT}}
 
     def __call__(self, *words: str, code: int = 0, **variables: str) -> str:
         command, *rest = words

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.plan.left_plan import NAME as LEFT
 from engine.records.reports import RunStatus
 from engine.system.host import process
 from engine.system.host.process import Command, Completed
@@ -346,7 +347,7 @@ def test_a_remote_path_may_hold_what_a_shell_would_read(tmp_path: Path, server: 
     write(away.source / "b")
     assert away.run().status is RunStatus.OK
     assert tree(away.copies) == tree(away.source)
-    assert [one.name for one in away.nas.iterdir()] == ["copies"]
+    assert {one.name for one in away.nas.iterdir()} == {"copies", os.fsdecode(LEFT)}
 
 
 def test_a_long_state_directory_does_not_make_the_socket_too_long(
