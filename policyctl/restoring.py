@@ -254,9 +254,12 @@ class Restoring:
 
     def _notes(self, found: Found, version: Version) -> Iterator[str]:
         """What somebody should know beforehand."""
-        if version.lost:
-            lost = ", ".join(one.value for one in version.lost)
-            yield f"not kept by this copy, and not restored: {lost}"
+        destination = self.plan.destination(version.place)
+        unable = destination.cannot_keep if destination is not None else ()
+        lost = dict.fromkeys((*version.lost, *unable))
+        if lost:
+            said = ", ".join(one.value for one in lost)
+            yield f"not kept by this copy, and not restored: {said}"
         if os.geteuid() != 0:
             yield "you are not root: all that comes back will belong to you"
         yield from self._notes_of_runs(version)

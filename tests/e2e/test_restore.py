@@ -25,7 +25,7 @@ timezone: UTC
 destinations:
   disk: {path: /mnt/disk, media: hdd, site: home}
   nas: {ssh: backup@nas.example.net, path: /volume1/copies, media: nas, site: office,
-        cannot_keep: [owner]}
+        cannot_keep: [owner, acls]}
 sources:
   data: {kind: tree, path: /srv/data, media: ssd, site: home}
 legs:
@@ -97,7 +97,7 @@ def test_law_34_any_name_comes_back(machine: Machine) -> None:
         }
 
 
-def test_the_next_place_is_taken_where_the_best_is_away_and_says_what_is_lost(
+def test_law_27_the_next_place_is_taken_where_the_best_is_away_and_says_what_is_lost(
     machine: Machine,
 ) -> None:
     shutil.rmtree(machine.root / "mnt/disk")
@@ -105,7 +105,7 @@ def test_the_next_place_is_taken_where_the_best_is_away_and_says_what_is_lost(
     assert done.code == 0, done.err
     assert (machine.folder / "restored-from-nas/file").read_text() == "one"
     assert "/mnt/disk/data/a/file: its disk is not there" in done.out
-    assert "not kept by this copy, and not restored: owner" in done.out
+    assert "not kept by this copy, and not restored: owner, acls" in done.out
 
 
 def test_what_nothing_holds_is_refused(machine: Machine) -> None:
