@@ -65,6 +65,10 @@ def said(one: Verified) -> str:
     """The result in a sentence."""
     if one.refused:
         return f"not compared: {one.refused}"
+    if not one.files and one.sound:
+        return "nothing could be compared" + (
+            ": every file has changed since the run that made the copy" if one.changed else ""
+        )
     amount = f"{one.compared:,} of {one.files:,} files, {human_bytes(one.compared_bytes)}"
     if one.differing or one.unreadable:
         kinds = [f"{number:,} {what.value}" for what, number in one.counts]

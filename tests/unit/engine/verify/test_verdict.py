@@ -22,6 +22,13 @@ def test_all_that_is_well_is_said_with_what_it_leaves_open() -> None:
     assert said(whole) == "3 of 3 files, 0 B compared by content: all as they should be"
 
 
+def test_nothing_is_not_called_well() -> None:
+    assert said(verified()) == "nothing could be compared"
+    assert said(verified(changed=5)).endswith(
+        "every file has changed since the run that made the copy"
+    )
+
+
 def test_what_is_not_well_is_counted_by_kind() -> None:
     found = (
         Found(path=b"a", difference=Difference.DAMAGED),
