@@ -29,7 +29,8 @@ from tests.lab.troubled_volumes import (
 )
 from tests.lab.vm_image import GROUP, POOL
 
-pytestmark = [pytest.mark.lab, pytest.mark.root]
+# Slow in an emulated machine: many minutes each.
+pytestmark = [pytest.mark.lab, pytest.mark.root, pytest.mark.slow]
 POLICY = f"""\
 version: 1
 host: HERE

@@ -11,7 +11,8 @@ from tests.lab.machine import Machine
 from tests.lab.vm_image import GROUP, POOL
 from tests.lab.volumes import KEY, encrypt, format_and_mount, thin_volume, unlock
 
-pytestmark = [pytest.mark.lab, pytest.mark.root]
+# Slow in an emulated machine: many minutes each.
+pytestmark = [pytest.mark.lab, pytest.mark.root, pytest.mark.slow]
 POLICY = f"""\
 version: 1
 host: HERE
