@@ -344,7 +344,11 @@ def keeper(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path, DATABASES)
     make(machine.root / "srv/data/a/app.db", "CREATE TABLE t (x)", "INSERT INTO t VALUES (7)")
     assert machine("apply").code == 0, machine("apply").err
-    assert machine("run", "nightly", "bases").code == 0
+    assert machine("run", "nightly").code == 0
+    begun = int(time.time())
+    while int(time.time()) == begun:  # generations are named by the second
+        time.sleep(0.05)
+    assert machine("run", "bases").code == 0
     return machine
 
 
@@ -369,8 +373,6 @@ def test_a_plain_copy_that_sqlite_finds_damaged_is_told(keeper: Machine) -> None
     plain.write_bytes(content)
     os.utime(plain, ns=(kept.st_atime_ns, kept.st_mtime_ns))
     done = keeper("restore", "/srv/data/a/app.db", "--from", f"disk:{name}")
-    if "verified copy" in done.out.partition("because")[0]:
-        pytest.skip("both legs ran in the same second")
     assert done.code == 6, done.out
     assert "SQLite finds it damaged" in done.out
     assert "SQLite has made and checked a copy of it: --from disk:" in done.out

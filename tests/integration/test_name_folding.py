@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,11 @@ class _OnExfat(Lab):
 
 def do(*argv: str | Path) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    for _ in range(50 * (argv[0] == "losetup")):
+        if done.returncode == 0:
+            break
+        time.sleep(0.1)  # somebody else was given the one that was free
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0 and argv[0] == "losetup":
         pytest.skip(f"no loop device is free: {done.stderr}")
     assert done.returncode == 0, (argv, done.stderr)
