@@ -49,10 +49,15 @@ FLUSH = b'sync -f "$1" 2>/dev/null || sync'
 """$1 lies on the file system that is to be on the disk; a smaller `sync` takes no path."""
 
 LEAVE = (
-    b'cd "$1" && umask 077 && [ ! -d "./$2" ] && rm -f "./$2.new" && set -C && '
-    b'cat >"./$2.new" && { sync "./$2.new" 2>/dev/null || :; } && mv -f "./$2.new" "./$2"'
+    b'cd "$1" && umask 077 && [ ! -d "./$2" ] && m=$(stat -c %y . 2>/dev/null || :) && '
+    b'rm -f "./$2.new" && set -C && '
+    b'cat >"./$2.new" && { sync "./$2.new" 2>/dev/null || :; } && mv -f "./$2.new" "./$2" && '
+    b'{ [ -z "$m" ] || touch -m -d "$m" . 2>/dev/null || :; }'
 )
-"""$1 is a root, $2 the name of a file in it that gets what comes in; no symlink is followed."""
+"""$1 is a root, $2 the name of a file in it that gets what comes in; no symlink is followed.
+
+The root keeps its time, which may be that of the tree whose copy it is.
+"""
 
 RENAME = (
     b'r=$(cd -P "$1" && pwd -P && echo .) && r=${r%??} && cd -P "$r" || exit 1; r=${r%/}; '

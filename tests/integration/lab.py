@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.compile import compile_policy
+from engine.plan.left_plan import NAME as LEFT_PLAN
 from engine.plan.model import Plan
 from engine.records.reports import FeedReport, RunReport
 from engine.rsync.filters import render_rules
@@ -74,7 +75,10 @@ def install(plan: Plan, places: Places, now: datetime) -> tuple[Recorded, ...]:
 
 
 def tree(root: Path) -> dict[bytes, tuple[str, bytes]]:
-    """Everything below a directory by its name as bytes: type, and content or target."""
+    """Everything below a directory by its name as bytes: type, and content or target.
+
+    But for the plan that each run leaves at a destination's root, which says when it was.
+    """
     found: dict[bytes, tuple[str, bytes]] = {}
     for top, directories, files in os.walk(root):
         for path in (Path(top, name) for name in (*directories, *files)):
@@ -85,6 +89,7 @@ def tree(root: Path) -> dict[bytes, tuple[str, bytes]]:
                 found[key] = ("directory", b"")
             else:
                 found[key] = ("file", path.read_bytes())
+    found.pop(LEFT_PLAN, None)
     return found
 
 

@@ -38,10 +38,17 @@ def leave_plan(
             target = Target(holder=holder.name, root=root, names=(), ssh=holder.ssh)
             Remote(target, this_run).leave(NAME, text)
         elif not is_another_disk(holder, places, state):
-            write_atomically(Path(os.fsdecode(root), os.fsdecode(NAME)), text, 0o600)
+            _write(root, text)
     except (OSError, Unreachable, CommandNotStarted) as error:
         return f"the plan could not be left beside the copies: {error}"
     return ""
+
+
+def _write(root: bytes, text: bytes) -> None:
+    """The root keeps its time: it may be the copy of a tree, whose time that is."""
+    status = os.stat(root)  # noqa: PTH116 - bytes
+    write_atomically(Path(os.fsdecode(root), os.fsdecode(NAME)), text, 0o600)
+    os.utime(root, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _left(plan: Plan, holder: Destination, state: State, record: RunRecord) -> LeftPlan:

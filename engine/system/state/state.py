@@ -104,7 +104,7 @@ ADOPTED = "adopted-"
 """Begins the id under which `adopt` notes what a leg has taken over."""
 _THIS = "leg = ? AND source = ? AND place = ?"
 _STREAM_TABLES = ("owned", "last_seen", "mount", "generation", "generation_room")
-_VERIFIED = ("verification", "differing")
+_BY_SOURCE = (*_STREAM_TABLES, "verification", "differing")
 
 
 class State(RunHistory):
@@ -314,22 +314,20 @@ class State(RunHistory):
 
     def rename_leg(self, old: str, new: str) -> bool:
         """Give a leg's history and ownership its new name; whether there was any."""
-        return self._rename("leg", old, new, ("run", *_STREAM_TABLES, *_VERIFIED))
+        return self._rename("leg", old, new, ("run", *_BY_SOURCE))
 
     def rename_source(self, old: str, new: str) -> bool:
         """Give what was seen of a source its new name; whether there was anything."""
         measured = self.measurements.rename(old, new)
-        # Of a source whose snapshots lie in it, the file system is on record too.
-        identified = self._rename("name", old, new, ("destination",))
+        identified = self._rename("name", old, new, ("destination",))  # where snapshots lie in it
         with self._connection as db:  # what others of the name have set aside is never forgotten
             db.execute("UPDATE rollback SET source = ? WHERE source = ?", (new, old))
-        tables = (*_STREAM_TABLES, *_VERIFIED)
-        return self._rename("source", old, new, tables) or measured or identified
+        return self._rename("source", old, new, _BY_SOURCE) or measured or identified
 
     def rename_destination(self, old: str, new: str) -> bool:
         """Give a destination's identity, and what its legs own there, its new name."""
         moved = self._rename("name", old, new, ("destination",))
-        moved |= self._rename("source", old, new, (*_STREAM_TABLES, *_VERIFIED))
+        moved |= self._rename("source", old, new, _BY_SOURCE)
         self._rename("holder", old, new, ("place",))
         self._rename("destination", old, new, ("room", "room_day"))
         with self._connection as db:
