@@ -36,6 +36,7 @@ def verify(
     """
     from random import SystemRandom
 
+    from engine.system.host.signals import Interrupted
     from policyctl.exit_codes import ExitCode
     from policyctl.verifying import verify as carry_out
     from policyctl.views.console import result, result_json, tell
@@ -44,9 +45,15 @@ def verify(
     if full and seed is not None:
         raise typer.BadParameter("--full compares everything: there is no sample with a seed")
     chosen = seed if seed is not None else SystemRandom().randrange(2**31)
-    found = carry_out(
-        root, tuple(named or ()), most=None if full else sample, seed=chosen, say=tell
-    )
+    try:
+        found = carry_out(
+            root, tuple(named or ()), most=None if full else sample, seed=chosen, say=tell
+        )
+    except Interrupted as end:
+        tell(
+            f"policyctl: {end}; nothing was written to a copy, and the leg under way is not judged"
+        )
+        raise typer.Exit(128 + end.number) from None
     if json:
         result_json(verified_json(found))
     else:

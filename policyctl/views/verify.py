@@ -47,9 +47,8 @@ def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
     legs = dict.fromkeys(one.leg for one in found if one.count(Difference.DAMAGED))
     for leg in legs:
         yield (
-            f"{leg}: before its next full pass by content, find out which side is right: compare "
-            "with another copy (`policyctl explain PATH` lists them); a run by size and time "
-            "leaves both as they are"
+            f"{leg}: find out which side is right before anything else: `policyctl explain PATH` "
+            "lists the other copies; runs go by size and time, and leave both as they are"
         )
     whole = (Difference.MISSING, Difference.EXTRA, Difference.DIFFERENT, Difference.ATTRIBUTES)
     for leg in dict.fromkeys(one.leg for one in found if any(map(one.count, whole))):

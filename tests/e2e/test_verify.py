@@ -1,11 +1,15 @@
 """`policyctl verify` as a user meets it."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_cli import Done, Machine, policyctl
+from tests.e2e.test_cli import CHECKOUT, Done, Machine, policyctl
+from tests.integration.lab import wrap_rsync
 
 pytestmark = pytest.mark.tool("rsync")
 
@@ -83,3 +87,24 @@ def test_what_cannot_be_compared_ends_with_a_failure(machine: Verifying) -> None
     never = machine.verify("direct")
     assert never.code == 5
     assert "not compared: no run of it has succeeded yet" in never.out
+
+
+def test_somebody_may_end_it_at_any_time(machine: Verifying, tmp_path: Path) -> None:
+    slow = wrap_rsync(
+        tmp_path / "bin", 'case "$*" in *--checksum*) exec sleep 30;; esac; real "$@"'
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "policyctl", "verify", "nightly", "--root", str(machine.root)],
+        cwd=CHECKOUT,
+        env={**os.environ, "PATH": slow},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "data: comparing 2 of 2 files\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert err.startswith("policyctl: ended by SIGINT; nothing was written to a copy")
+    assert "Traceback" not in err

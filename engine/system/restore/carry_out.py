@@ -264,8 +264,8 @@ class RestoreRun:
         if done.code != 0:
             said = f": {done.last_words}" if done.last_words else ""
             raise NotRestored(
-                f"{self.version.label} could not be read as a whole: {meaning_of(done.code)}"
-                f"{said}; {self._holds}"
+                f"{self.version.label} could not be brought back as a whole: "
+                f"{meaning_of(done.code)}{said}; {self._holds}"
             )
         self._told = parse_figures(done.stdout).entries
         if not self._piece_there:
