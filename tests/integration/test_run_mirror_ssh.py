@@ -115,6 +115,17 @@ def test_it_copies_counts_deletes_and_keeps_strangers(away: Away) -> None:
     assert not list((away.top / "state/run").iterdir()), "nothing of the run is left"
 
 
+def test_what_is_left_at_the_root_changes_no_time_of_it(away: Away) -> None:
+    write(away.source / "a")
+    assert away.run().status is RunStatus.OK
+    left = away.nas / ".policyctl-plan.json"
+    before = left.stat().st_ino
+    os.utime(away.nas, ns=(10**18, 10**18 + 123_456_789))
+    assert away.run().status is RunStatus.OK
+    assert left.stat().st_ino != before, "it was written anew"
+    assert away.nas.stat().st_mtime_ns == 10**18 + 123_456_789
+
+
 def test_law_34_hostile_names_travel_over_ssh(away: Away) -> None:
     for name in HOSTILE:
         write(at(away.source, name, name))
