@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from engine.items.items import Inventory, Item
 
 
+SNAPSHOT = "snapshot"
+"""What the row of preflight looked at that is about the snapshot which an item is read of."""
+
+
 class Waiver(enum.Enum):
     """A guard that a person may waive for one run, as `run --allow` names it."""
 

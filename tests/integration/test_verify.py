@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.system.runs.runner import run_leg
-from engine.system.verify.compare import Asked, verify_leg
+from engine.system.verify.compare import verify_leg
+from engine.system.verify.reading import Asked
 from engine.verify.comparison import Difference, Found
 from engine.verify.verdict import Verified
 from tests.integration.lab import HOSTILE, Lab, at, manifest, tree, write

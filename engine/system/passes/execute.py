@@ -167,9 +167,9 @@ class Executor:
         except FeedStopped as stop:
             assert feed is not None
             self._feeds.stop(feed, stop.status, str(stop))
-        except ItemOutOfTime:
+        except ItemOutOfTime as late:
             assert feed is not None
-            self._feeds.stop(feed, RunStatus.TIMED_OUT, "its own time limit has passed")
+            self._feeds.stop(feed, RunStatus.TIMED_OUT, str(late))
 
     def _match(self, step: Step) -> None:  # noqa: C901 - one case a step, nothing decided
         match step:

@@ -22,8 +22,8 @@ from engine.records.reports import (
     Finding,
     RunReport,
     RunStatus,
+    judged_together,
     refusal_sentence,
-    worst_of,
 )
 from engine.rsync.rules_digest import rules_digest
 from engine.runs.observation import FeedSeen, Observation, Waiver
@@ -160,7 +160,7 @@ class Attempt:
         except BaseException as bug:
             self._tell(RunStatus.FAILED, f"a bug: {type(bug).__name__}: {bug}")
             raise
-        return self._tell(*worst_of(self.feeds.values()), judged=True)
+        return self._tell(*judged_together(self.feeds.values()), judged=True)
 
     # ── The run itself ───────────────────────────────────────────────────────────────────────
 
@@ -243,7 +243,7 @@ class Attempt:
             executor.finish(hooks_after(self.leg_plan.leg))
 
     def _leave_plan(self, this_run: Run) -> None:
-        record = self._record(worst_of(self.feeds.values())[0], "")
+        record = self._record(judged_together(self.feeds.values())[0], "")
         why = leave_plan(self.plan, self.leg_plan, self.places, self.state, record, this_run)
         if why:
             self.progress(why)

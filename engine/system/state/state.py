@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from engine.orphans.noted_copies import Arrival
 from engine.plan.model import Feed, LegPlan, Location, Plan
-from engine.system.state.acceptances import Acceptances
 from engine.system.state.arrivals import Arrivals, There
 from engine.system.state.generation_records import Generations
 from engine.system.state.generation_rooms import GenerationRooms
@@ -112,7 +111,6 @@ class State(RunHistory):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.acceptances = Acceptances(connection)
         self.pauses = Pauses(connection)
         self.orphans = Orphans(connection)
         self.arrivals = Arrivals(connection)
