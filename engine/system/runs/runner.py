@@ -14,11 +14,11 @@ from engine.records.reports import Finding, RunReport, RunStatus
 from engine.runs.observation import Waiver
 from engine.runs.preflight import preflight, preflight_kind
 from engine.steps.modes import Forced
-from engine.steps.words import explain_steps
 from engine.system.host.lock_probe import is_held
 from engine.system.host.places import Places
 from engine.system.host.signals import Interrupted, interruptible
 from engine.system.journal.journal import Journal, JournalUnusable, open_journal
+from engine.system.passes.execute import say_nothing
 from engine.system.runs.attempt import Attempt, Clock, Teller, steps_for
 from engine.system.runs.looking import looking
 from engine.system.runs.observe_target import NothingToRead
@@ -67,7 +67,7 @@ def run_leg(
                 state,
                 clock,
                 journal,
-                progress or _say_nothing,
+                progress or say_nothing,
                 waived,
                 forced,
                 due,
@@ -140,6 +140,8 @@ def explain_leg(
         return (str(error),)
     seen, this_run = looked.seen, looked.this_run
     findings = preflight(leg_plan, seen)
+    from engine.steps.words import explain_steps  # dear to load, and no run needs it
+
     steps = steps_for(leg_plan, seen, this_run, findings)
     return (*killed, *(_show(row) for row in findings), *explain_steps(steps))
 
@@ -158,10 +160,6 @@ def _leg_plan(plan: Plan, leg: str) -> LegPlan:
         known = ", ".join(one.name for one in plan.legs)
         raise UnknownLeg(f"the applied plan has no leg {leg!r}; it has: {known}")
     return found
-
-
-def _say_nothing(sentence: str) -> None:
-    del sentence
 
 
 def _show(row: Finding) -> str:
