@@ -101,6 +101,8 @@ class TargetSeen:
     found: str | None = None
     """Identity found now."""
     identity_needed: bool = True
+    another: bool = False
+    """Whether what the last success left at the root is not there, on a machine that says so."""
     free: int | None = None
     total: int | None = None
     max_used: Percentage | None = None

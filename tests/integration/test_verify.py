@@ -164,7 +164,7 @@ def test_law_41_a_symlink_in_the_way_leads_nowhere(lab: Checked, tmp_path: Path)
 
 
 def compared_far(away: Away, most: int | None) -> Verified:
-    plan = away._plan()
+    plan = away.plan()
     leg = plan.leg("offsite")
     assert leg is not None
     before = tree(away.nas)
