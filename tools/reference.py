@@ -305,8 +305,8 @@ MEANINGS = {
     "INVALID_POLICY": "The manifest has errors (with `check --strict`: or warnings).",
     "CHANGES": "`plan --exit-code`: there is something to apply.",
     "FAILED": "A leg failed or could not tell its end, an `apply` was refused or not all of it "
-    "took effect, `status` found something unhealthy, `measure` found no tree, or `gc` or "
-    "`migrate` could not look at all that it lists.",
+    "took effect, `status` found something unhealthy, `restore --order` found a circle, `measure` "
+    "found no tree, or `gc` or `migrate` could not look at all that it lists.",
     "DEGRADED": "Done, but not all of it. `measure`: directories could not be read. "
     "`restore`: what came differs from another copy of it.",
     "LOCKED": "The leg is already running, or for `gc` one that writes there; nothing was touched "
