@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
-from engine.promises.restore_order import Link, RestoreOrder, Turn, Wait
+from engine.promises.order_words import turn_words, wait_words
+from engine.promises.restore_order import Link, RestoreOrder, Turn
 from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, kept_outside
-from policy.values import display
 from policyctl.views.console import Json
 from policyctl.views.paths import path_json
 
@@ -16,37 +15,12 @@ def order_lines(order: RestoreOrder) -> Iterator[str]:
     """A line for each turn, and what it waits for below it."""
     width = max((len(turn.name) for turn in order.turns), default=0)
     for number, turn in enumerate(order.turns, start=1):
-        what = "open it" if turn.is_destination else _from(turn)
-        yield f"{number:>3}  {turn.name.ljust(width)}  {what}"
+        yield f"{number:>3}  {turn.name.ljust(width)}  {turn_words(turn)}"
         for wait in turn.waits:
             yield f"{'':5}{'':{width}}  {wait_words(wait)}"
     for circle in order.circles:
         names = " → ".join(link.name for link in circle)
         yield f"  !  {names} → {circle[0].name}: no order begins this; `policyctl check` says why"
-
-
-def _from(turn: Turn) -> str:
-    if not turn.places and not turn.parts:
-        return "nothing has a copy of it: it is set up anew"
-    if not turn.places:
-        return f"restore it from {' and '.join(turn.parts)}: each has a part of it"
-    parts = f"; parts of it from {' or '.join(turn.parts)}" if turn.parts else ""
-    return f"restore it from {' or '.join(turn.places)}{parts}"
-
-
-def wait_words(wait: Wait) -> str:
-    """What something waits for, as a person says it."""
-    need = wait.need
-    if isinstance(need, SourceNeed):
-        return f"after {need.source}"
-    kept = kept_outside(need)
-    where = []
-    if wait.by is not None:
-        alone = f", by itself: `policyctl restore {shlex.quote(str(need))}`"
-        where.append(f"out of {wait.by}{alone if wait.alone else ''}")
-    if kept:
-        where.append(f"kept: {display(kept.encode('utf-8', 'replace'))}")
-    return f"with {need} ({'; '.join(where) or 'nothing says where it is'})"
 
 
 def order_json(order: RestoreOrder) -> dict[str, Json]:
