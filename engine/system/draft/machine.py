@@ -55,6 +55,8 @@ _LSBLK = (b"lsblk", b"--json", b"--list", b"--bytes", b"--output", COLUMNS.encod
 def look_at_machine(places: Places) -> Machine:
     """Look at everything that a draft depends on."""
     not_seen: list[str] = []
+    if os.geteuid() != 0:
+        not_seen.append("what root alone may see, crontabs of others among it: run it as root")
     disks = _asked("disks (lsblk)", _LSBLK, _disks_of, places, not_seen)
     mounts = tuple(_with_disks(_mounts(places), disks or ()))
     pools, others = _volumes(places, mounts, disks or (), not_seen)
@@ -65,7 +67,7 @@ def look_at_machine(places: Places) -> Machine:
         host=_host(places),
         timezone=_timezone(places),
         mounts=mounts,
-        directories=tuple(_directories(places, mounts)),
+        directories=tuple(_directories(places, mounts, not_seen)),
         pools=pools,
         other_volumes=others,
         listening=(*(servers or ()), *_server_folders(places, servers or ())),
@@ -179,21 +181,30 @@ def _with_disks(mounts: Iterable[Mounted], disks: tuple[Disk, ...]) -> Iterator[
 # ── Directories ──────────────────────────────────────────────────────────────────────────────
 
 
-def _directories(places: Places, mounts: tuple[Mounted, ...]) -> Iterator[Directory]:
+def _directories(
+    places: Places, mounts: tuple[Mounted, ...], not_seen: list[str]
+) -> Iterator[Directory]:
     wanted = [path for path, _, _ in TREES] + list(FILES) + [path for path, _ in IMAGES]
     wanted += [one.point for one in mounts if not one.is_far and not is_system(one.point)]
     far = [one.point for one in mounts if one.is_far]
     inside = (b"/srv/" + name for name in names_in(places, b"/srv"))
     wanted += [path for path in inside if _kind_at(path, mounts) == "btrfs" and path not in far]
     for path in dict.fromkeys(wanted):
-        found = _directory(places, path, mounts)
+        try:
+            found = _directory(places, path, mounts)
+        except OSError as error:
+            not_seen.append(f"{display(path)}: {error.strerror or error}")
+            continue
         if found is not None:
             yield found
 
 
 def _directory(places: Places, path: bytes, mounts: tuple[Mounted, ...]) -> Directory | None:
-    """A directory, or a symlink in place of one; None where there is neither."""
-    with suppress(OSError, ValueError):
+    """A directory, or a symlink in place of one; None where there is neither.
+
+    Raises `OSError` where it cannot be looked into.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):
         here = _path(places, path)
         mode = os.lstat(here).st_mode
         if stat.S_ISLNK(mode):
