@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from engine.plan.circles import find_circle
 from engine.plan.model import LegPlan, Plan, RoutingTable
 from engine.promises.chains import Chains
+from engine.promises.need_findings import check_needs
 from engine.promises.objectives import check_objectives
 from engine.promises.plan_chains import chains_of
 from engine.promises.secrets import check_secrets
@@ -134,6 +135,7 @@ def _judged(policy: Policy, findings: Findings) -> Compilation | None:
     _check_stops(tables, chains, findings)
     check_secrets(policy, tables, chains, findings)
     check_objectives(policy, tables, chains, findings)
+    check_needs(policy, tables, chains, findings)
     plan = _plan(policy, tables, drafts, timeline)
     return Compilation(plan=plan, drafts=drafts, timeline=timeline, chains=chains)
 

@@ -20,6 +20,7 @@ from policy.legs import (
     VersionsLeg,
 )
 from policy.model import Policy
+from policy.needs import SecretNeed, SourceNeed
 from policy.sources import (
     DeviceSource,
     FilesSource,
@@ -44,10 +45,20 @@ def check_references(policy: Policy, findings: Findings) -> None:
         for name in rule.only:
             if policy.source(name) is None:
                 _unknown(name, "source", _names(policy.sources), rule.origin, findings)
+    _check_needs(policy, findings)
     _check_each_source_used(policy, findings)
     _check_after_circle(policy, findings)
     _check_was(policy, findings)
     _check_alert_names(policy, findings)
+
+
+def _check_needs(policy: Policy, findings: Findings) -> None:
+    for one in (*policy.sources, *policy.destinations):
+        for need in one.needs:
+            name = need.source if isinstance(need, SourceNeed) else None
+            name = need.inside if isinstance(need, SecretNeed) else name
+            if name is not None and policy.source(name) is None:
+                _unknown(name, "source", _names(policy.sources), need.origin, findings)
 
 
 def _check_alert_names(policy: Policy, findings: Findings) -> None:

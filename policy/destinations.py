@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from policy.diagnostics import Origin
 from policy.fields import Fields
+from policy.needs import Need, parse_needs
 from policy.parts import NOWHERE, Attribute, Keep, SshTarget
 from policy.values import AbsolutePath, Percentage
 
@@ -36,6 +37,8 @@ class Destination:
     sometimes: bool = False
     """Rotated or travelling: legs run when it is there."""
     snapshots: NativeSnapshots | None = None
+    needs: tuple[Need, ...] = field(default=(), metadata={"later": True})
+    """What must be at hand before its copies can be read."""
     was: str | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
@@ -53,6 +56,7 @@ def parse_destination(name: str, fields: Fields, origin: Origin) -> Destination:
         cannot_keep=fields.attributes("cannot_keep"),
         sometimes=fields.text("presence") == "sometimes",
         snapshots=_snapshots(fields.child("snapshots")),
+        needs=parse_needs(fields),
         was=fields.text("was"),
         origin=origin,
     )

@@ -10,6 +10,7 @@ from typing import TypedDict
 from policy.destinations import parse_ssh
 from policy.diagnostics import Origin
 from policy.fields import Fields
+from policy.needs import Need, parse_needs
 from policy.nodes import Scalar
 from policy.parts import NOWHERE, SshTarget, Users
 from policy.patterns import PatternError, parse_component
@@ -26,6 +27,8 @@ class SourceCommon:
     site: str | None
     """None: a site of its own."""
     secret: bool
+    needs: tuple[Need, ...] = field(default=(), metadata={"later": True})
+    """What must be at hand before it can be restored."""
     was: str | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
@@ -156,6 +159,7 @@ class _Common(TypedDict):
     media: str | None
     site: str | None
     secret: bool
+    needs: tuple[Need, ...]
     was: str | None
     origin: Origin
 
@@ -167,6 +171,7 @@ def _common(name: str, fields: Fields, origin: Origin) -> _Common:
         media=fields.text("media"),
         site=fields.text("site"),
         secret=fields.need("kind") in _SECRET_BY_DEFAULT if secret is None else secret,
+        needs=parse_needs(fields),
         was=fields.text("was"),
         origin=origin,
     )

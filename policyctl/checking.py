@@ -19,6 +19,11 @@ def check_file(named: Path | None, root: Path) -> CheckReport:
         data = read_manifest(path)
     except PolicyInvalid as error:
         return CheckReport(findings=error.diagnostics)
+    return check_text(data, path)
+
+
+def check_text(data: bytes, path: Path) -> CheckReport:
+    """Judge a manifest's text; what cannot be rendered is a finding too."""
     report = replace(check_manifest(data, str(path)), file=str(path), sha256=digest(data))
     if report.compilation is None:
         return report

@@ -65,6 +65,7 @@ VALUES = (
     "absolutePath",
     "arguments",
     "calendar",
+    "need",
 )
 SECTIONS = {
     "destinations": "Each key is a name that you choose.",
@@ -103,6 +104,9 @@ class Manifest:
             yield f"## `{name}`"
             yield wrap(f"{self.schema['properties'][name]['description']} {about}")
             yield from self._section(name)
+        yield "## `needs`"
+        yield wrap(f"{self.defs['need']['description']} A list of these:")
+        yield from self._forms(self.defs["need"])
         for name in ("keep", "runner"):
             yield f"## `{name}`"
             yield wrap(self.defs[name]["description"])
@@ -126,10 +130,14 @@ class Manifest:
         else:
             forms = self.defs["route" if name == "routes" else "ignoreEntry"]
             yield wrap(forms["description"])
-            for form in forms["oneOf"]:
-                if "properties" in form:
-                    yield wrap(form["description"].removesuffix(".") + ":")
-                    yield self.properties(form)
+            yield from self._forms(forms)
+
+    def _forms(self, forms: Schema) -> Iterator[str]:
+        """Yield what each form says that is a mapping."""
+        for form in forms["oneOf"]:
+            if "properties" in form:
+                yield wrap(form["description"].removesuffix(".") + ":")
+                yield self.properties(form)
 
     def _kinds(self, what: str) -> Iterator[str]:
         names = self.defs[what]["properties"]["kind"]["enum"]
@@ -297,8 +305,8 @@ MEANINGS = {
     "INVALID_POLICY": "The manifest has errors (with `check --strict`: or warnings).",
     "CHANGES": "`plan --exit-code`: there is something to apply.",
     "FAILED": "A leg failed or could not tell its end, an `apply` was refused or not all of it "
-    "took effect, `status` found something unhealthy, `measure` found no tree, or `gc` or "
-    "`migrate` could not look at all that it lists.",
+    "took effect, `status` found something unhealthy, `restore --order` found a circle, `measure` "
+    "found no tree, or `gc` or `migrate` could not look at all that it lists.",
     "DEGRADED": "Done, but not all of it. `measure`: directories could not be read. "
     "`restore`: what came differs from another copy of it.",
     "LOCKED": "The leg is already running, or for `gc` one that writes there; nothing was touched "

@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 
 from policy.calendar import Calendar
 from policy.legs import FetchedFile
+from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, kept_outside
 from policy.parts import Hook
 from policy.patterns import PathPattern
 from policy.routes import Stop
@@ -120,8 +121,18 @@ def _written(value: object) -> str | None:
             return f"{_command(value.run)} (at most {value.timeout})"
         case FetchedFile():
             return f"{display(value.name.encode())} = {_command(value.run)}"
+        case SourceNeed() | FileNeed() | SecretNeed():
+            return _need(value)
         case _:
             return str(value) if isinstance(value, (int, *_TEXTS)) else None
+
+
+def _need(need: Need) -> str:
+    inside = f"in {need.inside}" if isinstance(need, SecretNeed) and need.inside else ""
+    kept = kept_outside(need)
+    where = [inside, f"kept: {display(kept.encode('utf-8', 'replace'))}" if kept else ""]
+    words = "; ".join(filter(None, where))
+    return f"{need} ({words})" if words else str(need)
 
 
 def _command(arguments: tuple[str, ...]) -> str:

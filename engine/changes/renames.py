@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from engine.plan.model import Feed, LegPlan, Location, Plan, RouteLine, RoutingTable
 from policy.legs import Leg, SnapshotLeg
+from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, sorted_needs
 from policy.routes import Objective
 from policy.values import Place
 
@@ -99,8 +100,14 @@ def plan_renamed(plan: Plan, names: Renames) -> Plan:
         return plan
     return replace(
         plan,
-        destinations=tuple(replace(one, name=_new(one.name, names)) for one in plan.destinations),
-        sources=tuple(replace(one, name=_new(one.name, names)) for one in plan.sources),
+        destinations=tuple(
+            replace(one, name=_new(one.name, names), needs=_needs(one.needs, names))
+            for one in plan.destinations
+        ),
+        sources=tuple(
+            replace(one, name=_new(one.name, names), needs=_needs(one.needs, names))
+            for one in plan.sources
+        ),
         tables=tuple(_table(one, names) for one in plan.tables),
         ignores=tuple(replace(one, only=_all(one.only, names)) for one in plan.ignores),
         legs=tuple(_leg_plan(one, names) for one in plan.legs),
@@ -121,6 +128,21 @@ def _new(name: str, names: Renames) -> str:
 
 def _all(old: tuple[str, ...], names: Renames) -> tuple[str, ...]:
     return tuple(sorted(_new(name, names) for name in old))
+
+
+def _needs(needs: tuple[Need, ...], names: Renames) -> tuple[Need, ...]:
+    """Sorted again, as they are where they are read."""
+    return sorted_needs(_need(one, names) for one in needs)
+
+
+def _need(need: Need, names: Renames) -> Need:
+    match need:
+        case SourceNeed():
+            return replace(need, source=_new(need.source, names))
+        case SecretNeed():
+            return replace(need, inside=need.inside and _new(need.inside, names))
+        case FileNeed():
+            return need
 
 
 def _table(table: RoutingTable, names: Renames) -> RoutingTable:

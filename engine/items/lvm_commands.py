@@ -54,6 +54,11 @@ def look_command(group: str) -> Arguments:
     return _arguments("lvs", *_REPORT, group)
 
 
+def look_everywhere_command() -> Arguments:
+    """Report all volumes of all groups."""
+    return _arguments("lvs", *_REPORT)
+
+
 def look_at_command(name: LvName) -> Arguments:
     """Report one volume; the report is empty where it is not there."""
     return _arguments("lvs", *_REPORT, "--select", f'lv_name="{name.volume}"', name.group)

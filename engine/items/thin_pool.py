@@ -199,6 +199,19 @@ def read_pool(report: bytes, name: LvName) -> PoolContent:
     )
 
 
+def read_pools(report: bytes) -> tuple[PoolContent, ...]:
+    """Read every pool of a report about all groups, in order. Raises `Unreadable`."""
+    pools = {(one.name.group, one.name.volume): one for one in _rows(report)}
+    found = [pools[key].name for key in sorted(pools) if pools[key].attributes[0] == "t"]
+    return tuple(read_pool(report, name) for name in found)
+
+
+def read_others(report: bytes) -> tuple[LvName, ...]:
+    """Read which volumes are neither pools nor in one. Raises `Unreadable`."""
+    rows = (one.name for one in _rows(report) if one.attributes[0] not in "tV")
+    return tuple(sorted(rows, key=lambda name: (name.group, name.volume)))
+
+
 def read_member(report: bytes, name: LvName) -> Member | None:
     """Read a report about one volume; None where it is not in it. Raises `Unreadable`."""
     return next((_member(one) for one in _rows(report) if one.name == name), None)

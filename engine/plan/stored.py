@@ -16,6 +16,7 @@ from engine.plan.typed_json import Codec, Registry, TextForm, Unreadable, parse_
 from policy.calendar import Calendar, parse_calendar
 from policy.checks import SqliteIntegrityCheck
 from policy.legs import KIND_NAMES
+from policy.needs import FileNeed, SecretNeed, SourceNeed
 from policy.patterns import (
     ANY,
     STAR,
@@ -177,6 +178,9 @@ _REGISTRY = Registry(
         **KIND_NAMES,
         **SOURCE_KIND_NAMES,
         SqliteIntegrityCheck: "sqlite-integrity",
+        SourceNeed: "source",
+        FileNeed: "file",
+        SecretNeed: "secret",
     },
     special={
         ByteSet: Codec(

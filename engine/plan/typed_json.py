@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+# Of a field whose metadata say so, plans were stored before it came: missing, its default stands.
+LATER = "later"
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 T = TypeVar("T")
 
@@ -119,7 +121,8 @@ class Registry:
         if unsaved:
             return _unwritable(cls, unsaved)
         members = {one.name.rstrip("_"): (one.name, self.codec(hints[one.name])) for one in kept}
-        return _structure(cls, members, self.kinds.get(cls))
+        later = frozenset(one.name.rstrip("_") for one in kept if one.metadata.get(LATER))
+        return _structure(cls, members, self.kinds.get(cls), later)
 
 
 def parse_json(text: str) -> object:
@@ -239,7 +242,12 @@ def _fixed(items: tuple[Codec, ...]) -> Codec:
     return Codec(encode, decode, frozenset({list}))
 
 
-def _structure(cls: type, members: Mapping[str, tuple[str, Codec]], kind: str | None) -> Codec:
+def _structure(
+    cls: type,
+    members: Mapping[str, tuple[str, Codec]],
+    kind: str | None,
+    later: frozenset[str],
+) -> Codec:
     writers = [(key, name, codec.encode) for key, (name, codec) in members.items()]
     readers = [(key, name, codec.decode) for key, (name, codec) in members.items()]
     keys = {*members} if kind is None else {*members, "kind"}
@@ -253,12 +261,12 @@ def _structure(cls: type, members: Mapping[str, tuple[str, Codec]], kind: str | 
     def decode(value: object) -> object:
         if not isinstance(value, dict):
             raise _wrong(value, "an object")
-        if value.keys() != keys or (kind is not None and value["kind"] != kind):
-            raise _other_keys(value, keys, kind)
+        if not keys - later <= value.keys() <= keys or (kind is not None and value["kind"] != kind):
+            raise _other_keys(value, keys, later, kind)
         found = {}
         key = ""
         try:
-            for key, name, read in readers:
+            for key, name, read in readers if value.keys() == keys else _present(readers, value):
                 found[name] = read(value[key])
         except Unreadable as error:
             raise error.inside(f".{key}") from None
@@ -267,8 +275,18 @@ def _structure(cls: type, members: Mapping[str, tuple[str, Codec]], kind: str | 
     return Codec(encode, decode, frozenset({dict}))
 
 
-def _other_keys(value: dict[str, object], keys: set[str], kind: str | None) -> Unreadable:
-    for problem, names in (("unknown", value.keys() - keys), ("missing", keys - value.keys())):
+_Reader = tuple[str, str, Callable[[object], object]]
+
+
+def _present(readers: list[_Reader], value: dict[str, object]) -> list[_Reader]:
+    return [one for one in readers if one[0] in value]
+
+
+def _other_keys(
+    value: dict[str, object], keys: set[str], later: frozenset[str], kind: str | None
+) -> Unreadable:
+    missing = keys - later - value.keys()
+    for problem, names in (("unknown", value.keys() - keys), ("missing", missing)):
         if names:
             return Unreadable(f"the key {min(names)!r} is {problem}")
     return Unreadable(f"its kind is {value['kind']!r}, not {kind!r}")

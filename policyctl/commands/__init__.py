@@ -10,6 +10,7 @@ from policyctl.commands.check import check
 from policyctl.commands.completions import completions
 from policyctl.commands.explain import explain
 from policyctl.commands.gc import gc
+from policyctl.commands.init import init
 from policyctl.commands.measure import measure
 from policyctl.commands.migrate import migrate
 from policyctl.commands.pause import pause
@@ -30,6 +31,7 @@ from policyctl.commands.verify import verify
 def register(app: typer.Typer) -> None:
     """Give the program its commands, in the order in which a new user needs them."""
     commands = (
+        init,
         check,
         measure,
         plan,

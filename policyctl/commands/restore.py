@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 def restore(
     path: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="PATH", help="As it was on the live system, or SOURCE:ITEM/PATH of a volume."
+            metavar="[PATH]", help="As it was on the live system, or SOURCE:ITEM/PATH of a volume."
         ),
-    ],
+    ] = None,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -77,6 +77,14 @@ def restore(
     explained: Annotated[
         bool, typer.Option("--explain", help="Only show what would be done, step by step.")
     ] = False,
+    order: Annotated[
+        bool,
+        typer.Option(
+            "--order",
+            help="Without PATH: only say in which order everything is restored when all is lost, "
+            "and what each part waits for.",
+        ),
+    ] = False,
     anywhere: Annotated[
         bool,
         typer.Option("--anywhere", help="Also into a folder that is copied, or holds copies."),
@@ -94,7 +102,10 @@ def restore(
     from policyctl.views import restore as view
     from policyctl.views.console import result, tell
 
-    _refuse_mixed(in_place=in_place, to=to, yes=yes, only=listed)
+    _refuse_mixed(in_place=in_place, to=to, yes=yes, only=listed or order)
+    if path is None or order:
+        _show_order(path, at, policy, from_, root, asked=order, json=json)
+        return
     with ExitStack() as stack:
         if at is not None:
             work = restoring_at(at, policy, from_, root)
@@ -127,7 +138,42 @@ def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: boo
     if yes is not None and not in_place:
         raise typer.BadParameter("--yes goes with --in-place: nothing else is asked")
     if only and (in_place or to is not None):
-        raise typer.BadParameter("--list only lists: leave out where to restore to")
+        raise typer.BadParameter("--list and --order only tell: leave out where to restore to")
+
+
+def _show_order(
+    path: str | None,
+    at: Path | None,
+    policy: Path | None,
+    place: str | None,
+    root: Path,
+    *,
+    asked: bool,
+    json: bool,
+) -> None:
+    """Tell the order of the whole. Raises `BadParameter` where a single path is meant."""
+    from engine.promises.restore_order import restore_order
+    from policyctl.opening import restoring, restoring_at
+    from policyctl.views.console import result, result_json
+    from policyctl.views.restore_order import order_json, order_lines
+
+    if not asked:
+        raise typer.BadParameter("name a path; or --order, for the order of everything")
+    if path is not None:
+        raise typer.BadParameter("--order is of everything: leave out the path")
+    with ExitStack() as stack:
+        if at is not None:
+            work = restoring_at(at, policy, place, root)
+        else:
+            work = stack.enter_context(restoring(policy, root))
+        order = restore_order(work.plan)
+    if json:
+        result_json(order_json(order))
+    else:
+        for line in order_lines(order):
+            result(line)
+    if order.circles:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _list(work: Restoring, found: Found, *, json: bool) -> None:

@@ -30,7 +30,7 @@ def find_manifest(named: Path | None, root: Path) -> Path:
             return candidate
     raise ManifestNotFound(
         f"no manifest: neither ./{FILE_NAME} nor {root / SYSTEM_FILE} is there; name one with "
-        f"--policy FILE, or begin with examples/minimal/{FILE_NAME}"
+        f"--policy FILE, or have one drafted: `policyctl init --output {FILE_NAME}`"
     )
 
 

@@ -83,6 +83,12 @@ def test_names_of_a_leg(change: dict[str, Any], code: str, hint: str | None) -> 
     assert hint is None or found[code] == hint
 
 
+@pytest.mark.parametrize("need", ["dat", {"secret": "it", "in": "disk"}])
+def test_needs_name_sources(need: Any) -> None:
+    tree = {"kind": "tree", "path": "/srv/data", "needs": [need]}
+    assert errors(manifest(sources={"data": tree})) == ["unknown-name"]
+
+
 def test_a_check_of_nothing() -> None:
     content = manifest(
         checks={"c": {"kind": "sqlite-integrity", "source": "data", "schedule": "hourly"}}

@@ -1,6 +1,11 @@
+from dataclasses import replace
+
 from engine.changes.changes import change_set
+from engine.changes.part_facts import facts_of
 from engine.changes.plan_changes import Action
-from engine.changes.renames import likely_renames, plan_again, renames_between
+from engine.changes.renames import likely_renames, plan_again, plan_renamed, renames_between
+from policy.needs import FileNeed, SecretNeed, SourceNeed
+from policy.values import parse_absolute_path
 from tests.plans import disk, mirror, nas, plan, tree
 from tests.unit.engine.orphans.test_orphans import BASE, LEGS, planned
 
@@ -94,3 +99,24 @@ def test_of_several_the_one_with_the_same_place_is_meant_or_none():
     assert likely_renames(planned(legs=legs), planned(both, legs=two)) == {"nightly": "one"}
     other = {**two, "one": {**two["one"], "to": "disk:/c"}}
     assert likely_renames(planned(legs=legs), planned(both, legs=other)) == {}
+
+
+def test_needs_follow_a_renamed_source():
+    needs = (SecretNeed(secret="it", inside="vault"), SourceNeed(source="vault"))
+    old = replace(NEW, sources=(tree("data", needs=needs), tree("vault")))
+    seen = plan_renamed(old, {"vault": "safe"})
+    assert seen.sources[0].needs == (
+        SecretNeed(secret="it", inside="safe"),
+        SourceNeed(source="safe"),
+    )
+
+
+def test_needs_are_shown_in_words():
+    path = parse_absolute_path("/etc/key")
+    needs = (
+        FileNeed(path=path, kept="in the safe"),
+        SecretNeed(secret="it", inside="vault"),
+        SourceNeed(source="vault"),
+    )
+    shown = facts_of(tree("data", needs=needs))["needs"]
+    assert shown == "/etc/key (kept: in the safe), it (in vault), vault"

@@ -187,3 +187,14 @@ def test_a_schedule_that_no_text_can_say_is_not_stored_as_another():
     never = replace(parse_calendar("02:00"), hours=())
     with pytest.raises(ValueError, match="text would be lost"):
         plan_to_json(plan(legs=(replace(mirror(), schedule=(never,)),)))
+
+
+def test_a_plan_of_before_needs_could_be_said_is_read() -> None:
+    some = plan(sources=(tree(),))
+    document = json.loads(plan_to_json(some))
+    for part in (*document["sources"], *document["destinations"]):
+        del part["needs"]
+    assert plan_from_json(json.dumps(document)) == some
+    del document["sources"][0]["path"]
+    with pytest.raises(PlanUnreadable, match="the key 'path' is missing"):
+        plan_from_json(json.dumps(document))

@@ -1,0 +1,1 @@
+"""A first manifest, drafted from what a machine looks like."""
