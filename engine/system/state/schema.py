@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.host.write_ahead import use_write_ahead_log
 
-SCHEMA = 7
+SCHEMA = 8
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -222,6 +222,38 @@ CREATE TABLE acceptance (
     because TEXT NOT NULL,
     since TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE drill (
+    name TEXT NOT NULL,
+    began TEXT NOT NULL,
+    ended TEXT,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    data_as_of TEXT,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    compared INTEGER NOT NULL,
+    databases INTEGER NOT NULL,
+    whole INTEGER,
+    faults INTEGER NOT NULL,
+    PRIMARY KEY (name, began)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE drill_expected (
+    name TEXT PRIMARY KEY,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE drill_fault (
+    name TEXT NOT NULL,
+    began TEXT NOT NULL,
+    place TEXT NOT NULL,
+    item TEXT NOT NULL,
+    path BLOB NOT NULL,
+    what TEXT NOT NULL,
+    PRIMARY KEY (name, began, place, item, path, what)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -244,6 +276,7 @@ _NEW_TABLES = {
     5: ("arrival", "generation"),
     6: ("rollback",),
     7: ("acceptance", "generation_room", "name_folding", "verification", "differing"),
+    8: ("drill", "drill_expected", "drill_fault"),
 }
 """By the version that brought them."""
 
