@@ -221,7 +221,8 @@ class _Rehearsal:
         """Bring the batches back, and check them."""
         stamp = self.so_far.began.strftime("%Y%m%dT%H%M%SZ").encode()
         files = sum(len(batch.files) for batch in batches)
-        self.say(f"{self.drill.name}: restoring {files:,} files from {self.so_far.place}")
+        many = f"{files:,} file{'' if files == 1 else 's'}"
+        self.say(f"{self.drill.name}: restoring {many} from {self.so_far.place}")
         seconds = sum(
             bring_back(self.plan, batch, private, stamp=stamp, limit=self.left) for batch in batches
         )
