@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from engine.drill_plans import with_drills
 from engine.plan.circles import find_circle
 from engine.plan.model import LegPlan, Plan, RoutingTable
 from engine.promises.chains import Chains
@@ -136,7 +137,7 @@ def _judged(policy: Policy, findings: Findings) -> Compilation | None:
     check_secrets(policy, tables, chains, findings)
     check_objectives(policy, tables, chains, findings)
     check_needs(policy, tables, chains, findings)
-    plan = _plan(policy, tables, drafts, timeline)
+    plan = with_drills(_plan(policy, tables, drafts, timeline), policy, chains, findings)
     return Compilation(plan=plan, drafts=drafts, timeline=timeline, chains=chains)
 
 

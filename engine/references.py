@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
+from engine.alerts.drill_alerts import drill_stem
 from engine.alerts.words import alert_stem
 from engine.plan.circles import find_circle
 from engine.routing.tables import tree_of
 from policy.diagnostics import Findings, Origin
+from policy.drills import Drill
 from policy.legs import (
     KIND_NAMES,
     DumpLeg,
@@ -63,7 +65,7 @@ def _check_needs(policy: Policy, findings: Findings) -> None:
 
 def _check_alert_names(policy: Policy, findings: Findings) -> None:
     """Whoever is woken knows by the name alone which leg is meant."""
-    first: dict[str, Leg] = {}
+    first: dict[str, Leg | Drill] = {}
     for leg in policy.legs:
         other = first.setdefault(alert_stem(leg), leg)
         if other is not leg:
@@ -72,6 +74,15 @@ def _check_alert_names(policy: Policy, findings: Findings) -> None:
                 f"the alerts of {leg.name!r} would have the names of those of {other.name!r}",
                 leg.at("alert"),
                 hint="give one of them another `alert`",
+            )
+    for drill in policy.drills:
+        other = first.setdefault(drill_stem(drill.name), drill)
+        if other is not drill:
+            findings.error(
+                "alert-twice",
+                f"the alerts of {drill.name!r} would have the names of those of {other.name!r}",
+                drill.origin,
+                hint="give the drill another name",
             )
 
 

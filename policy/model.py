@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from policy.checks import Check
 from policy.destinations import Destination
 from policy.diagnostics import Origin
+from policy.drills import Drill
 from policy.legs import Leg
 from policy.parts import NOWHERE
 from policy.routes import IgnoreRule, Objective, Route
@@ -41,6 +42,7 @@ class Policy:
     ignores: tuple[IgnoreRule, ...] = ()
     objectives: tuple[Objective, ...] = ()
     checks: tuple[Check, ...] = ()
+    drills: tuple[Drill, ...] = ()
     monitoring: Monitoring = Monitoring()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     timezone_origin: Origin = field(default=NOWHERE, compare=False, repr=False)

@@ -12,6 +12,7 @@ from policy.checks import parse_check
 from policy.destinations import parse_destination
 from policy.diagnostics import Findings, Origin, PolicyInvalid
 from policy.document import read
+from policy.drills import parse_drill
 from policy.fields import Fields
 from policy.legs import parse_leg
 from policy.model import Monitoring, Policy
@@ -54,6 +55,7 @@ def parse(document: Document, findings: Findings) -> Policy:
         ignores=_keyed(top, "ignore", parse_ignore),
         objectives=_keyed(top, "objectives", parse_objective),
         checks=_named(top, "checks", parse_check),
+        drills=_named(top, "drills", parse_drill),
         monitoring=_monitoring(top.child("monitoring")),
         origin=document.root.origin,
         timezone_origin=top.origin("timezone"),

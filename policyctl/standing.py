@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.changes.drift import ManifestState, PolicyDrift
+from engine.drill.outcome import DrillFacts
 from engine.moves.acceptances import Acceptance
 from engine.plan.model import LegPlan, Plan
 from engine.plan.stored import PlanUnreadable
@@ -20,6 +21,7 @@ from engine.promises.plan_chains import chains_of
 from engine.records.measurement import GenerationRoom
 from engine.rollback.remaining import Rollback
 from engine.routing.coverage import Coverage
+from engine.standing.drills import DrillStatus, drill_status
 from engine.standing.facts import LegFacts
 from engine.standing.safety import SourceSafety, safety_of
 from engine.standing.status import Health, LegStatus, leg_status
@@ -35,6 +37,7 @@ from engine.system.host.manifest import ManifestNotFound, find_manifest
 from engine.system.host.places import Places
 from engine.system.journal.journal import Journal
 from engine.system.measure.generation_room import known_rooms
+from engine.system.state.drills import Drills
 from engine.system.state.orphans import OrphanTotal
 from engine.system.state.reading import read_journal, read_state
 from engine.system.state.rollback_records import Rollbacks
@@ -69,11 +72,13 @@ class Standing:
     """The room that they take, as last counted."""
     rollbacks: tuple[Rollback, ...] = ()
     """Those that are half done: what uses their volumes may be stopped."""
+    drills: tuple[DrillStatus, ...] = ()
 
     @property
     def healthy(self) -> bool:
         """Whether nobody has to act."""
-        parts = (*self.legs, *self.destinations, *((self.tracker,) if self.tracker else ()))
+        tracker = (self.tracker,) if self.tracker else ()
+        parts = (*self.legs, *self.destinations, *tracker, *self.drills)
         as_applied = self.drift is None or not self.drift.of_files
         return as_applied and not self.rollbacks and all(one.sound for one in parts)
 
@@ -140,6 +145,9 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         accepted = read_acceptances(chains, chains, {}, state, applied_at)
         orphans = state.orphans.total() if state is not None else OrphanTotal()
         rollbacks = Rollbacks(state.connection).half_done() if state is not None else ()
+        drills = tuple(
+            drill_status(plan, one, _drill_facts(one.name, state), now=now) for one in plan.drills
+        )
     return Standing(
         legs=legs,
         destinations=destinations,
@@ -154,7 +162,12 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         acceptances=accepted,
         generations=generations,
         rollbacks=rollbacks,
+        drills=drills,
     )
+
+
+def _drill_facts(name: str, state: State | None) -> DrillFacts:
+    return Drills(state.connection).facts(name) if state is not None else DrillFacts()
 
 
 def _plan_before(places: Places) -> Plan | None:

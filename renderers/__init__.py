@@ -11,6 +11,7 @@ from renderers import (
     alert_tests,
     alertmanager_routes,
     dashboard,
+    drill_units,
     rsync_filters,
     sysctl,
     systemd_units,
@@ -23,6 +24,7 @@ from renderers.environment import RenderRefused
 RENDERERS: tuple[Callable[[Plan], Iterable[RenderedFile]], ...] = (
     rsync_filters.render,
     systemd_units.render,
+    drill_units.render,
     target_unit.render,
     tracker_unit.render,
     sysctl.render,

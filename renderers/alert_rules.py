@@ -19,6 +19,8 @@ _TEMPLATES = {
     Shown.STATUS: "{{ $labels.status }}",
     Shown.SHARE: "{{ $value | humanizePercentage }}",
     Shown.WHAT: "{{ $labels.what }}",
+    Shown.PLACE: "{{ $labels.destination }}",
+    Shown.LENGTH: "{{ $value | humanizeDuration }}",
 }
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from engine.alerts.alerts import alerts_of
+from engine.alerts.drill_alerts import DRILL_FAULTS
 from engine.alerts.promql import Matchers, series, span
 from engine.changes.files import RenderedFile
 from engine.plan.layout import ALERT_TESTS_FILE
@@ -43,8 +44,11 @@ def render(plan: Plan) -> Iterator[RenderedFile]:
 
 
 def step_of(plan: Plan) -> int:
-    """Seconds between two looks, as many as keep the longest scenario short."""
-    alerts = alerts_of(plan)
+    """Seconds between two looks, as many as keep the longest scenario short.
+
+    Those of drills begin shortly before what they are about.
+    """
+    alerts = [one for one in alerts_of(plan) if one.fault not in DRILL_FAULTS]
     longest = max((max(one.threshold or 0, one.hold) for one in alerts), default=0)
     return STEP * max(1, -(-longest // (STEP * _MOST_STEPS)))
 

@@ -11,8 +11,9 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from engine.alerts.alerts import LegAges, alerts_of, has_item_alerts, leg_ages, local_legs, told_by
-from engine.alerts.metrics import LEG_PAUSED_UNTIL, OF_ITEM, OF_LEG, Metric, OfRun, status_label
+from engine.alerts.metrics import LEG_PAUSED_UNTIL, OF_ITEM, OF_LEG, OfRun, status_label
 from engine.alerts.promql import Matchers
+from engine.alerts.samples import Metric
 from engine.alerts.words import Fault
 from engine.plan.model import LegPlan, Plan
 from engine.records.reports import RunStatus

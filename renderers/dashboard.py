@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.alerts.alerts import leg_ages, local_legs, told_by, writers_to
+from engine.alerts.drill_series import DRILL_LAST_SUCCESS
 from engine.alerts.metrics import (
     DESTINATION_FREE,
     DESTINATION_MEASURED,
@@ -17,10 +18,10 @@ from engine.alerts.metrics import (
     OF_LEG,
     STATUS_LABEL,
     TRACKER_HEARTBEAT,
-    Metric,
     status_label,
 )
 from engine.alerts.promql import Matchers, any_of, none_of, series
+from engine.alerts.samples import Metric
 from engine.changes.files import RenderedFile
 from engine.plan.layout import DASHBOARD_FILE
 from engine.plan.model import Plan
@@ -74,6 +75,9 @@ def _panels(plan: Plan) -> Iterator[tuple[int, int, dict[str, Data]]]:
     yield 12, 8, _lines("Room left", _each(DESTINATION_FREE, told), "bytes")
     yield 12, 8, _lines("Last sign of the tracker", _each(TRACKER_HEARTBEAT, told, age=True))
     yield 12, 8, _lines("Paused for", _left(LEG_PAUSED_UNTIL, told))
+    if plan.drills:
+        good = _each(DRILL_LAST_SUCCESS, told, age=True)
+        yield 12, 8, _lines("Age of the last good drill", good)
 
 
 def _placed(panels: Iterator[tuple[int, int, dict[str, Data]]]) -> Iterator[Data]:

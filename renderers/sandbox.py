@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.plan import layout
-from engine.plan.model import Feed, LegPlan, Plan, tree_root
+from engine.plan.model import DrillPlan, Feed, LegPlan, Plan, tree_root
 from engine.plan.readers import is_itemised
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget
-from policy.sources import FilesSource
+from policy.sources import BtrfsSource, FilesSource, Source, TreeSource
 from policy.values import AbsolutePath, parse_absolute_path
 from renderers.touched import is_remote
 
@@ -127,6 +127,53 @@ def sandbox_of(plan: Plan, leg: LegPlan) -> Sandbox:
         capabilities=tuple(sorted({*_ALWAYS, *more})),
         makes_devices=Attribute.DEVICES in preserve,
     )
+
+
+def sandbox_of_drill(plan: Plan, one: DrillPlan) -> Sandbox:
+    """The narrowest sandbox that hides nothing from a drill: copies, scratch, and live data.
+
+    Live data are compared with what came back, and never written; so are the copies.
+    """
+    source = plan.source(one.drill.source)
+    places = [place for place in plan.destinations if place.name in one.places]
+    near = [place for place in plan.destinations if place.ssh is None]
+    targets = [place.ssh for place in places if place.ssh is not None]
+    network = Network.ANY if targets else _gateway(plan)
+    read = (*_live(source), *(place.path for place in near))
+    keys = tuple(path for target in targets for path in _keys(target))
+    told = plan.monitoring.textfile
+    written = _outermost((layout.STATE, one.drill.scratch, *((told,) if told else ())))
+    if _meet((*read, *written, *keys), _HIDDEN) or _meet(read, written):
+        return Sandbox(width=Width.OPEN, network=network)
+    comes_and_goes = any(place.sometimes for place in near)
+    wide = comes_and_goes or isinstance(source, FilesSource)
+    shown = _SYSTEM if not wide else ()
+    if not wide:
+        shown += (*read, *(_NETWORK if network is Network.ANY else ()))
+        shown += (*(_SSH_CLIENT if targets else ()), *keys)
+    preserve = {
+        attribute
+        for leg in plan.legs
+        if isinstance(leg.leg, CopyingLeg)
+        for attribute in leg.leg.preserve
+    }
+    return Sandbox(
+        width=Width.READABLE if wide else Width.CLOSED,
+        network=network,
+        shown=tuple(path for path in _outermost(shown) if not _within(path, written)),
+        written=written,
+        capabilities=tuple(
+            sorted({*_ALWAYS, *(name for each in preserve for name in _FOR.get(each, ()))})
+        ),
+        makes_devices=Attribute.DEVICES in preserve,
+    )
+
+
+def _live(source: Source | None) -> tuple[AbsolutePath, ...]:
+    """The directories of this machine in which live data lie."""
+    if isinstance(source, FilesSource):
+        return source.paths
+    return (source.path,) if isinstance(source, (TreeSource, BtrfsSource)) else ()
 
 
 def _width(plan: Plan, leg: LegPlan) -> Width:
@@ -290,9 +337,12 @@ def _outermost(paths: Iterable[AbsolutePath]) -> tuple[AbsolutePath, ...]:
 
 def _network(plan: Plan, leg: LegPlan) -> Network:
     """Legs of this machine talk to their gateway only."""
+    return Network.ANY if is_remote(plan, leg) else _gateway(plan)
+
+
+def _gateway(plan: Plan) -> Network:
+    """What telling needs."""
     url = plan.monitoring.pushgateway
-    if is_remote(plan, leg):
-        return Network.ANY
     if url is None:
         return Network.NONE
     return Network.LOOPBACK if _LOOPBACK.fullmatch(url) else Network.ANY

@@ -49,14 +49,14 @@ def _service(plan: Plan, leg: LegPlan) -> RenderedFile:
     content = fill(
         "service.j2",
         leg=leg.name,
-        mounts=[_text(path) for path in mount_paths(plan, leg)],
+        mounts=[as_text(path) for path in mount_paths(plan, leg)],
         network=is_remote(plan, leg),
         tracker=TRACKER_UNIT if _is_tracked(plan, leg) else "",
         after=_services_before(plan, leg),
         untold=UNTOLD_UNIT.replace("@", f"@{leg.name}"),
         timeout=_timeout(leg),
         idle=leg.leg.idle,
-        **_sandbox_values(sandbox_of(plan, leg)),
+        **sandbox_values(sandbox_of(plan, leg)),
     )
     return RenderedFile(path=unit_file(f"{unit_name(leg.name)}.service"), content=content)
 
@@ -65,7 +65,8 @@ def _timer(plan: Plan, leg: LegPlan) -> RenderedFile:
     delay = leg.leg.random_delay
     content = fill(
         "timer.j2",
-        leg=leg.name,
+        unit=unit_name(leg.name),
+        what=f"leg {leg.name}",
         calendars=[f"{one.canonical()} {plan.timezone}" for one in leg.leg.schedule],
         delay=delay.seconds if delay else None,
         target=TARGET_UNIT,
@@ -73,7 +74,7 @@ def _timer(plan: Plan, leg: LegPlan) -> RenderedFile:
     return RenderedFile(path=unit_file(f"{unit_name(leg.name)}.timer"), content=content)
 
 
-def _text(path: AbsolutePath) -> str:
+def as_text(path: AbsolutePath) -> str:
     """The path as text; what is no UTF-8 becomes what the quoting filters refuse."""
     return path.text.decode("utf-8", "surrogateescape")
 
@@ -88,13 +89,13 @@ def _services_before(plan: Plan, leg: LegPlan) -> list[str]:
     return [f"{unit_name(one.name)}.service" for one in legs if one is not None and has_unit(one)]
 
 
-def _sandbox_values(sandbox: Sandbox) -> dict[str, object]:
+def sandbox_values(sandbox: Sandbox) -> dict[str, object]:
     """A sandbox as the template wants it."""
     return {
         "sandboxed": sandbox.width is not Width.OPEN,
         "closed": sandbox.width is Width.CLOSED,
-        "shown": [_text(path) for path in sandbox.shown],
-        "written": [_text(path) for path in sandbox.written],
+        "shown": [as_text(path) for path in sandbox.shown],
+        "written": [as_text(path) for path in sandbox.written],
         "capabilities": sandbox.capabilities,
         "makes_devices": sandbox.makes_devices,
         "alone": sandbox.network is Network.NONE,

@@ -75,10 +75,11 @@ SECTIONS = {
     "ignore": "Each key is a pattern.",
     "objectives": "Each key is `default`, or a pattern as in `routes`.",
     "checks": "Each key is a name that you choose.",
+    "drills": "Each key is a name that you choose.",
     "monitoring": "",
 }
 KINDS = {"sources": "source", "legs": "leg", "checks": "check"}
-ENTRY = {"destinations": "destination", "objectives": "objective"}
+ENTRY = {"destinations": "destination", "objectives": "objective", "drills": "drill"}
 DEFAULT = re.compile(r"\s*Default: (?P<default>.*?)\.?$")
 
 
@@ -306,11 +307,13 @@ MEANINGS = {
     "CHANGES": "`plan --exit-code`: there is something to apply.",
     "FAILED": "A leg failed or could not tell its end, an `apply` was refused or not all of it "
     "took effect, `status` found something unhealthy, `restore --order` found a circle, `measure` "
-    "found no tree, or `gc` or `migrate` could not look at all that it lists.",
+    "found no tree, `gc` or `migrate` could not look at all that it lists, or a drill did not end "
+    "well.",
     "DEGRADED": "Done, but not all of it. `measure`: directories could not be read. "
-    "`restore`: what came differs from another copy of it.",
-    "LOCKED": "The leg is already running, or for `gc` one that writes there; nothing was touched "
-    "(EX_TEMPFAIL of sysexits.h).",
+    "`restore`: what came differs from another copy of it. `drill`: a restore of all would take "
+    "longer than stated.",
+    "LOCKED": "The leg, or the drill, is already running, or for `gc` one that writes there; "
+    "nothing was touched (EX_TEMPFAIL of sysexits.h).",
     "INTERRUPTED": "Interrupted from the keyboard (SIGINT).",
     "TERMINATED": "Told to stop (SIGTERM).",
 }

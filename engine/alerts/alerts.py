@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.alerts import expressions
+from engine.alerts.drill_alerts import alerts_of_drill
 from engine.alerts.promql import Matchers
 from engine.alerts.words import Fault, Text, alert_stem, camel_case, words_of
-from engine.plan.model import LegPlan, Plan
+from engine.plan.model import DrillPlan, LegPlan, Plan
 from engine.plan.readers import read_place
 from engine.promises.allowed_age import SLACK, data_allowed_age
 from engine.runs.tracking import tracked_sources
@@ -137,6 +138,8 @@ def _alerts(plan: Plan) -> Iterator[Alert]:
                 yield from _of_item(plan, leg, feed.reads)
     for destination in plan.destinations:
         yield from _of_destination(plan, destination)
+    for drill in plan.drills:
+        yield from _of_drill(plan, drill)
     yield from _of_tracker(plan)
     yield _of_policy(plan)
 
@@ -230,6 +233,21 @@ def _of_destination(plan: Plan, destination: Destination) -> Iterator[Alert]:
             host=plan.host,
             summary=words.summary,
             description=words.description,
+        )
+
+
+def _of_drill(plan: Plan, drill: DrillPlan) -> Iterator[Alert]:
+    for one in alerts_of_drill(plan, drill, told_by(plan)):
+        yield Alert(
+            name=one.name,
+            fault=one.fault,
+            subject=(("drill", drill.name),),
+            expression=one.expression,
+            threshold=one.threshold,
+            severity=drill.drill.severity,
+            host=plan.host,
+            summary=one.words.summary,
+            description=one.words.description,
         )
 
 

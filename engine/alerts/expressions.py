@@ -18,11 +18,11 @@ from engine.alerts.metrics import (
     STATUS_LABEL,
     TRACKER_HEARTBEAT,
     TRACKER_STANDING,
-    Metric,
     OfRun,
     status_label,
 )
 from engine.alerts.promql import Matchers, any_of, none_of, series, span
+from engine.alerts.samples import Metric
 from engine.promises.allowed_age import SLACK
 from engine.records.reports import RunStatus
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from engine.alerts.drill_series import DRILL_METRICS
+from engine.alerts.samples import Metric, Sample, sample
 from engine.changes.drift import PolicyDrift
 from engine.plan.model import LegPlan
 from engine.records.reports import RunStatus
@@ -27,25 +29,6 @@ DIFFERENCE_LABEL = "difference"
 _SHORT_DIGEST = 12
 UNREADABLE = "unreadable"
 """Beside the ways in which copies differ: files that could not be read on one of the sides."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """A series' name, what it means, and by which labels it is told apart; each is a gauge."""
-
-    name: str
-    help: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One value of a series."""
-
-    metric: Metric
-    labels: tuple[str, ...]
-    """The values of the metric's labels, in its order."""
-    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +192,7 @@ METRICS: tuple[Metric, ...] = (
     *(ITEM_VERIFIED, ITEM_VERIFIED_FILES, ITEM_DIFFERING),
     *(DESTINATION_FREE, DESTINATION_SIZE, DESTINATION_MEASURED, DESTINATION_FULL),
     *(TRACKER_HEARTBEAT, TRACKER_WATCHES, TRACKER_STANDING),
+    *DRILL_METRICS,
     *(POLICY_DRIFT, POLICY_INFO),
 )
 """Every series that this version tells."""
@@ -224,11 +208,11 @@ def leg_samples(leg: LegPlan, facts: LegFacts) -> tuple[Sample, ...]:
     labels = (leg.name, leg.kind)
     found = [*_of_run(OF_LEG, labels, facts.ended, facts.success)]
     if facts.ended is not None and facts.ended.seconds is not None:
-        found.append(_sample(LEG_DURATION, labels, facts.ended.seconds))
+        found.append(sample(LEG_DURATION, labels, facts.ended.seconds))
     if facts.locked_out is not None and facts.locked_out.ended is not None:
-        found.append(_sample(LEG_LAST_REFUSAL, labels, facts.locked_out.ended))
+        found.append(sample(LEG_LAST_REFUSAL, labels, facts.locked_out.ended))
     if facts.pause is not None:
-        found.append(_sample(LEG_PAUSED_UNTIL, labels, facts.pause.until))
+        found.append(sample(LEG_PAUSED_UNTIL, labels, facts.pause.until))
     found += _of_journal(OF_LEG, labels, facts.pending, facts.full_began)
     for item in facts.items:
         found += _item_samples((*labels, item.name), item)
@@ -243,37 +227,37 @@ def _item_samples(labels: tuple[str, ...], item: ItemFacts) -> Iterator[Sample]:
 
 
 def _of_comparison(labels: tuple[str, ...], found: Verified) -> Iterator[Sample]:
-    yield _sample(ITEM_VERIFIED, labels, found.ended)
-    yield _sample(ITEM_VERIFIED_FILES, labels, found.compared)
+    yield sample(ITEM_VERIFIED, labels, found.ended)
+    yield sample(ITEM_VERIFIED_FILES, labels, found.compared)
     for what in Difference:
-        yield _sample(ITEM_DIFFERING, (*labels, what.value), found.count(what))
-    yield _sample(ITEM_DIFFERING, (*labels, UNREADABLE), found.unreadable)
+        yield sample(ITEM_DIFFERING, (*labels, what.value), found.count(what))
+    yield sample(ITEM_DIFFERING, (*labels, UNREADABLE), found.unreadable)
 
 
 def _of_run(
     of: OfRun, labels: tuple[str, ...], last: Ran | None, success: Ran | None
 ) -> Iterator[Sample]:
     if last is not None and last.ended is not None:
-        yield _sample(of.last_run, labels, last.ended)
+        yield sample(of.last_run, labels, last.ended)
         for status in RunStatus:
             value = float(status is last.status)
-            yield _sample(of.status, (*labels, status_label(status)), value)
-        yield _sample(of.bytes, labels, last.bytes)
-        yield _sample(of.files, labels, last.files)
-        yield _sample(of.deletions, labels, last.deletions)
+            yield sample(of.status, (*labels, status_label(status)), value)
+        yield sample(of.bytes, labels, last.bytes)
+        yield sample(of.files, labels, last.files)
+        yield sample(of.deletions, labels, last.deletions)
     if success is not None and success.ended is not None:
-        yield _sample(of.last_success, labels, success.ended)
+        yield sample(of.last_success, labels, success.ended)
         if success.data_as_of is not None:
-            yield _sample(of.last_success_state, labels, success.data_as_of)
+            yield sample(of.last_success_state, labels, success.data_as_of)
 
 
 def _of_journal(
     of: OfRun, labels: tuple[str, ...], pending: int | None, full_began: datetime | None
 ) -> Iterator[Sample]:
     if pending is not None:
-        yield _sample(of.pending, labels, pending)
+        yield sample(of.pending, labels, pending)
     if full_began is not None:
-        yield _sample(of.full_pass, labels, full_began)
+        yield sample(of.full_pass, labels, full_began)
 
 
 def destination_samples(room: RoomFacts, full: date | None = None) -> tuple[Sample, ...]:
@@ -284,9 +268,9 @@ def destination_samples(room: RoomFacts, full: date | None = None) -> tuple[Samp
     labels = (room.destination,)
     figures = ((DESTINATION_FREE, room.free), (DESTINATION_SIZE, room.total))
     return (
-        *(_sample(metric, labels, value) for metric, value in figures if value is not None),
-        _sample(DESTINATION_MEASURED, labels, room.measured),
-        *([_sample(DESTINATION_FULL, labels, _midnight(full))] if full is not None else ()),
+        *(sample(metric, labels, value) for metric, value in figures if value is not None),
+        sample(DESTINATION_MEASURED, labels, room.measured),
+        *([sample(DESTINATION_FULL, labels, _midnight(full))] if full is not None else ()),
     )
 
 
@@ -297,12 +281,12 @@ def _midnight(day: date) -> datetime:
 def tracker_samples(trees: Iterable[TreeFacts]) -> tuple[Sample, ...]:
     """How the tracker stands to each source that it follows (law 37)."""
     return tuple(
-        sample
+        one
         for tree in trees
-        for sample in (
-            _sample(TRACKER_HEARTBEAT, (tree.source,), tree.heartbeat),
-            _sample(TRACKER_WATCHES, (tree.source,), tree.watches),
-            _sample(TRACKER_STANDING, (tree.source,), float(tree.standing)),
+        for one in (
+            sample(TRACKER_HEARTBEAT, (tree.source,), tree.heartbeat),
+            sample(TRACKER_WATCHES, (tree.source,), tree.watches),
+            sample(TRACKER_STANDING, (tree.source,), float(tree.standing)),
         )
     )
 
@@ -312,11 +296,6 @@ def policy_samples(drift: PolicyDrift) -> tuple[Sample, ...]:
     known = (("manifest", drift.of_manifest), ("files", drift.of_files))
     manifest = drift.manifest_digest[:_SHORT_DIGEST] or drift.manifest.value
     return (
-        *(_sample(POLICY_DRIFT, (what,), float(one)) for what, one in known if one is not None),
-        _sample(POLICY_INFO, (manifest, drift.plan_digest[:_SHORT_DIGEST]), 1),
+        *(sample(POLICY_DRIFT, (what,), float(one)) for what, one in known if one is not None),
+        sample(POLICY_INFO, (manifest, drift.plan_digest[:_SHORT_DIGEST]), 1),
     )
-
-
-def _sample(metric: Metric, labels: tuple[str, ...], value: float | datetime) -> Sample:
-    number = value.timestamp() if isinstance(value, datetime) else float(value)
-    return Sample(metric=metric, labels=labels, value=number)

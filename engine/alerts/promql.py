@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from engine.alerts.metrics import Metric
+from engine.alerts.samples import Metric
 
 Matchers = tuple[tuple[str, str], ...]
 """(label, value): the label has exactly that value."""

@@ -26,6 +26,9 @@ class Fault(enum.Enum):
     UNKNOWN = "Unknown"
     TRACKER_DOWN = "TrackerDown"
     TRACKER_NEVER_RAN = "TrackerNeverRan"
+    DRILL_STALE = "DrillStale"
+    DRILL_FAILING = "DrillFailing"
+    DRILL_SLOW = "DrillSlow"
     DRIFT = "Drift"
 
 
@@ -35,6 +38,8 @@ class Shown(enum.Enum):
     STATUS = "how the last run ended"
     SHARE = "the value, as a share"
     WHAT = "what has drifted"
+    PLACE = "the destination that it is about"
+    LENGTH = "the value, as a length of time"
 
 
 Text = tuple[str | Shown, ...]
@@ -198,6 +203,40 @@ _WORDS: dict[Fault, Callable[[_About], Words]] = {
     Fault.TRACKER_NEVER_RAN: _tracker_never_ran,
     Fault.DRIFT: _drift,
 }
+
+
+def drill_words(fault: Fault, drill: str, source: str, threshold: int | None) -> Words:
+    """The texts of an alert of a drill."""
+    age = span(threshold) if threshold is not None else ""
+    again = f"`policyctl drill {drill}` makes one now"
+    if fault is Fault.DRILL_STALE:
+        return Words(
+            summary=(f"{drill}: no good drill of {source} for more than {age}",),
+            description=(
+                f"Nobody knows any more whether {source} can be restored: its copies are made, and "
+                f"were not tried since then. `policyctl status` says why; {again}.",
+            ),
+        )
+    if fault is Fault.DRILL_SLOW:
+        return Words(
+            summary=(
+                *(f"{drill}: all of {source} from ", Shown.PLACE, " takes ", Shown.LENGTH),
+                f", and {age} are stated",
+            ),
+            description=(
+                "That is what a restore took in the last drill, for all of the source. State a "
+                "longer `within`, restore from a nearer copy, or keep less in one source. "
+                f"`policyctl status` shows the figures; {again}.",
+            ),
+        )
+    return Words(
+        summary=(f"{drill}: the last drill from ", Shown.PLACE, " ended with: ", Shown.STATUS),
+        description=(
+            f"What came back of {source} was not all, or not what it should be; or it could not be "
+            "tried. `policyctl status` says why, and names what is damaged: find out which side is "
+            f"right before anything else. Once it is mended: `policyctl drill {drill}`.",
+        ),
+    )
 
 
 def alert_stem(leg: Leg) -> str:

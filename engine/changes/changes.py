@@ -79,7 +79,7 @@ class ChangeSet:
     routes: tuple[RouteChange, ...]
     legs: tuple[PartChange, ...]
     others: tuple[PartChange, ...]
-    """Sources, destinations, ignores, objectives, checks and the policy's own values."""
+    """Sources, destinations, ignores, objectives, checks, drills and the policy's own values."""
     refused: tuple[Refusal, ...]
     plan_changed: bool = True
     """Whether the plan differs from the applied one, be it only in what nobody is shown."""

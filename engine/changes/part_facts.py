@@ -15,7 +15,16 @@ from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, kept_outside
 from policy.parts import Hook
 from policy.patterns import PathPattern
 from policy.routes import Stop
-from policy.values import AbsolutePath, Chmod, Duration, ItemKey, Percentage, Place, display
+from policy.values import (
+    AbsolutePath,
+    ByteSize,
+    Chmod,
+    Duration,
+    ItemKey,
+    Percentage,
+    Place,
+    display,
+)
 
 Facts = Mapping[str, str]
 """What is said of a part, by the manifest's key. What is not said has no key."""
@@ -34,7 +43,7 @@ _KEYS = {
 """Keys whose names in the manifest differ from those of the fields."""
 _SELF_SAID = frozenset({"name", "text", "was", "key", "pattern", "anchored", "directory"})
 """Fields that name the part, or that its name says already."""
-_TEXTS = (AbsolutePath, Duration, Percentage, Place, PathPattern)
+_TEXTS = (AbsolutePath, ByteSize, Duration, Percentage, Place, PathPattern)
 
 
 def facts_of(part: object) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from engine.changes.part_facts import Facts, age_text, differences, facts_of, stated, text_of
 from engine.changes.renames import Renames, plan_renamed, renames_between
 from engine.plan.kinds import SOURCE_KIND_NAMES
-from engine.plan.model import LegPlan, Plan, RouteLine, RoutingTable
+from engine.plan.model import DrillPlan, LegPlan, Plan, RouteLine, RoutingTable
 from policy.pattern_relations import lies_inside
 from policy.patterns import PathPattern, PatternTooComplex
 
@@ -63,7 +63,8 @@ class PartChange:
     """A leg, source, destination or other named part that came, went, changed or was renamed."""
 
     section: str
-    """The manifest's section: legs, sources, destinations, ignore, objectives, checks, policy."""
+    """The manifest's section: legs, sources, destinations, ignore, objectives, checks,
+    drills, policy."""
     name: str
     action: Action
     was: str | None = None
@@ -113,6 +114,7 @@ def _sections(plan: Plan) -> dict[str, dict[str, Facts]]:
         "ignore": {one.text: facts_of(one) for one in plan.ignores},
         "objectives": {one.text: facts_of(one) for one in plan.objectives},
         "checks": {one.name: facts_of(one) for one in plan.checks},
+        "drills": {one.name: _drill_facts(one) for one in plan.drills},
     }
 
 
@@ -126,6 +128,14 @@ def _leg_facts(leg: LegPlan) -> Facts:
     ages = {"longest gap": leg.longest_gap, "stale after": leg.allowed_age}
     derived = {key: age_text(age) for key, age in ages.items() if age is not None}
     return {"kind": leg.kind, **facts_of(leg.leg), **derived}
+
+
+def _drill_facts(one: DrillPlan) -> Facts:
+    """Its own values, which places it rehearses, and what its alerts follow from."""
+    sample = {"sample": "all"} if one.drill.sample is None else {}
+    ages = {"longest gap": one.longest_gap, "stale after": one.allowed_age}
+    derived = {key: age_text(age) for key, age in ages.items() if age is not None}
+    return {**facts_of(one.drill), **sample, "restores from": ", ".join(one.places), **derived}
 
 
 def _part_changes(

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engine.plan.model import Feed, LegPlan, Location, Plan, RouteLine, RoutingTable
+from engine.plan.model import (
+    DrillPlan,
+    Feed,
+    LegPlan,
+    Location,
+    Plan,
+    RouteLine,
+    RoutingTable,
+)
 from policy.legs import Leg, SnapshotLeg
 from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, sorted_needs
 from policy.routes import Objective
@@ -113,6 +121,7 @@ def plan_renamed(plan: Plan, names: Renames) -> Plan:
         legs=tuple(_leg_plan(one, names) for one in plan.legs),
         objectives=tuple(_objective(one, names) for one in plan.objectives),
         checks=tuple(replace(one, source=_new(one.source, names)) for one in plan.checks),
+        drills=tuple(_drill_plan(one, names) for one in plan.drills),
     )
 
 
@@ -159,6 +168,12 @@ def _line(line: RouteLine, names: Renames) -> RouteLine:
 def _leg_plan(plan: LegPlan, names: Renames) -> LegPlan:
     feeds = tuple(_feed(feed, names) for feed in plan.feeds)
     return replace(plan, leg=_leg(plan.leg, names), feeds=feeds)
+
+
+def _drill_plan(plan: DrillPlan, names: Renames) -> DrillPlan:
+    takes = plan.drill.takes and _new(plan.drill.takes, names)
+    drill = replace(plan.drill, source=_new(plan.drill.source, names), takes=takes)
+    return replace(plan, drill=drill, places=_all(plan.places, names))
 
 
 def _feed(feed: Feed, names: Renames) -> Feed:

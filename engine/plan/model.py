@@ -13,6 +13,7 @@ from engine.plan.selection import Selection
 from policy.checks import Check
 from policy.destinations import Destination
 from policy.diagnostics import Origin
+from policy.drills import Drill
 from policy.legs import KIND_NAMES, Leg
 from policy.model import Monitoring
 from policy.parts import NOWHERE
@@ -118,6 +119,25 @@ class LegPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrillPlan:
+    """One drill with everything that was derived for it."""
+
+    drill: Drill
+    places: tuple[str, ...] = ()
+    """The destinations whose copies it restores, in turn; sorted."""
+    longest_gap: int | None = None
+    """Seconds between two scheduled drills at most; None: not worked out."""
+    allowed_age: int | None = None
+    """Seconds from one drill's begin to the next one's latest end at most: beyond it the drill is
+    stale."""
+
+    @property
+    def name(self) -> str:
+        """The drill's name."""
+        return self.drill.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A compiled policy."""
 
@@ -132,10 +152,15 @@ class Plan:
     objectives: tuple[Objective, ...]
     checks: tuple[Check, ...]
     monitoring: Monitoring
+    drills: tuple[DrillPlan, ...] = ()
 
     def leg(self, name: str | None) -> LegPlan | None:
         """The leg of that name."""
         return next((one for one in self.legs if one.name == name), None)
+
+    def drill(self, name: str | None) -> DrillPlan | None:
+        """The drill of that name."""
+        return next((one for one in self.drills if one.name == name), None)
 
     def destination(self, name: str | None) -> Destination | None:
         """The destination of that name."""

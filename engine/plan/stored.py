@@ -60,6 +60,7 @@ def plan_from_json(text: str) -> Plan:
     try:
         document = parse_json(text)
         _check_format(document)
+        _add_later_keys(document)
         return cast(Plan, _REGISTRY.codec(Plan).decode(document))
     except Unreadable as error:
         raise PlanUnreadable(f"the stored plan cannot be read: {error}") from None
@@ -72,6 +73,12 @@ def _check_format(document: object) -> None:
             f"its format is {document['format']!r} and this version reads {FORMAT}: "
             "run `policyctl apply` with this version"
         )
+
+
+def _add_later_keys(document: object) -> None:
+    """What an earlier version wrote says nothing of what came after it: disks keep such plans."""
+    if isinstance(document, dict):
+        document.setdefault("drills", [])
 
 
 def plan_digest(plan: Plan) -> str:

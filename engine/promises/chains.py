@@ -153,6 +153,11 @@ class Chains:
         """All copies of what a leg takes as a whole."""
         return self.of_leg_path(leg, ())
 
+    def of_feed(self, leg: str, reads: str, names: tuple[bytes, ...] = ()) -> tuple[Copy, ...]:
+        """All copies of what one feed of a leg takes as a whole, or of one item in it."""
+        draft = self._draft(leg, reads)
+        return tuple(self._follow(draft, _Way(names=names), None)) if draft else ()
+
     def of_leg_path(self, leg: str, names: tuple[bytes, ...]) -> tuple[Copy, ...]:
         """All copies of one path in what a leg takes as a whole."""
         drafts = [draft for draft in self.drafts if draft.leg.name == leg]

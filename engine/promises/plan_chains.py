@@ -20,6 +20,7 @@ def policy_of(plan: Plan) -> Policy:
         ignores=plan.ignores,
         objectives=plan.objectives,
         checks=plan.checks,
+        drills=tuple(one.drill for one in plan.drills),
         monitoring=plan.monitoring,
     )
 

@@ -79,6 +79,9 @@ def _schedules(policy: Policy) -> Iterator[tuple[str, tuple[Calendar, ...], Orig
     for check in policy.checks:
         if check.schedule:
             yield check.name, check.schedule, check.origin
+    for drill in policy.drills:
+        if drill.schedule:
+            yield drill.name, drill.schedule, drill.at("schedule")
 
 
 def check_timing(

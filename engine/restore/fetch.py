@@ -7,7 +7,7 @@ a copy of a symlink to a directory never brings what that directory holds on thi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.plan.model import Location, Plan
@@ -15,7 +15,8 @@ from engine.progress import OPTION
 from engine.reach.ssh_command import remote_shell
 from engine.reach.targets import Target
 from engine.restore.versions import Version
-from engine.rsync.filters import matching_rules
+from engine.rsync.command import merge_rules
+from engine.rsync.filters import enter_rule, matching_rules, take_rule
 from engine.rsync.set_aside import PARTIAL
 from engine.standing.bring_back import kept_options, others_rules
 from policy.parts import SshTarget
@@ -74,6 +75,49 @@ def fetch_of(
     )
     source = Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument
     return Fetch(options=options, source=source, piece=(TREE, *names))
+
+
+def fetch_drawn(plan: Plan, version: Version, place: Place, rules: bytes) -> Fetch:
+    """How some files of a version are fetched: those of `drawn_rules`, which lie in a file."""
+    whole = fetch_of(plan, version, place)
+    options = (one for one in whole.options if not one.startswith(b"--filter="))
+    return Fetch(
+        options=(*options, b"--prune-empty-dirs", merge_rules(rules)),
+        source=whole.source,
+        piece=whole.piece,
+    )
+
+
+def drawn_rules(location: Location, paths: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines that send these files of a version, given by their paths in it, and nothing else.
+
+    Each directory on the way is named: rsync goes down to them, and so through no symlink. Raises
+    `FilterError` where a path is too long for a rule.
+    """
+    entered: set[tuple[bytes, ...]] = set()
+    for path in paths:
+        names = (*location.names, *path.split(b"/"))
+        for depth in range(1, len(names)):
+            if names[:depth] not in entered:
+                entered.add(names[:depth])
+                yield enter_rule(names[:depth])
+        yield take_rule(names)
+    yield b"- *"
+
+
+def list_of(plan: Plan, version: Version, place: Place) -> tuple[bytes, ...]:
+    """The command that lists everything in a version, for `engine.rsync.output.parse_file`.
+
+    Raises `FilterError` where its path is too long for a rule.
+    """
+    return (
+        *(b"rsync", b"--list-only", b"--recursive", b"--8-bit-output", b"--no-human-readable"),
+        b"--timeout=%d" % _SILENCE,
+        *_connection(place.ssh),
+        *(b"--filter=" + rule for rule in _rules(plan, version.location, ())),
+        b"--",
+        Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument,
+    )
 
 
 def _connection(ssh: SshTarget | None) -> tuple[bytes, ...]:

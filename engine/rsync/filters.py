@@ -136,6 +136,11 @@ def enter_rule(names: tuple[bytes, ...]) -> bytes:
     return _checked(b"+ " + _literal_text(names, tail=b"/"))
 
 
+def take_rule(names: tuple[bytes, ...]) -> bytes:
+    """One line that sends a file, or whatever else has that path."""
+    return _checked(b"+ " + _literal_text(names))
+
+
 def sweep_rules(names: tuple[bytes, ...], name: bytes) -> tuple[bytes, ...]:
     """Lines that let all folders of a name go that lie below a path at the receiver."""
     components = tuple(literal_component(one) for one in names)

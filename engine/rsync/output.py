@@ -32,6 +32,7 @@ _WOULD = re.compile(rb"^would [<>ch]\S+ (.*)$", re.MULTILINE)
 _CREATED = re.compile(rb"^created directory ", re.MULTILINE)
 _VERSION = re.compile(rb"^rsync +version v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", re.MULTILINE)
 _LISTED = re.compile(rb"^([-a-z]\S{9,10}) +[0-9,.]+ [0-9/]{10} [0-9:]{8} (.*)$", re.DOTALL)
+_FILE = re.compile(rb"-\S{9,10} +([0-9,]+) [0-9/]{10} [0-9:]{8} (.*)", re.DOTALL)
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
 
 
@@ -149,6 +150,12 @@ def parse_listing(output: bytes) -> tuple[tuple[bytes, bool], ...]:
         if found and found[2] != b".":
             entries.append((unescaped(found[2]), found[1].startswith(b"d")))
     return tuple(entries)
+
+
+def parse_file(line: bytes) -> tuple[bytes, int] | None:
+    """Read one line of such a listing: path and bytes of a regular file; None: of anything else."""
+    found = _FILE.fullmatch(line)
+    return (unescaped(found[2]), int(found[1].replace(b",", b""))) if found else None
 
 
 def parse_wanted(output: bytes) -> tuple[tuple[bytes, bool], ...] | None:

@@ -8,6 +8,7 @@ from policyctl.commands.adopt import adopt
 from policyctl.commands.apply import apply
 from policyctl.commands.check import check
 from policyctl.commands.completions import completions
+from policyctl.commands.drill import drill
 from policyctl.commands.explain import explain
 from policyctl.commands.gc import gc
 from policyctl.commands.init import init
@@ -48,6 +49,7 @@ def register(app: typer.Typer) -> None:
         gc,
         restore,
         verify,
+        drill,
         rollback,
         show,
         schema,

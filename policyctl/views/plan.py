@@ -129,7 +129,15 @@ def _route(one: RouteChange, data: PlanData, orphans: Left) -> str:
     return "".join(parts)
 
 
-_ABOUT_NEW = ("kind: ", "from: ", "to: ", "schedule: ", "path: ", "ssh account: ")
+_ABOUT_NEW = (
+    "kind: ",
+    "from: ",
+    "to: ",
+    "schedule: ",
+    "path: ",
+    "ssh account: ",
+    "restores from: ",
+)
 """Of something new only this is shown: the rest stands in the manifest."""
 
 

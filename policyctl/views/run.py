@@ -51,7 +51,11 @@ def worst_exit_code(reports: Iterable[RunReport]) -> ExitCode:
 
     The numbers themselves are in no such order.
     """
-    codes = map(exit_code_of, reports)
+    return worst_of(map(exit_code_of, reports))
+
+
+def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
+    """The worst of several exit codes."""
     return max(codes, key=_FROM_BEST_TO_WORST.index, default=ExitCode.OK)
 
 
@@ -84,9 +88,17 @@ def journal_lines(report: RunReport, lines: Iterable[str]) -> Iterator[str]:
 
     In the journal each has its priority (sd-daemon(3), SD_ERR and those after it).
     """
-    if report.status is RunStatus.OK and not report.untold:
-        return
-    code = exit_code_of(report)
+    if report.status is not RunStatus.OK or report.untold:
+        yield from _marked(exit_code_of(report), lines)
+
+
+def marked_lines(code: ExitCode, lines: Iterable[str]) -> Iterator[str]:
+    """The same of something else that has an exit code: nothing where that is OK."""
+    if code is not ExitCode.OK:
+        yield from _marked(code, lines)
+
+
+def _marked(code: ExitCode, lines: Iterable[str]) -> Iterator[str]:
     priority = {ExitCode.OK: 5, ExitCode.LOCKED: 5, ExitCode.DEGRADED: 4}.get(code, 3)
     mark = f"<{priority}>" if "JOURNAL_STREAM" in os.environ else ""
     yield from (f"{mark}{line}" for line in lines)

@@ -24,6 +24,7 @@ from policyctl.views.fitted import fitted
 from policyctl.views.orphans import total_lines
 from policyctl.views.paths import counted, show_path
 from policyctl.views.plan_data import acceptance_words
+from policyctl.views.rehearsals import drill_lines
 from policyctl.views.safety import safety_lines
 
 _MOST_FILES = 20
@@ -61,6 +62,9 @@ def summary(standing: Standing) -> str:
     ]
     if standing.tracker is not None and not standing.tracker.sound:
         faults.append("the tracker is dead")
+    faults += [
+        f"the drill {one.drill} is {one.health.value}" for one in standing.drills if not one.sound
+    ]
     faults += [f"a rollback of {one.source}:{one.item} is half done" for one in standing.rollbacks]
     if standing.drift is not None and standing.drift.of_files:
         faults.append(_files_fault(standing.drift))
@@ -105,6 +109,7 @@ def status_lines(standing: Standing) -> Iterator[str]:
         line = _room(place)
         yield line if place.sound else paint(line, "red", sys.stdout)
     yield from (one.words(now) for one in standing.generations)
+    yield from _drills(standing, zone)
     if standing.tracker is not None:
         line = _tracker(standing.tracker, zone)
         yield line if standing.tracker.sound else paint(line, "red", sys.stdout)
@@ -119,6 +124,12 @@ def status_lines(standing: Standing) -> Iterator[str]:
     yield from coverage_lines(standing.coverage)
     yield from total_lines(standing.orphans)
     yield from (f"falls short: {acceptance_words(one, now)}" for one in standing.acceptances)
+
+
+def _drills(standing: Standing, zone: ZoneInfo) -> Iterator[str]:
+    for one in standing.drills:
+        for line in drill_lines(one, zone, standing.now):
+            yield line if one.sound else paint(line, "red", sys.stdout)
 
 
 def _row(one: LegStatus, zone: ZoneInfo) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from policyctl.views.coverage import coverage_json
 from policyctl.views.measure import generation_room_json
 from policyctl.views.orphans import total_json
 from policyctl.views.paths import path_json
+from policyctl.views.rehearsals import drill_json
 from policyctl.views.safety import safety_json
 from policyctl.views.status import how_it_ended, summary
 
@@ -29,6 +30,7 @@ def status_json(standing: Standing) -> dict[str, Json]:
         "legs": [_leg(one) for one in standing.legs],
         "destinations": [_destination(one) for one in standing.destinations],
         "generations": [generation_room_json(one) for one in standing.generations],
+        "drills": [drill_json(one) for one in standing.drills],
         "tracker": _tracker(standing.tracker) if standing.tracker is not None else None,
         "policy": _policy(standing.drift) if standing.drift is not None else None,
         "notes": list(standing.notes),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerts.metrics import Sample
+from engine.alerts.samples import Sample
 from engine.check import check_manifest
 from engine.records.reports import RunReport, RunStatus
 from engine.runs.observation import Waiver

@@ -38,12 +38,17 @@ def test_its_timers_elapse_when_the_engine_says(homelab: Homelab) -> None:
     listed = homelab.machine.run("systemctl", "list-timers", "policyctl-*", "--output=json").json
     after = datetime.now(UTC)
     ours = {one["unit"]: datetime.fromtimestamp(one["next"] / 1_000_000, UTC) for one in listed}
-    assert sorted(ours) == [f"policyctl-{leg}.timer" for leg in HERE]
+    drills = [f"policyctl-drill-{one.name}.timer" for one in plan.drills]
+    assert sorted(ours) == sorted([*drills, *(f"policyctl-{leg}.timer" for leg in HERE)])
     for leg in HERE:
         found = plan.leg(leg)
         assert found is not None
         expected = {next_run(found.leg.schedule, zone=ZONE, after=when) for when in (before, after)}
         assert ours[f"policyctl-{leg}.timer"] in expected
+    for one in plan.drills:
+        drill = one.drill
+        expected = {next_run(drill.schedule, zone=ZONE, after=when) for when in (before, after)}
+        assert ours[f"policyctl-drill-{one.name}.timer"] in expected
 
 
 def test_each_timer_of_a_week_of_schedules_agrees(homelab: Homelab) -> None:

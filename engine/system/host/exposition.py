@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import delete_from_gateway, push_to_gateway
 from prometheus_client.registry import Collector
 
-from engine.alerts.metrics import Sample
+from engine.alerts.samples import Sample
 
 
 class _Samples(Collector):

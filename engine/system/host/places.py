@@ -75,6 +75,10 @@ class Places:
         """Held while a leg runs."""
         return self.lock_dir / f"leg.{leg}.lock"
 
+    def drill_lock(self, drill: str) -> Path:
+        """Held while a drill goes on."""
+        return self.lock_dir / f"drill.{drill}.lock"
+
     def holder_lock(self, holder: str) -> Path:
         """Held while a leg writes to a destination, or into a source."""
         return self.lock_dir / f"destination.{holder}.lock"

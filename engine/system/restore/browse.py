@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from engine.plan.model import Location
 from engine.plan.selection import RESERVED
 from engine.reach.ssh_command import remote_shell
 from engine.reach.targets import Target
@@ -21,22 +22,27 @@ _PATIENCE = 300.0
 
 def entries_of(version: Version, place: Place) -> tuple[tuple[bytes, bool], ...]:
     """Names in it, and whether they are directories. Raises `CannotLook`."""
-    found = _here(version, place) if place.ssh is None else _there(version, place)
+    return entries_at(version.location, place)
+
+
+def entries_at(location: Location, place: Place) -> tuple[tuple[bytes, bool], ...]:
+    """The same of a directory at a place of copies. Raises `CannotLook`."""
+    found = _here(location, place) if place.ssh is None else _there(location, place)
     return tuple(sorted(one for one in found if not RESERVED.matches(one[0])))
 
 
-def _here(version: Version, place: Place) -> list[tuple[bytes, bool]]:
+def _here(location: Location, place: Place) -> list[tuple[bytes, bool]]:
     try:
-        with opened_below(place.root, version.location.names, make=False) as directory:
+        with opened_below(place.root, location.names, make=False) as directory:
             return list_inside(directory)
     except OSError as error:
         raise CannotLook(error.strerror or os.strerror(error.errno or 0)) from None
 
 
-def _there(version: Version, place: Place) -> list[tuple[bytes, bool]]:
+def _there(location: Location, place: Place) -> list[tuple[bytes, bool]]:
     assert place.ssh is not None
-    names = version.location.names
-    target = Target(holder=version.place, root=place.root, names=names, ssh=place.ssh)
+    names = location.names
+    target = Target(holder=location.holder, root=place.root, names=names, ssh=place.ssh)
     connection = (b"--secluded-args", b"--rsh=" + remote_shell(place.ssh, b"none"))
     try:
         told = run(Command(argv=list_command(target, connection), timeout=_PATIENCE))

@@ -107,6 +107,10 @@ class RestoreRun:
     pattern: bool = False
     """Whether only what a pattern matches is wanted, which may be nothing."""
     sink: ProgressSink | None = None
+    limit: float = _LONGEST
+    """Seconds that the fetch may take."""
+    holds: str = ""
+    """What is said of what holds where it fails; empty: what holds for whoever restores a path."""
     _folder: int = -1
     _staging: int = -1
     _note: _Note = field(default_factory=lambda: _Note(kept=b""))
@@ -136,6 +140,8 @@ class RestoreRun:
 
     @property
     def _holds(self) -> str:
+        if self.holds:
+            return self.holds
         if self.aim.in_place and self._note.placing:
             return "nothing is lost: the same command goes on where it was cut off"
         return f"nothing was put at {display(self.aim.path)}; the same command goes on"
@@ -260,7 +266,9 @@ class RestoreRun:
         if self.sink is not None:
             self.sink.expect(self.version.label, entries=None, size=self.version.size)
         argv = self.fetch.argv(self._here)
-        done = run(Command(argv=argv, timeout=_LONGEST, on_output=read, keep_open=(self._staging,)))
+        done = run(
+            Command(argv=argv, timeout=self.limit, on_output=read, keep_open=(self._staging,))
+        )
         if done.code != 0:
             said = f": {done.last_words}" if done.last_words else ""
             raise NotRestored(

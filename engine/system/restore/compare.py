@@ -163,8 +163,8 @@ class _Pair:
             return ""
         self.found.read += one.st_size
         parents = self.here.enter(names[:-1]), self.there.enter(theirs[:-1])
-        alike = _alike(parents[0], names[-1], parents[1], theirs[-1])
-        return "" if alike else "its content is another one in the other copy, of the same size"
+        same = alike(parents[0], names[-1], parents[1], theirs[-1])
+        return "" if same else "its content is another one in the other copy, of the same size"
 
     def missing(self) -> Iterator[Difference]:
         """What only the other tree holds; not what is in a directory that is missing whole."""
@@ -188,7 +188,8 @@ class _Pair:
         return bool(reserved) or self.rules.skipped(below)
 
 
-def _alike(one: int, name: bytes, two: int, other: bytes) -> bool:
+def alike(one: int, name: bytes, two: int, other: bytes) -> bool:
+    """Whether two files hold the same, each by its directory and its name. Raises `OSError`."""
     with (
         os.fdopen(os.open(name, _FILE, dir_fd=one), "rb", buffering=0) as first,
         os.fdopen(os.open(other, _FILE, dir_fd=two), "rb", buffering=0) as second,

@@ -13,6 +13,7 @@ from engine.plan.readers import is_itemised, readers_of
 from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
 from engine.system.journal.journal import Journal, open_journal
+from engine.system.state.drills import Drills
 from engine.system.state.state import (
     Below,
     Left,
@@ -63,6 +64,7 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
         _follow_in_pauses(plan, state)
         state.measurements.keep_only({one.name for one in plan.sources})
         _follow_in_known_entries(plan, state)
+        _follow_in_drills(plan, state)
         _follow_in_journal(plan, places, busy)
     return told
 
@@ -132,6 +134,17 @@ def _follow_in_known_entries(plan: Plan, state: State) -> None:
         if one.was:
             state.known_entries.rename(one.was, one.name)
     state.known_entries.keep_only({one.name for one in plan.sources})
+
+
+def _follow_in_drills(plan: Plan, state: State) -> None:
+    drills = Drills(state.connection)
+    for source in plan.sources:
+        if source.was:
+            drills.rename_source(source.was, source.name)
+    for destination in plan.destinations:
+        if destination.was:
+            drills.rename_place(destination.was, destination.name)
+    drills.expect({one.name for one in plan.drills}, datetime.now(UTC))
 
 
 def _rename_reader(journal: Journal, leg: LegPlan, old: str) -> None:

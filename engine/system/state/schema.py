@@ -234,6 +234,38 @@ CREATE TABLE begun (
 CREATE TABLE left_plan (
     place TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE drill (
+    name TEXT NOT NULL,
+    began TEXT NOT NULL,
+    ended TEXT,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    data_as_of TEXT,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    compared INTEGER NOT NULL,
+    databases INTEGER NOT NULL,
+    whole INTEGER,
+    faults INTEGER NOT NULL,
+    PRIMARY KEY (name, began)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE drill_expected (
+    name TEXT PRIMARY KEY,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE drill_fault (
+    name TEXT NOT NULL,
+    began TEXT NOT NULL,
+    place TEXT NOT NULL,
+    item TEXT NOT NULL,
+    path BLOB NOT NULL,
+    what TEXT NOT NULL,
+    PRIMARY KEY (name, began, place, item, path, what)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -256,7 +288,7 @@ _NEW_TABLES = {
     5: ("arrival", "generation"),
     6: ("rollback",),
     7: ("acceptance", "generation_room", "name_folding", "verification", "differing"),
-    8: ("begun", "left_plan"),
+    8: ("begun", "drill", "drill_expected", "drill_fault", "left_plan"),
 }
 """By the version that brought them."""
 

@@ -31,6 +31,8 @@ def _groups(plan: Plan) -> Iterator[Group]:
         yield Group("leg", leg.name)
     for destination in plan.destinations:
         yield Group("destination", destination.name)
+    for drill in plan.drills:
+        yield Group("drill", drill.name)
     if readers_of(plan):
         yield Group("tracker")
     if plan.legs:

@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from engine.alerts.drill_series import drill_samples
 from engine.alerts.metrics import (
-    Sample,
     destination_samples,
     leg_samples,
     policy_samples,
     tracker_samples,
 )
-from engine.plan.model import LegPlan, Plan
+from engine.alerts.samples import Sample
+from engine.plan.model import DrillPlan, LegPlan, Plan
 from engine.records.reports import RunReport
 from engine.standing.forecast import full_on
 from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
+from engine.system.state.drills import Drills
 from engine.system.state.reading import read_journal
 from engine.system.state.state import State
 from engine.system.telling.drift import look_and_note
@@ -77,6 +79,10 @@ def tell_leg(
             for name in sorted(holders)
             if (found := plan.destination(name)) is not None
         ),
+        *(
+            (Group("drill", one.name), partial(_drill, one, state))
+            for one in plan.drills  # since when each is expected: it may never have run
+        ),
         (Group("tracker"), partial(_tracker, plan, places)),
         (POLICY, partial(_policy, places)),  # last: an edited manifest has to be compiled
     ]
@@ -87,6 +93,15 @@ def tell_leg(
         forget(plan, places, push_staged=push_staged, silent=telling.silent)
     except OSError as error:
         telling.reasons.append(f"what is no longer told could not be noted: {error}")
+    return telling.why_not
+
+
+def tell_drill(
+    plan: Plan, drill: DrillPlan, state: State, places: Places, *, push_staged: bool = False
+) -> str:
+    """Tell what the state holds of one drill; why somebody could not be told, or ""."""
+    telling = _Telling(places, targets_of(plan, places, push_staged=push_staged))
+    telling.tell(Group("drill", drill.name), partial(_drill, drill, state))
     return telling.why_not
 
 
@@ -120,6 +135,10 @@ def tell_renamed(
 def _leg(plan: Plan, leg: LegPlan, state: State, places: Places) -> tuple[Sample, ...]:
     with read_journal(places.journal_file) as journal:
         return leg_samples(leg, leg_facts(plan, leg, state, journal, places))
+
+
+def _drill(drill: DrillPlan, state: State) -> tuple[Sample, ...]:
+    return drill_samples(drill, Drills(state.connection).facts(drill.name))
 
 
 def _tracker(plan: Plan, places: Places) -> tuple[Sample, ...]:

@@ -15,7 +15,7 @@ from typing import Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from engine.alerts.metrics import Sample
+from engine.alerts.samples import Sample
 from engine.plan.model import Plan
 from engine.system.host.files import error_sentence, remove_file, write_atomically
 from engine.system.host.places import Places
@@ -35,7 +35,7 @@ class Group:
     """What is told together."""
 
     part: str
-    """`leg`, `destination`, `tracker` or `policy`."""
+    """`leg`, `destination`, `drill`, `tracker` or `policy`."""
     name: str = ""
 
     @property

@@ -71,9 +71,9 @@ def test_the_rules_of_the_reference_do_what_they_should(tmp_path: Path) -> None:
 
 
 def test_the_tests_of_the_reference_stay_quick() -> None:
-    """Promtool needs about 0.15 ms to look at one rule: 5 s for the reference."""
+    """Promtool needs about 0.15 ms to look at one rule: 8 s for the reference."""
     looks = sum(len(steps_of(one)) for one in read_tests(reference())["tests"])
-    assert looks * len(alerts_of(reference())) < 50_000
+    assert looks * len(alerts_of(reference())) < 55_000
 
 
 def test_the_reference_is_looked_at_every_five_minutes() -> None:
@@ -81,7 +81,7 @@ def test_the_reference_is_looked_at_every_five_minutes() -> None:
     assert step_of(reference()) == STEP
     assert found["evaluation_interval"] == "5m"
     assert {one["interval"] for one in found["tests"]} == {"5m"}
-    assert len(found["tests"]) == 16, "each scenario has something to say of the reference"
+    assert len(found["tests"]) == 21, "each scenario has something to say of the reference"
 
 
 SCHEDULES = {

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from engine.alerts.drill_series import drill_samples
 from engine.alerts.metrics import (
     METRICS,
-    Sample,
     destination_samples,
     leg_samples,
     policy_samples,
     status_label,
     tracker_samples,
 )
+from engine.alerts.samples import Sample
 from engine.changes.drift import DriftedFile, ManifestState, PolicyDrift
+from engine.drill.outcome import DrillFacts
 from engine.records.reports import RunStatus
 from engine.schedule.pauses import Pause
 from engine.standing.facts import ItemFacts, LegFacts, Ran, RoomFacts, TreeFacts
@@ -26,6 +28,7 @@ from engine.verify.comparison import Difference
 from engine.verify.verdict import Verified
 from policy.values import parse_absolute_path
 from tests.plans import leg_plan, mirror
+from tests.unit.engine.standing.test_drills import DRILL, one
 
 PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "monitoring.md"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -229,8 +232,10 @@ def test_each_sample_is_of_a_known_series_and_fits_its_labels() -> None:
     )
     room = RoomFacts(destination="sda", free=1, total=2, measured=NOW)
     tree = TreeFacts(source="nfs", standing=True, detail="", since=NOW, heartbeat=NOW, watches=9)
+    rehearsed = DrillFacts(expected_since=NOW, drills=(one(),))
     samples = (
         *leg_samples(LEG, facts),
+        *drill_samples(DRILL, rehearsed),
         *destination_samples(room, NOW.date()),
         *tracker_samples([tree]),
         *policy_samples(DRIFT),
@@ -243,7 +248,8 @@ def test_names_are_unique_and_say_what_they_are_of() -> None:
     names = [one.name for one in METRICS]
     assert len(set(names)) == len(names)
     assert all(
-        re.fullmatch(r"policyctl_(leg|item|destination|tracker|policy)_[a-z_]+", n) for n in names
+        re.fullmatch(r"policyctl_(leg|item|destination|tracker|drill|policy)_[a-z_]+", n)
+        for n in names
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from engine.plan.model import Location
-from engine.restore.fetch import Place, fetch_of
+from engine.restore.fetch import Place, drawn_rules, fetch_drawn, fetch_of, list_of
 from policy.parts import SshTarget
 from policy.patterns import parse_component
 from tests.integration.lab import compiled, manifest
@@ -58,3 +58,31 @@ def test_another_machine_is_never_asked_for_a_password_and_runs_no_shell_on_name
     assert argv[-2] == b"me@nas:/volume1/"
     assert b"--secluded-args" in argv
     assert any(b"BatchMode=yes" in one for one in argv)
+
+
+def test_some_files_alone_come_by_rules_that_name_each_directory_on_the_way() -> None:
+    location = Location(holder="disk", names=(b"live",))
+    assert list(drawn_rules(location, [b"a/b/one", b"a/two*", b"three"])) == [
+        b"+ /live/",
+        b"+ /live/a/",
+        b"+ /live/a/b/",
+        b"+ /live/a/b/one",
+        rb"+ /live/a/two[\*]",
+        b"+ /live/three",
+        b"- *",
+    ]
+    one = replace(version(), location=location)
+    fetch = fetch_drawn(PLAN, one, NEAR, b"/rules")
+    argv = fetch.argv(b"/into")
+    assert rules(argv) == [b"merge /rules"]
+    assert b"--prune-empty-dirs" in argv
+    assert fetch.piece == (b"tree", b"live")
+
+
+def test_a_listing_goes_by_the_rules_of_a_restore() -> None:
+    one = replace(version(), location=Location(holder="disk", names=(b"live",)))
+    argv = list_of(PLAN, one, Place(root=b"/volume1", ssh=SshTarget(account="me@nas")))
+    assert argv[:2] == (b"rsync", b"--list-only")
+    assert rules(argv) == rules(of(b"live"))
+    assert argv[-2:] == (b"--", b"me@nas:/volume1/")
+    assert any(b"BatchMode=yes" in each for each in argv)

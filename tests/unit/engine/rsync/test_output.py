@@ -8,6 +8,7 @@ from engine.rsync.output import (
     only_lacks_room_for_types,
     only_unreadable,
     parse_figures,
+    parse_file,
     parse_listing,
     parse_version,
     parse_wanted,
@@ -134,3 +135,21 @@ def test_what_a_tried_deletion_would_take_is_a_listing() -> None:
     )
     assert parse_wanted(b"") == ()
     assert parse_wanted(b"created directory /proc/self/fd/4/copies\ncd+++++++++ ./\n") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b"-rw-r--r--        12345 2026/11/29 08:34:44 a/b", (b"a/b", 12345)),
+        (b"-rw-r--r--+      12,345 2026/11/29 08:34:44  sp ", (b" sp ", 12345)),
+        (rb"-rw-r--r--            0 2026/11/29 08:34:44 a\#134#012\#012", (b"a\\#012\n", 0)),
+        (b"drwxr-xr-x         4096 2026/11/29 08:34:44 a", None),
+        (b"lrwxrwxrwx            4 2026/11/29 08:34:44 a -> b", None),
+        (b"rsync: anything else", None),
+        (b"", None),
+    ],
+)
+def test_a_line_of_a_listing_is_a_file_with_its_size(
+    line: bytes, found: tuple[bytes, int] | None
+) -> None:
+    assert parse_file(line) == found

@@ -1,0 +1,1 @@
+"""Rehearsed restores: which files come back from where, and what that shows."""

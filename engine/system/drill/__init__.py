@@ -1,0 +1,1 @@
+"""A restore rehearsed: fetched into scratch space, checked, measured, removed."""
