@@ -98,7 +98,7 @@ def test_a_state_from_before_there_were_drills_gets_their_tables(tmp_path: Path)
     with open_state(path):
         pass
     connection = sqlite3.connect(path)
-    for table in ("drill", "drill_expected", "drill_fault"):
+    for table in ("begun", "drill", "drill_expected", "drill_fault", "left_plan"):
         connection.execute(f"DROP TABLE {table}")
     connection.execute("PRAGMA user_version = 7")
     connection.commit()
