@@ -16,7 +16,7 @@ from engine.standing.copy_standing import CopyStanding, There
 from policyctl.loading import Answer
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path, show_text
-from policyctl.views.places import copy_path, location_path
+from engine.standing.copy_paths import copy_path, location_path
 
 _MOST_BELOW = 20
 

@@ -16,7 +16,7 @@ from engine.system.restore.compare import Difference
 from policyctl.restoring import Found, Proposal
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path
-from policyctl.views.places import copy_path, location_path
+from engine.standing.copy_paths import copy_path, location_path
 
 MOST_TOLD = 20
 """Differences that are told one by one."""
