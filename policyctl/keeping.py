@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.generations.calendar import calendar
-from engine.generations.retention import Decision, Verdict, decide
-from engine.items.thin_pool import SetAside
+from engine.generations.retention import Verdict, decide
 from engine.legs.generation_frame import most_at_once
-from engine.plan.model import LegPlan, Location, Plan
+from engine.plan.model import LegPlan, Plan
 from engine.schedule.calendars import occurrences
+from engine.standing.keeping import Keeping, Kept
+from engine.system.host.places import Places
 from engine.system.measure.generation_look import Folder, folders_of
 from engine.system.state.reading import read_state
 from engine.system.state.state import State
@@ -24,32 +24,6 @@ from policyctl.running import Running
 
 _HORIZON = timedelta(days=3 * 366)
 """How far ahead it is foretold when something goes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One generation."""
-
-    decision: Decision
-    goes: datetime | None
-    """The run that will prune it, if all runs succeed; None: none of the next three years."""
-    waits: bool = False
-    """It is to go, and the next run removes as many others as may go in one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """The generations of one folder, the newest first."""
-
-    leg: str
-    item: str
-    place: Location
-    keep: Keep
-    kept: tuple[Kept, ...]
-    set_aside: tuple[SetAside, ...] = ()
-    """What rollbacks of the item have set aside, the oldest first."""
-    why_not: str = ""
-    """Why nobody could look."""
 
 
 def keepings(root: Path, leg: str | None) -> tuple[ZoneInfo, tuple[Keeping, ...]]:
@@ -63,9 +37,14 @@ def keepings(root: Path, leg: str | None) -> tuple[ZoneInfo, tuple[Keeping, ...]
     with read_state(running.places.state_file) as state:
         if state is None:
             return zone, ()
-        legs = (one for one in running.plan.legs if leg in {None, one.name})
-        found = (one for leg_plan in legs for one in _of_leg(running, leg_plan, state, now))
-        return zone, tuple(found)
+        found = keepings_now(running.plan, running.places, state, now)
+        return zone, tuple(one for one in found if leg in {None, one.leg})
+
+
+def keepings_now(plan: Plan, places: Places, state: State, now: datetime) -> Iterator[Keeping]:
+    """The generations of every leg of a plan that keeps some here, looked at now."""
+    for leg in plan.legs:
+        yield from _of_leg(plan, places, leg, state, now)
 
 
 def _keep_of(plan: Plan, name: str) -> Keep | None:
@@ -73,15 +52,17 @@ def _keep_of(plan: Plan, name: str) -> Keep | None:
     return None if leg is None or isinstance(leg.leg, MirrorLeg) else leg.leg.keep
 
 
-def _of_leg(running: Running, leg: LegPlan, state: State, now: datetime) -> Iterator[Keeping]:
-    keep = _keep_of(running.plan, leg.name)
+def _of_leg(
+    plan: Plan, places: Places, leg: LegPlan, state: State, now: datetime
+) -> Iterator[Keeping]:
+    keep = _keep_of(plan, leg.name)
     if keep is None or leg.leg.runner is not None:
         return
-    zone = ZoneInfo(running.plan.timezone)
+    zone = ZoneInfo(plan.timezone)
     start, end = (int(one.timestamp()) for one in (now, now + _HORIZON))
     due = occurrences(leg.leg.schedule, zone=zone, start=start, end=end)
     runs = [datetime.fromtimestamp(one, UTC) for one in due]
-    for folder in folders_of(running.plan, leg, running.places, state, now):
+    for folder in folders_of(plan, leg, places, state, now):
         yield Keeping(
             leg=leg.name,
             item=folder.item,

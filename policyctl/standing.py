@@ -6,17 +6,20 @@ Nothing is made or changed by asking.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from engine.changes.drift import ManifestState, PolicyDrift
+from engine.changes.files import AppliedRecord
 from engine.drill.outcome import DrillFacts
 from engine.moves.acceptances import Acceptance
 from engine.plan.model import LegPlan, Plan
 from engine.plan.stored import PlanUnreadable
+from engine.promises.chains import Chains
 from engine.promises.plan_chains import chains_of
 from engine.records.measurement import GenerationRoom
 from engine.rollback.remaining import Rollback
@@ -48,6 +51,8 @@ from engine.system.telling.forget import still_there
 from policyctl.accepting import read_acceptances
 from policyctl.boundary import Refused
 from policyctl.covering import coverage_by
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +90,30 @@ class Standing:
 
 def read_standing(named: Path | None, root: Path) -> Standing:
     """Judge the applied plan by the records. Raises `Refused` and `StateUnusable`."""
+    plan, record = applied_plan(root)
+    return standing_of(plan, datetime.fromisoformat(record.applied_at), named, root)
+
+
+def applied_plan(root: Path) -> tuple[Plan, AppliedRecord]:
+    """What runs, and the note of its apply. Raises `Refused` where nothing is applied."""
     applied = load_applied(root)
     if applied is None:
         raise Refused("nothing is applied yet: `policyctl plan` shows what would be, then apply it")
-    plan, record = applied
+    return applied
+
+
+def standing_of(
+    plan: Plan,
+    applied_at: datetime,
+    named: Path | None,
+    root: Path,
+    *,
+    chains: Chains | None = None,
+) -> Standing:
+    """Judge a plan that is applied by the records. Raises `StateUnusable`.
+
+    Whoever has followed the plan's chains already gives them: that takes most of the time.
+    """
     drift = _drift(named, root)
     places = Places(root=root)
     if not places.state_file.exists():
@@ -98,14 +123,8 @@ def read_standing(named: Path | None, root: Path) -> Standing:
             "then each leg looks at everything, and what lies at the destinations is somebody "
             "else's until `policyctl adopt`"
         )
-    applied_at = datetime.fromisoformat(record.applied_at)
-    try:
-        standing = _read(plan, places, applied_at)
-    except sqlite3.DatabaseError:  # a run wrote just then: once more, now with its log
-        try:
-            standing = _read(plan, places, applied_at)
-        except sqlite3.DatabaseError as error:
-            raise StateUnusable(f"{places.state_file} cannot be read: {error}") from error
+    chains = chains or chains_of(plan)
+    standing = unhurried(places, lambda: _read(plan, places, applied_at, chains))
     notes = (
         *_upstream_notes(plan, standing.legs),
         *standing.notes,
@@ -115,7 +134,18 @@ def read_standing(named: Path | None, root: Path) -> Standing:
     return replace(standing, drift=drift, notes=notes)
 
 
-def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
+def unhurried(places: Places, read: Callable[[], _Found]) -> _Found:
+    """Read the records, once more where a run wrote just then. Raises `StateUnusable`."""
+    try:
+        return read()
+    except sqlite3.DatabaseError:  # now with its log
+        try:
+            return read()
+        except sqlite3.DatabaseError as error:
+            raise StateUnusable(f"{places.state_file} cannot be read: {error}") from error
+
+
+def _read(plan: Plan, places: Places, applied_at: datetime, chains: Chains) -> Standing:
     """What the records say, the notes about the plan aside."""
     now, before = datetime.now(UTC), _plan_before(places)
     with read_state(places.state_file) as state, read_journal(places.journal_file) as journal:
@@ -141,7 +171,6 @@ def _read(plan: Plan, places: Places, applied_at: datetime) -> Standing:
         tracker = tracker_facts(plan, journal, places)
         entries = coverage_by(plan, state, places)
         generations = tuple(known_rooms(plan, state))
-        chains = chains_of(plan)
         accepted = read_acceptances(chains, chains, {}, state, applied_at)
         orphans = state.orphans.total() if state is not None else OrphanTotal()
         rollbacks = Rollbacks(state.connection).half_done() if state is not None else ()

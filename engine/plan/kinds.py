@@ -12,6 +12,7 @@ from policy.sources import (
     FilesSource,
     LvmThinSource,
     ServerSource,
+    Source,
     SqliteSource,
     TreeSource,
 )
@@ -34,3 +35,10 @@ SOURCE_KIND_NAMES: dict[type, str] = {
     SqliteSource: "sqlite",
 }
 """A server's own kind, such as postgresql, is one of its values."""
+
+
+def source_kind(source: Source) -> str:
+    """The kind of a source as the manifest calls it; of a server its own."""
+    if isinstance(source, ServerSource):
+        return source.server.value
+    return SOURCE_KIND_NAMES[type(source)]

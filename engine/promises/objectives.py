@@ -228,7 +228,13 @@ class _Chooser:
             for name in _FIELDS
             if getattr(objective, name) is not None
         }
-        return replace(self.default, **given)
+        return replace(
+            self.default,
+            text=objective.text,
+            key=objective.key,
+            because=objective.because,
+            **given,
+        )
 
     def _check_weaker(self, objective: Objective, findings: Findings) -> None:
         if objective.because:

@@ -16,6 +16,7 @@ from policyctl.commands.measure import measure
 from policyctl.commands.migrate import migrate
 from policyctl.commands.pause import pause
 from policyctl.commands.plan import plan
+from policyctl.commands.report import report
 from policyctl.commands.restore import restore
 from policyctl.commands.resume import resume
 from policyctl.commands.rollback import rollback
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
         track,
         explain,
         status,
+        report,
         pause,
         resume,
         adopt,

@@ -74,6 +74,18 @@ def _print(text: str) -> None:
         raise OutputFailed(error) from None
 
 
+def result_bytes(content: bytes) -> None:
+    """Print a result that is a file of its own. Raises `OutputFailed`."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        drop_output()
+    except OSError as error:
+        raise OutputFailed(error) from None
+
+
 class OutputFailed(Exception):
     """The result cannot be written, as on a full disk."""
 

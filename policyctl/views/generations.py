@@ -11,7 +11,7 @@ from engine.generations.reasons import say
 from engine.generations.retention import Verdict
 from engine.items.thin_pool import SetAside
 from engine.standing.copy_standing import keep_text
-from policyctl.keeping import Keeping, Kept
+from engine.standing.keeping import Keeping, Kept
 from policyctl.views.console import Json, table
 from policyctl.views.paths import counted, path_json
 

@@ -114,7 +114,7 @@ def status_lines(standing: Standing) -> Iterator[str]:
         line = _tracker(standing.tracker, zone)
         yield line if standing.tracker.sound else paint(line, "red", sys.stdout)
     if standing.drift is not None:
-        for line in _drift(standing.drift):
+        for line in drift_lines(standing.drift):
             yield paint(line, "red", sys.stdout)
     yield from (paint(half_done(one), "red", sys.stdout) for one in standing.rollbacks)
     if all(one.last is None for one in standing.legs):
@@ -179,7 +179,7 @@ def _pause(one: LegStatus, pause: Pause, zone: ZoneInfo) -> str:
     return f"{said}; {old}no new copy is made until then; `policyctl resume {one.leg}` ends it"
 
 
-def _drift(drift: PolicyDrift) -> Iterator[str]:
+def drift_lines(drift: PolicyDrift) -> Iterator[str]:
     """What runs that was not applied, and what to type."""
     for one in drift.files[:_MOST_FILES]:
         what = "is gone" if one.missing else "was changed by hand"

@@ -85,6 +85,28 @@ def write_atomically(path: Path, content: bytes, mode: int, *, root: Path | None
     _sync_directory(directory)
 
 
+def write_named(path: Path, content: bytes) -> None:
+    """Write a file that a person has named, whole or not at all. Raises `OSError`.
+
+    One that is there keeps its mode and owner; a new one is for its owner alone. A symlink is
+    followed. What is no file, as a pipe or `/dev/stdout`, is written to and never replaced.
+    """
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        before = None
+    if before is not None and not stat.S_ISREG(before.st_mode):
+        path.write_bytes(content)
+        return
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
+    write_atomically(target, content, stat.S_IMODE(before.st_mode) if before else 0o600)
+    if before is not None and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+        with suppress(PermissionError):
+            os.chown(target, before.st_uid, before.st_gid)
+
+
 def remove_leftover(path: Path, *, root: Path | None = None) -> None:
     """Take away what a killed `write_atomically` of this path left beside it."""
     with suppress(FileNotFoundError, NotADirectoryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,25 @@ class Interrupted(BaseException):
 
     def __str__(self) -> str:
         return f"ended by {signal.Signals(self.number).name}"
+
+
+def wait_for_signal() -> None:
+    """Wait until a signal comes that has a handler here, and let that run.
+
+    `signal.pause` does not see one that the kernel has handed to another thread. Only the main
+    thread may wait.
+    """
+    ours, theirs = os.pipe()
+    try:
+        os.set_blocking(theirs, False)
+        before = signal.set_wakeup_fd(theirs)
+        try:
+            os.read(ours, 1)
+        finally:
+            signal.set_wakeup_fd(before)
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 @contextmanager

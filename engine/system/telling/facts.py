@@ -127,6 +127,13 @@ def _took(before: Plan, plan: Plan, leg: LegPlan, item: str, state: State) -> Se
     return old.selection if same else None
 
 
+def newest_runs(leg: str, state: State, places: Places, *, most: int) -> tuple[Ran, ...]:
+    """The newest runs of a leg, newest first; refusals because of its own lock aside."""
+    known = state.unlocked(leg, most=most)
+    found = (_unless_killed(known[0], places), *map(_ran, known[1:])) if known else ()
+    return tuple(one for one in found if one is not None)
+
+
 def item_successes(leg: str, item: str, state: State) -> tuple[Ran, ...]:
     """The newest runs in which one item of a leg succeeded, as that item, newest first."""
     runs = state.item_successes(leg, item)

@@ -13,8 +13,8 @@ from engine.generations.retention import decide
 from engine.items.thin_names import LvName
 from engine.items.thin_pool import SetAside, read_member
 from engine.plan.model import Location
+from engine.standing.keeping import Keeping, Kept
 from policy.parts import Keep
-from policyctl.keeping import Keeping, Kept
 from policyctl.views.generations import generation_lines, generations_json
 from tests.generations import NOW, ago, known
 from tests.reports import Lv, report

@@ -1,4 +1,4 @@
-"""Where copies lie, as people read it."""
+"""Where copies lie, as people read and type it. Pure."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What a plan amounts to, as pictures and tables show it: for `docs` and `report`."""
