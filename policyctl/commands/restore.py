@@ -13,6 +13,7 @@ from policyctl.exit_codes import ExitCode
 from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
 
 if TYPE_CHECKING:
+    from engine.restore.aim import Aim
     from engine.system.restore.carry_out import Doubtful, Restored
     from policyctl.restoring import Found, Proposal, Restoring
 
@@ -108,7 +109,7 @@ def restore(
         for line in view.choice_lines(work.plan, found):
             (tell if json else result)(line)
         if found.choice.chosen is None:
-            _nothing(found)
+            _nothing(found, work.into_place(found.asked) if in_place else None)
         if in_place:
             aim = work.into_place(found.asked)
         else:
@@ -156,19 +157,22 @@ def _finish(work: Restoring, proposal: Proposal, *, wanted: bool, json: bool) ->
         _doubt(proposal)
 
 
-def _nothing(found: Found) -> None:
+def _nothing(found: Found, aim: Aim | None) -> None:
     """Raises `Refused`: there is nothing to take."""
     from policy.values import display
     from policyctl.boundary import Refused
+    from policyctl.forewarning import left_behind
 
+    left = ", ".join(map(display, left_behind(aim))) if aim is not None else ""
+    look = f"; what earlier restores of it have left lies in {left}" if left else ""
     what = display(found.asked.path)
     if found.versions:
         raise Refused(
-            f"no copy of {what} may be taken, for the reasons above; nothing was restored"
+            f"no copy of {what} may be taken, for the reasons above; nothing was restored{look}"
         )
     raise Refused(
         f"no copy that could be looked at holds {what}: is the path right, and its disk there? "
-        "Nothing was restored"
+        f"Nothing was restored{look}"
     )
 
 
