@@ -88,7 +88,17 @@ def _left_beside(where: bytes) -> LeftPlan | None:
 
 
 def moment_asked(text: str, zone: ZoneInfo) -> datetime:
-    """A moment as people type it; a date alone means its end. Raises `Refused`."""
+    """A moment as people type it; a date alone means its end, and a second too.
+
+    What is shown has no fractions: the state that was shown is meant. Raises `Refused`.
+    """
+    found = _typed(text)
+    if not found.microsecond:
+        found = found.replace(microsecond=999_999)
+    return found if found.tzinfo is not None else found.replace(tzinfo=zone)
+
+
+def _typed(text: str) -> datetime:
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H-%M-%SZ", "%Y-%m-%d"):
         try:
             found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
@@ -96,12 +106,11 @@ def moment_asked(text: str, zone: ZoneInfo) -> datetime:
             continue
         if form == "%Y-%m-%d":  # the whole of that day
             found = found.replace(hour=23, minute=59, second=59)
-        return found.replace(tzinfo=UTC if form.endswith("Z") else zone)
+        return found.replace(tzinfo=UTC) if form.endswith("Z") else found
     try:
-        found = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise Refused(
             f"{text!r} is no moment: type 2026-11-28, '2026-11-28 14:00' or an ISO time; "
             "nothing was restored"
         ) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=zone)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,18 @@ def test_a_symlink_in_the_place_of_the_folder_is_not_followed(machine: Machine) 
     assert done.code == 5, done.out
     assert names_in(elsewhere) == []
     assert "Traceback" not in done.err
+
+
+def test_the_moment_that_is_shown_is_the_one_to_type(machine: Machine) -> None:
+    listed = machine("restore", "/srv/data/a/file", "--list")
+    shown = re.findall(r"\w+ (\d+ \w+ \d+ [\d:]+)  disk", listed.out)
+    moment = datetime.strptime(shown[0], "%d %b %Y %H:%M:%S").replace(tzinfo=UTC)
+    typed = f"{moment:%Y-%m-%d %H:%M:%S}"
+    done = machine("restore", "/srv/data/a/file", "--as-of", typed)
+    assert done.code == 0, done.err
+    assert "newest until" in done.out
+    before = machine("restore", "/srv/data/a/file", "--as-of", str(moment - timedelta(seconds=1)))
+    assert before.code == 5, before.out
 
 
 @pytest.fixture
