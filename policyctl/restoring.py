@@ -20,6 +20,7 @@ from engine.restore.steps import RestoreStep
 from engine.restore.versions import Kind, Unseen, Version
 from engine.rsync.filters import FilterError
 from engine.standing.bring_back import NEW_FOLDER, holds_files
+from engine.system.host.file_systems import mounts_below, read_mounts
 from engine.system.host.look import absolute_subject, below, is_directory, without_root
 from engine.system.host.places import Places
 from engine.system.restore.browse import entries_of
@@ -360,6 +361,13 @@ class Restoring:
                 f"{display(path)} is the root of a source, or a mount point, which cannot be "
                 f"renamed: restore what is in it one by one, as {display(path)}/NAME, or all of "
                 "it to a new folder, without --in-place; nothing was changed"
+            )
+        inner = mounts_below(here, read_mounts())
+        if inner:
+            raise Refused(
+                f"{display(inner[0])} is a mount point in {display(path)}, and would be set aside "
+                "with it, to be removed some day with all that it holds: unmount it first, or "
+                "restore what is beside it one by one; nothing was changed"
             )
         return Aim(
             base=self.places.below_root(root), below=names[:-1], name=names[-1], in_place=True

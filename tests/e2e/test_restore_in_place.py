@@ -16,6 +16,7 @@ from tests.e2e.test_restore import HOUSE, names_in
 from tests.integration.lab import HOSTILE, at, tree, write
 
 pytestmark = pytest.mark.tool("rsync")
+ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
@@ -106,6 +107,22 @@ def test_a_root_is_refused_with_what_to_do(machine: Machine) -> None:
     done = machine("restore", "/srv/data", "--in-place", "--yes", "data")
     assert done.code == 5
     assert "restore what is in it one by one" in done.err
+
+
+@pytest.mark.tool("unshare", "mount")
+def test_a_directory_with_a_mount_point_in_it_is_not_set_aside(machine: Machine) -> None:
+    inner = machine.root / "srv/data/a/disk"
+    inner.mkdir()
+    apart = ["unshare", "--mount", *([] if ROOT else ["--user", "--map-root-user"])]
+    mount = 'mount -t tmpfs none "$0" && "$@"'
+    command = [sys.executable, "-m", "policyctl.main", "restore", "-p", machine.manifest]
+    command += ["--root", machine.root, "/srv/data/a", "--in-place", "--yes", "a"]
+    done = subprocess.run(
+        [*apart, "sh", "-c", mount, inner, *command], capture_output=True, cwd=CHECKOUT, check=False
+    )
+    assert done.returncode == 5, done.stdout
+    assert b"is a mount point in /srv/data/a" in done.stderr
+    assert list((machine.root / "srv/data").glob(".policyctl-*")) == []
 
 
 def test_law_34_any_name_comes_back_to_its_place(machine: Machine) -> None:
