@@ -115,10 +115,13 @@ def test_a_directory_with_a_mount_point_in_it_is_not_set_aside(machine: Machine)
     inner.mkdir()
     apart = ["unshare", "--mount", *([] if ROOT else ["--user", "--map-root-user"])]
     mount = 'mount -t tmpfs none "$0" && "$@"'
-    command = [sys.executable, "-m", "policyctl.main", "restore", "-p", machine.manifest]
-    command += ["--root", machine.root, "/srv/data/a", "--in-place", "--yes", "a"]
+    command = [sys.executable, "-m", "policyctl.main", "restore", "/srv/data/a", "--in-place"]
+    command += ["--yes", "a", "-p", str(machine.manifest), "--root", str(machine.root)]
     done = subprocess.run(
-        [*apart, "sh", "-c", mount, inner, *command], capture_output=True, cwd=CHECKOUT, check=False
+        [*apart, "sh", "-c", mount, str(inner), *command],
+        capture_output=True,
+        cwd=CHECKOUT,
+        check=False,
     )
     assert done.returncode == 5, done.stdout
     assert b"is a mount point in /srv/data/a" in done.stderr

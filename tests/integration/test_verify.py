@@ -126,6 +126,16 @@ def test_only_the_paths_that_are_asked_for(lab: Checked) -> None:
     assert found.found == (Found(path=b"big", difference=Difference.DAMAGED),)
 
 
+@pytest.mark.parametrize("most", [None, 10])
+def test_a_path_at_which_no_file_lies_is_not_called_sound(lab: Checked, most: int | None) -> None:
+    """Mistyped, or gone from the source, or no file: nobody has looked at its copy."""
+    for path in ((b"bih",), (b"dir", b"away"), (b"link",)):
+        found = lab.verify(most, within={"data": (path,)})
+        assert not found.sound
+        assert "no file lies at" in found.refused
+        assert b"/".join(path).decode() in found.refused
+
+
 def test_a_sample_is_the_same_with_the_same_seed(lab: Checked) -> None:
     for number in range(200):
         write(lab.source / f"many/{number}", b"x")

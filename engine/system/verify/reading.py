@@ -18,7 +18,14 @@ from engine.system.host.directories import write_private
 from engine.system.host.places import Places
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.runs.looking import Looked
-from engine.system.verify.files import Names, Wanted, changed_since, offer_files
+from engine.system.verify.files import (
+    Names,
+    NothingThere,
+    Wanted,
+    changed_since,
+    offer_files,
+    refuse_nothing,
+)
 from engine.verify.comparison import Comparison, Difference, Found, comparing, nul_separated
 from engine.verify.sample import Sample
 from engine.verify.verdict import Verified, counted
@@ -95,11 +102,12 @@ class Comparing:
         sample = Sample(most=asked.most if listed else 0, seed=asked.seed)
         try:
             walked = offer_files(self.wanted, sample)
+            refuse_nothing(self.wanted, walked, sample)
             number = f"{len(sample.chosen):,} of {sample.files:,} files" if listed else "everything"
             self.session.say(f"{self.feed}: comparing {number}")
             unreadable, comparison = self._compare(sample.paths if listed else None)
             found = self._again(comparison.found)
-        except (NotCompared, OSError, CommandNotStarted) as error:
+        except (NotCompared, NothingThere, OSError, CommandNotStarted) as error:
             return self.session.refused(self.feed, str(error))
         return Verified(
             leg=self.session.leg.name,
