@@ -377,6 +377,15 @@ def test_a_verified_copy_of_a_database_comes_back_and_is_checked(keeper: Machine
     assert names_in(keeper.folder / "all/a") == ["app.db", "file"], "of a tree the files' own leg"
 
 
+def test_a_copy_of_a_database_that_has_become_empty_is_told(keeper: Machine) -> None:
+    """To SQLite an empty file is a sound database without tables."""
+    (copy,) = (keeper.root / "mnt/disk").glob("[!d]*/2*/a/app.db")
+    os.truncate(copy, 0)
+    done = keeper("restore", "/srv/data/a/app.db")
+    assert done.code == 6, done.out
+    assert "it is no database any more" in done.out
+
+
 def test_a_plain_copy_that_sqlite_finds_damaged_is_told(keeper: Machine) -> None:
     (plain,) = (keeper.root / "mnt/disk/data").glob("2*/a/app.db")
     name = plain.parents[1].name
