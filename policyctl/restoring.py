@@ -230,6 +230,12 @@ class Restoring:
         against = tuple(dict.fromkeys((version.label, *(one.label for one in self.near(found)))))
         asked = request_of(found.as_of, found.place, found.asked.inside)
         aim = replace(aim, request=asked)
+        if version.part and aim.in_place and os.path.lexists(aim.path):
+            raise Refused(
+                f"{version.label} holds only what one run took away of {display(found.asked.path)}"
+                ", which is no state to put in the place of what is there: restore it to a new "
+                "folder, without --in-place; nothing was changed"
+            )
         return Proposal(
             found=found,
             version=version,
