@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from engine.restore.versions import Kind, Version
 from engine.system.host.descent import list_inside
 from engine.system.host.lock_probe import is_held
 from engine.system.host.relocate import opened_below
+from engine.system.restore.entries import CannotLook, NoRoot, looker
 from engine.system.restore.staging import read_note
 from policy.sources import LvmThinSource
 from policy.values import display
@@ -33,6 +36,8 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
         yield "you are not root: all that comes back will belong to you"
     yield from _of_runs(restoring, version)
     yield from _of_databases(found, version)
+    if not version.database and not version.directory:
+        yield from _of_sidecars(restoring, found, version)
     source = found.asked.subject.source
     itself = version.location.names[-1:] == (version.name,)
     if found.asked.snapshots and itself and isinstance(source, LvmThinSource):
@@ -47,6 +52,24 @@ def _of_databases(found: Found, version: Version) -> Iterator[str]:
             "a plain copy of a database that was being written may not open; SQLite has made "
             f"and checked a copy of it: --from {whole.label}"
         )
+
+
+def _of_sidecars(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
+    """A plain copy of a database is not the whole of it where its log lies beside it."""
+    place, (*above, name) = restoring.known.place(version.place), version.location.names
+    if place is None:
+        return
+    for end in (b"-wal", b"-journal"):
+        with suppress(CannotLook, NoRoot), looker(place) as look:
+            entry = look.at((*above, name + end))
+            if entry is None or not entry.size:
+                continue
+            every = re.sub(rb"[*?\[]", rb"[\g<0>]", found.asked.path) + b"*"
+            yield (
+                f"{display(name + end)} lies beside it in the copy, and holds what a program wrote "
+                "last: without it that is lost, or the database does not open. `policyctl restore "
+                f"{shlex.quote(os.fsdecode(every))} --glob` brings both into a new folder"
+            )
 
 
 def _of_runs(restoring: Restoring, version: Version) -> Iterator[str]:

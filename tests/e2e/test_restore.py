@@ -377,6 +377,22 @@ def test_a_verified_copy_of_a_database_comes_back_and_is_checked(keeper: Machine
     assert names_in(keeper.folder / "all/a") == ["app.db", "file"], "of a tree the files' own leg"
 
 
+@pytest.mark.parametrize("end", ["-wal", "-journal"])
+def test_a_database_whose_log_lies_beside_it_is_told_to_be_no_whole(
+    machine: Machine, end: str
+) -> None:
+    base = machine.root / "srv/data/a/[x].db"
+    for one in (base, base.with_name("[x].db" + end)):
+        one.write_text("bytes")
+    assert machine("run", "nightly").code == 0
+    done = machine("restore", "/srv/data/a/[x].db")
+    assert f"note      [x].db{end} lies beside it in the copy" in done.out
+    (command,) = re.findall(r"`policyctl restore '(.*)' --glob", done.out)
+    assert machine("restore", command, "--glob", "--to", "./both").code == 0
+    assert names_in(machine.folder / "both/a") == ["[x].db", f"[x].db{end}"]
+    assert "note" not in machine("restore", "/srv/data/a/file", "--to", "./alone").out
+
+
 def test_a_copy_of_a_database_that_has_become_empty_is_told(keeper: Machine) -> None:
     """To SQLite an empty file is a sound database without tables."""
     (copy,) = (keeper.root / "mnt/disk").glob("[!d]*/2*/a/app.db")
