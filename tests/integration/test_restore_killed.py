@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.system.restore import carry_out as carry_out_module
 from engine.system.restore import staging
 from engine.system.restore.carry_out import Restored, RestoreRun
 from policyctl.boundary import Refused
@@ -195,6 +196,24 @@ def test_what_came_before_it_was_cut_off_is_told_where_it_is_no_more_what_is_cho
     assert "disk" in done.instead
     assert house.restore().instead == ""
     assert (house.source / "photos/cat").read_bytes() == b"a better one"
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_what_came_before_the_machine_crashed_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """A file that was not on the disk yet has its size and time, and zeros in it."""
+    house = House(tmp_path)
+    killed(house.restore, before(2))
+    (came,) = house.source.glob(".policyctl-restore-*/tree/photos/cat")
+    times = came.stat()
+    came.write_bytes(bytes(times.st_size))
+    os.utime(came, ns=(times.st_atime_ns, times.st_mtime_ns))
+    monkeypatch.setattr(carry_out_module, "this_boot", lambda: "another life")
+    for _ in range(tries - 1):
+        killed(house.restore, before(1))
+    house.restore()
+    assert tree(house.source / "photos") == GOOD
 
 
 def test_two_at_once_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

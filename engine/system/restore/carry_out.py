@@ -40,6 +40,7 @@ from engine.system.restore.staging import (
     open_way,
     read_note,
     staging,
+    this_boot,
     writable,
     write_note,
 )
@@ -229,6 +230,8 @@ class RestoreRun:
             kept=self._new_kept(),
             what=self._what,
             piece=self.fetch.piece,
+            # Until a fetch has ended, what came in an earlier life stays doubted.
+            boot=before.boot if before is not None else this_boot(),
         )
         if before is not None and before.piece != self.fetch.piece:
             remove_tree(self._here + b"/" + TREE)
@@ -280,7 +283,7 @@ class RestoreRun:
 
         if self.sink is not None:
             self.sink.expect(self.version.label, entries=None, size=self.version.size)
-        argv = self.fetch.argv(self._here)
+        argv = self.fetch.argv(self._here, doubted=self._note.boot != this_boot())
         done = run(Command(argv=argv, timeout=_LONGEST, on_output=read, keep_open=(self._staging,)))
         if done.code != 0:
             said = f": {done.last_words}" if done.last_words else ""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.restore.steps import MARKER
 from engine.system.host.descent import Descent
@@ -45,6 +46,9 @@ class Note:
     """Which state comes, as people read it."""
     piece: tuple[bytes, ...]
     """Where it lies in the folder."""
+    boot: str = ""
+    """In which life of the machine it began; whatever came before a crash may be no more than a
+    name and a size."""
     placing: bool = False
     """Whether all has come, and is being put in its place."""
 
@@ -55,9 +59,15 @@ class Note:
             "from": self.what,
             "kept": self.kept.decode(),
             "piece": [os.fsdecode(name) for name in self.piece],
+            "boot": self.boot,
             "placing": self.placing,
         }
         return json.dumps(said, indent=2).encode() + b"\n"
+
+
+def this_boot() -> str:
+    """The name of the machine's life since it was last started (random(4))."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
 def read_note(directory: int) -> Note | None:
@@ -70,6 +80,7 @@ def read_note(directory: int) -> Note | None:
             kept=str(found["kept"]).encode(),
             what=str(found["from"]),
             piece=tuple(os.fsencode(str(name)) for name in found["piece"]),
+            boot=str(found["boot"]),
             placing=found["placing"] is True,
         )
     except (OSError, ValueError, KeyError, TypeError):

@@ -58,3 +58,9 @@ def test_another_machine_is_never_asked_for_a_password_and_runs_no_shell_on_name
     assert argv[-2] == b"me@nas:/volume1/"
     assert b"--secluded-args" in argv
     assert any(b"BatchMode=yes" in one for one in argv)
+
+
+def test_what_is_doubted_is_compared_by_content() -> None:
+    one = fetch_of(PLAN, version(), NEAR)
+    assert b"--checksum" in one.argv(b"/into", doubted=True)[:-3]
+    assert b"--checksum" not in one.argv(b"/into")
