@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Wish:
     leg: LegPlan
     within: dict[str, tuple[Names, ...]] | None = None
     """By what a feed reads; None: everything."""
+    dated: dict[str, int] = field(default_factory=dict)
+    """As `Asked` has it."""
 
 
 def verify(
@@ -54,7 +56,7 @@ def verify(
     running = Running.of_applied(root)
     found: list[Verified] = []
     for wish in _wishes(running.plan, named, root):
-        asked = Asked(most=most, seed=seed, within=wish.within)
+        asked = Asked(most=most, seed=seed, within=wish.within, dated=wish.dated)
         try:
             results = verify_leg(
                 running.plan,
@@ -145,7 +147,10 @@ def _of_path(plan: Plan, text: str, root: Path) -> Iterator[Wish]:
         for feed in leg.feeds:
             if feed.writes is not None and feed.writes.contains(copy.location):
                 inner = copy.location.names[len(feed.writes.names) :]
-                yield Wish(leg=leg, within={feed.reads: (inner,)})
+                carried = copy.dated is not None and isinstance(leg.leg, MirrorLeg)
+                at = (copy.dated or 0) - len(feed.writes.names)
+                dated = {feed.reads: at} if carried else {}
+                yield Wish(leg=leg, within={feed.reads: (inner,)}, dated=dated)
                 break
 
 

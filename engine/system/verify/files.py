@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.generations.names import moment_of
 from engine.plan.selection import Selection, Verdict
 from engine.routing.sieve import Sieve
 from engine.system.host.descent import Descent, NotThere, descending, list_inside, opened_root
@@ -108,6 +109,14 @@ def refuse_nothing(wanted: Wanted, walked: Walked, sample: Sample) -> None:
     if wanted.within and not (sample.files or walked.changed or walked.unreadable):
         paths = ", ".join(display(wanted.root + b"/" + b"/".join(one)) for one in wanted.within)
         raise NothingThere(f"no file lies at {paths} that the leg would copy")
+
+
+def newest_below(root: bytes, folder: Names) -> bytes | None:
+    """The name of the newest generation in a folder; None where there is none."""
+    with suppress(NotThere, OSError), opened_root(root) as top, descending(top) as descent:
+        names = (name for name, is_one in list_inside(descent.enter(folder)) if is_one)
+        return max((name for name in names if moment_of(name) is not None), default=None)
+    return None
 
 
 class NothingThere(Exception):

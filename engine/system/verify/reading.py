@@ -7,13 +7,14 @@ therefore compared a second time, and what changed in between says nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.exit_codes import meaning_of, told_all
 from engine.plan.model import LegPlan
-from engine.rsync.output import complaints
+from engine.rsync.output import complaints, ways_blocked
 from engine.system.host.directories import write_private
 from engine.system.host.places import Places
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
@@ -44,6 +45,9 @@ class Asked:
     seed: int
     within: Mapping[str, tuple[Names, ...]] | None = None
     """By what a feed reads: only these paths below it. None: everything."""
+    dated: Mapping[str, int] = field(default_factory=dict)
+    """By what a feed reads: how many names of these come before that of a generation, of which the
+    newest is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +142,10 @@ class Comparing:
         argv = self.sees(comparing(self.argv, listed))
         told = run(Command(argv=argv, timeout=LONGEST, on_output=comparison.feed))
         self.check(told)
+        # Without leave to delete, rsync names what lies in the way of a file and no difference.
+        known = {one.path for one in comparison.found}
+        blocked = (path for path in ways_blocked(told.stderr) if path not in known)
+        comparison.found += (Found(path=path, difference=Difference.MISSING) for path in blocked)
         return _unreadable(told), comparison
 
     def _again(self, found: list[Found]) -> tuple[Found, ...]:
@@ -169,8 +177,12 @@ def _unreadable(told: Completed) -> int:
     if not told_all(told.code):
         words = f": {told.last_words}" if told.last_words else ""
         raise NotCompared(f"{meaning_of(told.code)}{words}")
-    return len(complaints(told.stderr)) if told.code == _PARTIAL else 0
+    if told.code != _PARTIAL:
+        return 0
+    return sum(not _GONE.match(line) for line in complaints(told.stderr))
 
 
+_GONE = re.compile(rb'rsync: \[sender\] link_stat ".*" failed: No such file or directory \(2\)')
+"""What was there when the sample was drawn, and has gone since."""
 _PARTIAL = 23
 """rsync's code for a partial transfer (rsync(1), EXIT VALUES)."""
