@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.system.host.look import absolute_subject, without_root
 from engine.system.host.places import Places
 from engine.system.host.process import CommandNotStarted
 from engine.system.journal.schema import JournalUnusable
+from engine.system.state.reading import read_state
 from engine.system.state.state import StateUnusable, open_state
 from engine.system.state.verifications import Verifications
 from engine.system.telling.tell import tell_leg
@@ -56,7 +58,8 @@ def verify(
     running = Running.of_applied(root)
     found: list[Verified] = []
     for wish in _wishes(running.plan, named, root):
-        asked = Asked(most=most, seed=seed, within=wish.within, dated=wish.dated)
+        known = _known(running.places, wish.leg) if wish.within is None else {}
+        asked = Asked(most=most, seed=seed, within=wish.within, dated=wish.dated, known=known)
         try:
             results = verify_leg(
                 running.plan,
@@ -75,6 +78,13 @@ def verify(
             _keep(running.plan, wish.leg, results, running.places, say)
         found += results
     return tuple(found)
+
+
+def _known(places: Places, leg: LegPlan) -> dict[str, frozenset[bytes]]:
+    """What differed the last time: another sample must not make it good by passing it over."""
+    with suppress(StateUnusable, OSError, sqlite3.Error), read_state(places.state_file) as state:
+        return Verifications(state.connection).known(leg.name) if state is not None else {}
+    return {}
 
 
 def _keep(

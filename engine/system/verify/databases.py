@@ -34,13 +34,14 @@ def check_databases(session: Session, seen: FeedSeen, steps: tuple[Step, ...]) -
     began, (success, name) = session.clock(), newest
     step = next(one for one in steps if isinstance(one, CopyDatabases))
     root = inside(step.target, name).path
-    sample = Sample(most=session.asked.most, seed=session.asked.seed)
+    known = session.asked.known.get(seen.feed, frozenset())
+    sample = Sample(most=session.asked.most, seed=session.asked.seed, known=known)
     within = session.within(seen.feed)
     try:
         wanted = Wanted(root=root, selection=of_everything(), within=within, until=None)
         walked = offer_files(wanted, sample)
         refuse_nothing(wanted, walked, sample)
-        number = f"{len(sample.chosen):,} of {sample.files:,} databases"
+        number = f"{sample.compared:,} of {sample.files:,} databases"
         session.say(f"{seen.feed}: checking {number}")
         copies = _checked(session, seen.feed, root, sample.paths)
     except (NotCompared, NothingThere, OSError, CommandNotStarted) as error:
@@ -54,7 +55,7 @@ def check_databases(session: Session, seen: FeedSeen, steps: tuple[Step, ...]) -
         began=began,
         ended=session.clock(),
         seed=session.asked.seed if session.asked.most is not None else None,
-        compared=len(sample.chosen),
+        compared=sample.compared,
         compared_bytes=sample.chosen_bytes,
         files=sample.files,
         bytes=sample.size,

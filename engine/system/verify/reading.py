@@ -45,6 +45,8 @@ class Asked:
     seed: int
     within: Mapping[str, tuple[Names, ...]] | None = None
     """By what a feed reads: only these paths below it. None: everything."""
+    known: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    """By what a feed reads: what differed the last time, and is compared once more."""
     dated: Mapping[str, int] = field(default_factory=dict)
     """By what a feed reads: how many names of these come before that of a generation, of which the
     newest is meant."""
@@ -103,11 +105,12 @@ class Comparing:
         """Choose, compare, and look again at what differs."""
         asked, began = self.session.asked, self.session.clock()
         listed = asked.most is not None or self.wanted.within != ()
-        sample = Sample(most=asked.most if listed else 0, seed=asked.seed)
+        known = asked.known.get(self.feed, frozenset()) if listed else frozenset()
+        sample = Sample(most=asked.most if listed else 0, seed=asked.seed, known=known)
         try:
             walked = offer_files(self.wanted, sample)
             refuse_nothing(self.wanted, walked, sample)
-            number = f"{len(sample.chosen):,} of {sample.files:,} files" if listed else "everything"
+            number = f"{sample.compared:,} of {sample.files:,} files" if listed else "everything"
             self.session.say(f"{self.feed}: comparing {number}")
             unreadable, comparison = self._compare(sample.paths if listed else None)
             found = self._again(comparison.found)
@@ -120,7 +123,7 @@ class Comparing:
             began=began,
             ended=self.session.clock(),
             seed=asked.seed if listed and asked.most is not None else None,
-            compared=len(sample.chosen) if listed else sample.files,
+            compared=sample.compared if listed else sample.files,
             compared_bytes=sample.chosen_bytes if listed else sample.size,
             files=sample.files,
             bytes=sample.size,
