@@ -308,7 +308,8 @@ def test_a_truncated_copy_is_named_and_the_next_best_offered(machine: Machine) -
     done = machine("restore", "/srv/data/a")
     assert done.code == 6
     assert "differs   file: it has 1 bytes, and 3 in the other copy (nas)" in done.out
-    assert "the next best: `policyctl restore /srv/data/a --from nas --root" in done.err
+    same = f"/srv/data/a --policy {machine.manifest}"
+    assert f"the next best: `policyctl restore {same} --from nas --root" in done.err
     other = machine("restore", "/srv/data/a", "--from", "nas", "--json")
     assert other.code == 6, "the two still differ, whichever is taken"
     assert [one["path"] for one in other.json["differences"]] == ["file"]
