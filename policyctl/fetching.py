@@ -21,7 +21,7 @@ from engine.system.restore.compare import (
     Tree,
     compare,
 )
-from engine.system.sqlite.reading import find_problems, opened
+from engine.system.sqlite.reading import find_problems, opened, said
 from policy.parts import Attribute
 from policyctl.boundary import Refused
 from policyctl.restoring import Proposal, Restoring
@@ -58,7 +58,7 @@ class _Checks:
     def differences(self, tree: Tree) -> Iterator[Difference]:
         """All that speaks against what came."""
         if not self.chosen.directory:
-            yield from _unsound(tree)
+            yield from _unsound(tree, database=self.chosen.database)
         if not self.chosen.far:
             yield from self._against(tree, self.chosen, most_read=0)
         for other in self.restoring.near(self.proposal.found):
@@ -105,8 +105,8 @@ class _Checks:
         return len(names) < len(self.proposal.found.asked.inside)
 
 
-def _unsound(tree: Tree) -> Iterator[Difference]:
-    """What SQLite finds wrong with a file that came, if it is a database."""
+def _unsound(tree: Tree, *, database: bool) -> Iterator[Difference]:
+    """What SQLite finds wrong with a file that came, if it is a database, or should be one."""
     with descending(tree.root) as descent:
         try:
             parent = descent.enter(tree.top[:-1])
@@ -114,24 +114,24 @@ def _unsound(tree: Tree) -> Iterator[Difference]:
         except (NotThere, OSError):
             return
     try:
-        problems = _problems(directory, tree.top[-1])
+        problems = _problems(directory, tree.top[-1], database=database)
     finally:
         os.close(directory)
     if problems:
         yield Difference(path=(), what=f"SQLite finds it damaged: {problems}")
 
 
-def _problems(directory: int, name: bytes) -> str:
+def _problems(directory: int, name: bytes, *, database: bool) -> str:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(name, flags, dir_fd=directory), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if file.read(len(_MAGIC)) != _MAGIC:
-                return ""
+                return "it is no database any more" if database else ""
     except OSError:  # no file
         return ""
     try:
         with opened(directory, name, "mode=ro&immutable=1") as reader:
             return find_problems(reader, choose_check(size, QUICK_ABOVE))[1]
     except sqlite3.Error as error:
-        return str(error)
+        return said(error)

@@ -6,9 +6,10 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.compile import compilation_of
 from engine.plan.left_plan import MOST, NAME, LeftPlan, left_from_json
@@ -21,6 +22,7 @@ from policy.values import display
 from policyctl.boundary import Refused
 from policyctl.loading import applied_plan, load_for_question
 from policyctl.restoring import Beside, Restoring
+from policyctl.views.console import tell
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def restoring_at(at: Path, policy: Path | None, place: str | None, root: Path) -
     where = os.path.abspath(os.fsencode(at))  # noqa: PTH100 - bytes
     left = _left_beside(where)
     if left is not None:
+        left = replace(left, plan=replace(left.plan, timezone=_zone_here(left.plan.timezone)))
         beside = Beside(at=where, destination=left.destination, left=left)
         return Restoring(policy_of(left.plan), compilation_of(left.plan), root, beside=beside)
     name = (place or "").partition(":")[0]
@@ -65,6 +68,15 @@ def restoring_at(at: Path, policy: Path | None, place: str | None, root: Path) -
         known = ", ".join(one.name for one in compilation.plan.destinations)
         raise Refused(f"there is no destination {name!r}; there are: {known}")
     return Restoring(model, compilation, root, beside=Beside(at=where, destination=name, left=None))
+
+
+def _zone_here(name: str) -> str:
+    """The time zone, where this machine knows it: a rescue system may know none."""
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        tell(f"policyctl: this machine does not know the time zone {name!r}: all times are UTC")
+        return "UTC"
 
 
 def _left_beside(where: bytes) -> LeftPlan | None:
@@ -88,7 +100,17 @@ def _left_beside(where: bytes) -> LeftPlan | None:
 
 
 def moment_asked(text: str, zone: ZoneInfo) -> datetime:
-    """A moment as people type it; a date alone means its end. Raises `Refused`."""
+    """A moment as people type it; a date alone means its end, and a second too.
+
+    What is shown has no fractions: the state that was shown is meant. Raises `Refused`.
+    """
+    found = _typed(text)
+    if not found.microsecond:
+        found = found.replace(microsecond=999_999)
+    return found if found.tzinfo is not None else found.replace(tzinfo=zone)
+
+
+def _typed(text: str) -> datetime:
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H-%M-%SZ", "%Y-%m-%d"):
         try:
             found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
@@ -96,12 +118,11 @@ def moment_asked(text: str, zone: ZoneInfo) -> datetime:
             continue
         if form == "%Y-%m-%d":  # the whole of that day
             found = found.replace(hour=23, minute=59, second=59)
-        return found.replace(tzinfo=UTC if form.endswith("Z") else zone)
+        return found.replace(tzinfo=UTC) if form.endswith("Z") else found
     try:
-        found = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise Refused(
             f"{text!r} is no moment: type 2026-11-28, '2026-11-28 14:00' or an ISO time; "
             "nothing was restored"
         ) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=zone)

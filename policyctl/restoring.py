@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,14 +13,14 @@ from engine.explain import Explanation, Subject, explain, find_subject
 from engine.plan.left_plan import LeftPlan
 from engine.plan.model import tree_root
 from engine.promises.chains import Copy
-from engine.restore.aim import Aim, restore_steps
+from engine.restore.aim import Aim, request_of, restore_steps
 from engine.restore.choice import Choice, choose
 from engine.restore.fetch import Fetch, fetch_of
 from engine.restore.steps import RestoreStep
 from engine.restore.versions import Kind, Unseen, Version
 from engine.rsync.filters import FilterError
 from engine.standing.bring_back import NEW_FOLDER, holds_files
-from engine.system.host.lock_probe import is_held
+from engine.system.host.file_systems import mounts_below, read_mounts
 from engine.system.host.look import absolute_subject, below, is_directory, without_root
 from engine.system.host.places import Places
 from engine.system.restore.browse import entries_of
@@ -33,6 +32,7 @@ from policy.patterns import Component, PatternError, parse_component
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
+from policyctl.forewarning import notes_of
 
 _ITEMS_DEEP = 4
 """Names that the address of an item has at most."""
@@ -81,6 +81,8 @@ class Found:
     choice: Choice
     as_of: datetime | None
     zone: ZoneInfo
+    place: str | None
+    """Which copy was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,7 @@ class Restoring:
             choice=choice,
             as_of=as_of,
             zone=self.zone,
+            place=place,
         )
 
     def propose(self, found: Found, aim: Aim) -> Proposal:
@@ -225,14 +228,21 @@ class Restoring:
             raise Refused(f"{display(found.asked.path)}: {error}; nothing was restored") from None
         stamp = self.now.strftime("%Y%m%dT%H%M%SZ").encode()
         against = tuple(dict.fromkeys((version.label, *(one.label for one in self.near(found)))))
-        kept = aim.kept(version, stamp)
+        asked = request_of(found.as_of, found.place, found.asked.inside)
+        aim = replace(aim, request=asked)
+        if version.part and aim.in_place and os.path.lexists(aim.path):
+            raise Refused(
+                f"{version.label} holds only what one run took away of {display(found.asked.path)}"
+                ", which is no state to put in the place of what is there: restore it to a new "
+                "folder, without --in-place; nothing was changed"
+            )
         return Proposal(
             found=found,
             version=version,
             aim=aim,
             fetch=fetch,
-            steps=restore_steps(aim, version, fetch, kept=kept, against=against),
-            notes=tuple(self._notes(found, version)),
+            steps=restore_steps(aim, fetch, kept=aim.kept(stamp), against=against),
+            notes=tuple(notes_of(self, found, version)),
             stamp=stamp,
         )
 
@@ -251,43 +261,6 @@ class Restoring:
             and (one.kind is Kind.NEWEST or one.at(None) == chosen.at(None))
         ]
         return tuple({one.place: one for one in reversed(alike)}.values())
-
-    def _notes(self, found: Found, version: Version) -> Iterator[str]:
-        """What somebody should know beforehand."""
-        destination = self.plan.destination(version.place)
-        unable = destination.cannot_keep if destination is not None else ()
-        lost = dict.fromkeys((*version.lost, *unable))
-        if lost:
-            said = ", ".join(one.value for one in lost)
-            yield f"not kept by this copy, and not restored: {said}"
-        if os.geteuid() != 0:
-            yield "you are not root: all that comes back will belong to you"
-        yield from self._notes_of_runs(version)
-        whole = next((one for one in found.versions if one.database and not version.database), None)
-        if whole is not None:
-            yield (
-                "a plain copy of a database that was being written may not open; SQLite has made "
-                f"and checked a copy of it: --from {whole.label}"
-            )
-        source = found.asked.subject.source
-        itself = version.location.names[-1:] == (version.name,)
-        if found.asked.snapshots and itself and isinstance(source, LvmThinSource):
-            item = f"{source.name}:{display(b'/'.join(found.asked.subject.names))}"
-            yield f"its snapshots lie in its own pool: `policyctl rollback {item}` is quicker"
-
-    def _notes_of_runs(self, version: Version) -> Iterator[str]:
-        """What runs may be doing to it, or have not done."""
-        for leg in version.copy.via:
-            if is_held(self.places.leg_lock(leg)):
-                yield f"{leg} runs now: what it writes may be mixed of two states"
-        last = self.state.last_begun(version.copy.leg) if self.state is not None else None
-        if version.kind is Kind.NEWEST and last is not None and version.moment is not None:
-            good = last.status is not None and last.status.succeeded
-            if not good and not is_held(self.places.leg_lock(version.copy.leg)):
-                yield (
-                    f"the last run of {version.copy.leg} did not succeed: some of it may be newer "
-                    "than it says"
-                )
 
     def entries(self, found: Found) -> tuple[tuple[bytes, bool], ...]:
         """What the chosen version of a directory holds, and which of that are directories.
@@ -394,6 +367,13 @@ class Restoring:
                 f"{display(path)} is the root of a source, or a mount point, which cannot be "
                 f"renamed: restore what is in it one by one, as {display(path)}/NAME, or all of "
                 "it to a new folder, without --in-place; nothing was changed"
+            )
+        inner = mounts_below(here, read_mounts())
+        if inner:
+            raise Refused(
+                f"{display(inner[0])} is a mount point in {display(path)}, and would be set aside "
+                "with it, to be removed some day with all that it holds: unmount it first, or "
+                "restore what is beside it one by one; nothing was changed"
             )
         return Aim(
             base=self.places.below_root(root), below=names[:-1], name=names[-1], in_place=True

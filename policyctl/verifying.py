@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from engine.system.host.look import absolute_subject, without_root
 from engine.system.host.places import Places
 from engine.system.host.process import CommandNotStarted
 from engine.system.journal.schema import JournalUnusable
+from engine.system.state.reading import read_state
 from engine.system.state.state import StateUnusable, open_state
 from engine.system.state.verifications import Verifications
 from engine.system.telling.tell import tell_leg
@@ -40,6 +42,8 @@ class Wish:
     leg: LegPlan
     within: dict[str, tuple[Names, ...]] | None = None
     """By what a feed reads; None: everything."""
+    dated: dict[str, int] = field(default_factory=dict)
+    """As `Asked` has it."""
 
 
 def verify(
@@ -54,7 +58,8 @@ def verify(
     running = Running.of_applied(root)
     found: list[Verified] = []
     for wish in _wishes(running.plan, named, root):
-        asked = Asked(most=most, seed=seed, within=wish.within)
+        known = _known(running.places, wish.leg) if wish.within is None else {}
+        asked = Asked(most=most, seed=seed, within=wish.within, dated=wish.dated, known=known)
         try:
             results = verify_leg(
                 running.plan,
@@ -73,6 +78,13 @@ def verify(
             _keep(running.plan, wish.leg, results, running.places, say)
         found += results
     return tuple(found)
+
+
+def _known(places: Places, leg: LegPlan) -> dict[str, frozenset[bytes]]:
+    """What differed the last time: another sample must not make it good by passing it over."""
+    with suppress(StateUnusable, OSError, sqlite3.Error), read_state(places.state_file) as state:
+        return Verifications(state.connection).known(leg.name) if state is not None else {}
+    return {}
 
 
 def _keep(
@@ -145,7 +157,10 @@ def _of_path(plan: Plan, text: str, root: Path) -> Iterator[Wish]:
         for feed in leg.feeds:
             if feed.writes is not None and feed.writes.contains(copy.location):
                 inner = copy.location.names[len(feed.writes.names) :]
-                yield Wish(leg=leg, within={feed.reads: (inner,)})
+                carried = copy.dated is not None and isinstance(leg.leg, MirrorLeg)
+                at = (copy.dated or 0) - len(feed.writes.names)
+                dated = {feed.reads: at} if carried else {}
+                yield Wish(leg=leg, within={feed.reads: (inner,)}, dated=dated)
                 break
 
 

@@ -84,12 +84,25 @@ def left_from_json(text: str) -> LeftPlan:
                 ]
                 for leg, found in document["runs"].items()
             },
-            plan=plan_from_json(json.dumps(document["plan"])),
+            plan=_plain(plan_from_json(json.dumps(document["plan"]))),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, PlanUnreadable):
             raise
         raise PlanUnreadable(f"the plan beside the copies cannot be read: {error!r}") from None
+
+
+def _plain(plan: Plan) -> Plan:
+    """The plan, where no place of it leads out of the copies: anybody may have written it.
+
+    Raises `PlanUnreadable`.
+    """
+    for leg in plan.legs:
+        for feed in leg.feeds:
+            for name in feed.writes.names if feed.writes is not None else ():
+                if name in {b"", b".", b".."} or b"/" in name or b"\0" in name:
+                    raise PlanUnreadable(f"the place of {leg.name} in it is none: {name!r}")
+    return plan
 
 
 def _moment(text: str) -> datetime:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.restore.fetch import Fetch
 from engine.restore.steps import (
@@ -17,7 +19,7 @@ from engine.restore.steps import (
     RestoreStep,
     SetOldAside,
 )
-from engine.restore.versions import Version
+from policy.patterns import Component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Aim:
     in_place: bool = False
     alone: bool = False
     """Whether nothing else may lie in the directory."""
+    request: tuple[bytes, ...] = ()
+    """What was asked for beside the path: a pattern, a moment, a copy."""
 
     @property
     def folder(self) -> bytes:
@@ -43,25 +47,39 @@ class Aim:
         """What will be there."""
         return self.folder.rstrip(b"/") + b"/" + self.name
 
-    def ident(self, version: Version) -> bytes:
-        """One name for this version at this path, so that the same command goes on."""
-        parts = (version.place.encode(), *version.location.names, b"", self.path)
+    @property
+    def ident(self) -> bytes:
+        """One name for what was asked, so that the same command goes on.
+
+        Not for the version: a run may meanwhile have set aside, or deleted, what was chosen.
+        """
+        parts = (self.path, *self.request)
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12].encode()
 
-    def staging(self, version: Version) -> bytes:
+    @property
+    def staging(self) -> bytes:
         """The name of the folder to fetch into."""
-        return STAGING + self.ident(version)
+        return STAGING + self.ident
 
-    def kept(self, version: Version, stamp: bytes) -> bytes:
+    def kept(self, stamp: bytes) -> bytes:
         """The name of the folder that keeps what is replaced; the stamp says when it began."""
-        return BEFORE + stamp + b"-" + self.ident(version)
+        return BEFORE + stamp + b"-" + self.ident
+
+
+def request_of(
+    as_of: datetime | None, place: str | None, inside: Sequence[Component]
+) -> tuple[bytes, ...]:
+    """What two commands of one path have in common where they are the same."""
+    moment = as_of.isoformat() if as_of is not None else ""
+    patterns = (repr(one.tokens).encode() for one in inside)
+    return (moment.encode(), (place or "").encode(), *patterns)
 
 
 def restore_steps(
-    aim: Aim, version: Version, fetch: Fetch, *, kept: bytes, against: tuple[str, ...]
+    aim: Aim, fetch: Fetch, *, kept: bytes, against: tuple[str, ...]
 ) -> tuple[RestoreStep, ...]:
     """All steps, in order; `kept` is the name of the folder for what is replaced."""
-    staging = aim.folder.rstrip(b"/") + b"/" + aim.staging(version)
+    staging = aim.folder.rstrip(b"/") + b"/" + aim.staging
     aside = aim.folder.rstrip(b"/") + b"/" + kept + b"/" + aim.name
     old = (SetOldAside(old=aim.path, kept=aside),) if aim.in_place else ()
     return (

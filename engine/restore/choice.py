@@ -13,6 +13,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.restore.versions import NEVER, Kind, Unseen, Version, Whole
+from engine.rsync.set_aside import run_start
 from engine.standing.copy_standing import There
 from policy.values import display
 
@@ -77,6 +78,7 @@ def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
     return (
         _tier(one),
         -moment.timestamp() if moment is not None else 0.0,
+        _taken_away(one, as_of),
         # Without any age, what stands in its place is newer than what was taken away from there.
         _KINDS.index(one.kind) if moment is None else 0,
         tuple(-byte for byte in one.name) if moment is None else (),
@@ -91,6 +93,15 @@ def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
         one.kind.value,
         one.name,
     )
+
+
+def _taken_away(one: Version, as_of: datetime | None) -> bool:
+    """Whether a run had replaced it by then.
+
+    One that failed has no moment of its own: what it brought has that of what it set aside.
+    """
+    start = run_start(one.name) if one.kind is Kind.SET_ASIDE else None
+    return start is not None and (as_of is None or start <= as_of)
 
 
 def _refusal(one: Version, as_of: datetime | None, place: str | None, zone: ZoneInfo) -> str:
@@ -137,6 +148,8 @@ def _tie(chosen: Version, other: Version, as_of: datetime | None) -> str:
     """Why of two that are equally new."""
     if _tier(other) != _tier(chosen) or other.at(as_of) != chosen.at(as_of):
         return ""
+    if _taken_away(other, as_of):
+        return ""
     if chosen.database and not other.database:
         return ", a verified copy: a plain copy of a live database may not open"
     if len(chosen.lost) < len(other.lost):
@@ -158,6 +171,8 @@ def _behind(one: Version, chosen: Version, as_of: datetime | None) -> str:
         return f"not known how old or whole: {one.why}" if one.why else "not known how whole"
     if one.at(as_of) != chosen.at(as_of):
         return "older"
+    if _taken_away(one, as_of):
+        return "a later run took it away"
     if chosen.database and not one.database:
         return "a plain copy: if a program was writing the database, it may not open"
     if len(one.lost) > len(chosen.lost):

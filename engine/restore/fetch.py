@@ -47,9 +47,20 @@ class Fetch:
     piece: tuple[bytes, ...]
     """Where it lies afterwards, below the folder."""
 
-    def argv(self, folder: bytes) -> tuple[bytes, ...]:
-        """The command that fetches it into a folder."""
-        return (b"rsync", *self.options, b"--", self.source, folder + b"/" + TREE + b"/")
+    def argv(self, folder: bytes, *, doubted: bool = False) -> tuple[bytes, ...]:
+        """The command that fetches it into a folder.
+
+        `doubted`: what lies there already is compared by content, not by size and time.
+        """
+        by_content = (b"--checksum",) if doubted else ()
+        return (
+            b"rsync",
+            *self.options,
+            *by_content,
+            b"--",
+            self.source,
+            folder + b"/" + TREE + b"/",
+        )
 
 
 def fetch_of(

@@ -19,12 +19,15 @@ class Sample:
     most: int | None
     """Files that are compared; None: all."""
     seed: int
+    known: frozenset[bytes] = frozenset()
+    """Paths that differed the last time: compared whatever chance says."""
     files: int = 0
     """Files that were offered."""
     size: int = 0
     """Bytes that they have together."""
     chosen: list[tuple[bytes, int]] = field(default_factory=list)
     """Paths below the root, and sizes."""
+    _again: list[tuple[bytes, int]] = field(default_factory=list)
     _random: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -34,6 +37,8 @@ class Sample:
         """Take a file into account."""
         self.files += 1
         self.size += size
+        if path in self.known:
+            self._again.append((path, size))
         if self.most is None or len(self.chosen) < self.most:
             self.chosen.append((path, size))
             return
@@ -44,12 +49,21 @@ class Sample:
     @property
     def paths(self) -> tuple[bytes, ...]:
         """What was chosen, in order."""
-        return tuple(sorted(path for path, _ in self.chosen))
+        return tuple(sorted(self._all))
 
     @property
     def chosen_bytes(self) -> int:
         """How much that is."""
-        return sum(size for _, size in self.chosen)
+        return sum(self._all.values())
+
+    @property
+    def compared(self) -> int:
+        """How many files that are."""
+        return len(self._all)
+
+    @property
+    def _all(self) -> dict[bytes, int]:
+        return {**dict(self.chosen), **dict(self._again)}
 
 
 def may_still_differ(compared: int, files: int) -> float:

@@ -13,6 +13,7 @@ from policyctl.exit_codes import ExitCode
 from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
 
 if TYPE_CHECKING:
+    from engine.restore.aim import Aim
     from engine.system.restore.carry_out import Doubtful, Restored
     from policyctl.restoring import Found, Proposal, Restoring
 
@@ -119,7 +120,7 @@ def restore(
         for line in view.choice_lines(work.plan, found):
             (tell if json else result)(line)
         if found.choice.chosen is None:
-            _nothing(found)
+            _nothing(found, work.into_place(found.asked) if in_place else None)
         if in_place:
             aim = work.into_place(found.asked)
         else:
@@ -128,7 +129,10 @@ def restore(
         for line in view.proposal_lines(proposal, steps=explained or in_place):
             (tell if json else result)(line)
         wanted = not explained and (not in_place or _confirmed(proposal, yes))
-        _finish(work, proposal, wanted=wanted, json=json)
+        again = [path, *(["--glob"] if glob else [])]
+        again += ["--at", str(at)] if at is not None else []
+        again += ["--policy", str(policy)] if policy is not None else []
+        _finish(work, proposal, again=again, wanted=wanted, json=json)
 
 
 def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: bool) -> None:
@@ -189,32 +193,37 @@ def _list(work: Restoring, found: Found, *, json: bool) -> None:
         result(line)
 
 
-def _finish(work: Restoring, proposal: Proposal, *, wanted: bool, json: bool) -> None:
+def _finish(
+    work: Restoring, proposal: Proposal, *, again: list[str], wanted: bool, json: bool
+) -> None:
     from policyctl.views import restore as view
     from policyctl.views.console import result, result_json
 
-    done = _carry_out(work, proposal) if wanted else None
+    done = _carry_out(work, proposal, again) if wanted else None
     if json:
         result_json(view.proposal_json(work.plan, proposal, done))
     elif done is not None:
         result("\n".join(view.done_lines(proposal, done)))
     if done is not None and done.differences:
-        _doubt(proposal)
+        _doubt(proposal, again)
 
 
-def _nothing(found: Found) -> None:
+def _nothing(found: Found, aim: Aim | None) -> None:
     """Raises `Refused`: there is nothing to take."""
     from policy.values import display
     from policyctl.boundary import Refused
+    from policyctl.forewarning import left_behind
 
+    left = ", ".join(map(display, left_behind(aim))) if aim is not None else ""
+    look = f"; what earlier restores of it have left lies in {left}" if left else ""
     what = display(found.asked.path)
     if found.versions:
         raise Refused(
-            f"no copy of {what} may be taken, for the reasons above; nothing was restored"
+            f"no copy of {what} may be taken, for the reasons above; nothing was restored{look}"
         )
     raise Refused(
         f"no copy that could be looked at holds {what}: is the path right, and its disk there? "
-        "Nothing was restored"
+        f"Nothing was restored{look}"
     )
 
 
@@ -237,7 +246,7 @@ def _confirmed(proposal: Proposal, yes: str | None) -> bool:
     return True
 
 
-def _carry_out(work: Restoring, proposal: Proposal) -> Restored:
+def _carry_out(work: Restoring, proposal: Proposal, again: list[str]) -> Restored:
     from engine.system.host.signals import Interrupted
     from engine.system.restore.carry_out import Doubtful
     from policyctl.fetching import carry_out
@@ -251,11 +260,11 @@ def _carry_out(work: Restoring, proposal: Proposal) -> Restored:
         tell(f"policyctl: {end}; nothing is lost: the same command goes on")
         raise typer.Exit(128 + end.number) from None
     except Doubtful as doubt:
-        _refuse_doubtful(proposal, doubt)
+        _refuse_doubtful(proposal, doubt, again)
         raise
 
 
-def _refuse_doubtful(proposal: Proposal, doubt: Doubtful) -> None:
+def _refuse_doubtful(proposal: Proposal, doubt: Doubtful, again: list[str]) -> None:
     """Raises `Refused`: what came does not take the place of what is there."""
     from policyctl.boundary import Refused
     from policyctl.views.console import tell
@@ -264,28 +273,27 @@ def _refuse_doubtful(proposal: Proposal, doubt: Doubtful) -> None:
     for line in difference_lines(doubt.differences):
         tell(line)
     raise Refused(
-        f"{proposal.version.label} differs from another copy of it, as told above, so it was not "
-        f"put in its place, and nothing was changed{_next(proposal)}; to look at it, restore it "
-        "to a new folder, without --in-place"
+        f"{proposal.version.label} is damaged or differs from another copy of it, as told above, "
+        f"so it was not put in its place, and nothing was changed{_next(proposal, again)}; to look "
+        "at it, restore it to a new folder, without --in-place"
     )
 
 
-def _doubt(proposal: Proposal) -> None:
+def _doubt(proposal: Proposal, again: list[str]) -> None:
     from policyctl.views.console import tell
 
     tell(
-        f"policyctl: {proposal.version.label} differs from another copy of it, as told above: one "
-        f"of the two is damaged; look before you use it{_next(proposal)}"
+        f"policyctl: {proposal.version.label} is damaged or differs from another copy of it, as "
+        f"told above: look before you use it{_next(proposal, again)}"
     )
     raise typer.Exit(ExitCode.DEGRADED)
 
 
-def _next(proposal: Proposal) -> str:
-    import os
+def _next(proposal: Proposal, again: list[str]) -> str:
     import shlex
 
     other = proposal.found.choice.next_best
     if other is None:
         return "; there is no other copy to take"
-    path = shlex.quote(os.fsdecode(proposal.found.asked.path))
-    return f"; the next best: `policyctl restore {path} --from {other.label}`"
+    words = shlex.join([*again, "--from", other.label])
+    return f"; the next best: `policyctl restore {words}`"

@@ -54,6 +54,11 @@ def done_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
     """What is there now."""
     what = f"{counted(done.entries, 'entry', 'entries')}, {human_bytes(done.size)}"
     yield f"restored {show_path(proposal.aim.path)}: {what}"
+    if done.instead:
+        yield (
+            f"  it is {done.instead}, which had come before the restore was cut off; the same "
+            "command, typed again, brings what is told above"
+        )
     if done.kept:
         yield f"  what was there before lies in {show_path(done.kept)} until you remove it"
     yield from difference_lines(done.differences)
@@ -165,6 +170,7 @@ def proposal_json(plan: Plan, proposal: Proposal, done: Restored | None) -> dict
         "done": done is not None,
         "entries": done.entries if done is not None else None,
         "bytes": done.size if done is not None else None,
+        "instead": (done.instead or None) if done is not None else None,
         **(path_json(done.kept, "kept") if done is not None and done.kept else {}),
         "differences": differences_json(done.differences if done is not None else ()),
     }

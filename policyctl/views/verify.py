@@ -53,8 +53,8 @@ def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
         )
     for leg in _legs(found, Difference.UNSOUND):
         yield (
-            f"{leg}: `policyctl restore PATH` takes an older copy that is sound; "
-            f"`policyctl run {leg}` makes a new one"
+            f"{leg}: `policyctl run {leg}` makes a new copy, unless the database itself is "
+            "damaged; `policyctl restore PATH --list` names older ones for --from"
         )
     whole = (Difference.MISSING, Difference.EXTRA, Difference.DIFFERENT, Difference.ATTRIBUTES)
     for leg in _legs([one for one in found if one.generation], *whole):

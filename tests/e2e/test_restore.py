@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,18 @@ def test_a_symlink_in_the_place_of_the_folder_is_not_followed(machine: Machine) 
     assert "Traceback" not in done.err
 
 
+def test_the_moment_that_is_shown_is_the_one_to_type(machine: Machine) -> None:
+    listed = machine("restore", "/srv/data/a/file", "--list")
+    shown = re.findall(r"\w+ (\d+ \w+ \d+ [\d:]+)  disk", listed.out)
+    moment = datetime.strptime(shown[0], "%d %b %Y %H:%M:%S").replace(tzinfo=UTC)
+    typed = f"{moment:%Y-%m-%d %H:%M:%S}"
+    done = machine("restore", "/srv/data/a/file", "--as-of", typed)
+    assert done.code == 0, done.err
+    assert "newest until" in done.out
+    before = machine("restore", "/srv/data/a/file", "--as-of", str(moment - timedelta(seconds=1)))
+    assert before.code == 5, before.out
+
+
 @pytest.fixture
 def historic(tmp_path: Path) -> Machine:
     """A machine with two generations, both carried on."""
@@ -295,7 +308,8 @@ def test_a_truncated_copy_is_named_and_the_next_best_offered(machine: Machine) -
     done = machine("restore", "/srv/data/a")
     assert done.code == 6
     assert "differs   file: it has 1 bytes, and 3 in the other copy (nas)" in done.out
-    assert "the next best: `policyctl restore /srv/data/a --from nas --root" in done.err
+    same = f"/srv/data/a --policy {machine.manifest}"
+    assert f"the next best: `policyctl restore {same} --from nas --root" in done.err
     other = machine("restore", "/srv/data/a", "--from", "nas", "--json")
     assert other.code == 6, "the two still differ, whichever is taken"
     assert [one["path"] for one in other.json["differences"]] == ["file"]
@@ -362,6 +376,31 @@ def test_a_verified_copy_of_a_database_comes_back_and_is_checked(keeper: Machine
         assert db.execute("SELECT x FROM t").fetchall() == [(7,)]
     assert keeper("restore", "/srv/data/a", "--to", "./all").code == 0
     assert names_in(keeper.folder / "all/a") == ["app.db", "file"], "of a tree the files' own leg"
+
+
+@pytest.mark.parametrize("end", ["-wal", "-journal"])
+def test_a_database_whose_log_lies_beside_it_is_told_to_be_no_whole(
+    machine: Machine, end: str
+) -> None:
+    base = machine.root / "srv/data/a/[x].db"
+    for one in (base, base.with_name("[x].db" + end)):
+        one.write_text("bytes")
+    assert machine("run", "nightly").code == 0
+    done = machine("restore", "/srv/data/a/[x].db")
+    assert f"note      [x].db{end} lies beside it in the copy" in done.out
+    (command,) = re.findall(r"`policyctl restore '(.*)' --glob", done.out)
+    assert machine("restore", command, "--glob", "--to", "./both").code == 0
+    assert names_in(machine.folder / "both/a") == ["[x].db", f"[x].db{end}"]
+    assert "note" not in machine("restore", "/srv/data/a/file", "--to", "./alone").out
+
+
+def test_a_copy_of_a_database_that_has_become_empty_is_told(keeper: Machine) -> None:
+    """To SQLite an empty file is a sound database without tables."""
+    (copy,) = (keeper.root / "mnt/disk").glob("[!d]*/2*/a/app.db")
+    os.truncate(copy, 0)
+    done = keeper("restore", "/srv/data/a/app.db")
+    assert done.code == 6, done.out
+    assert "it is no database any more" in done.out
 
 
 def test_a_plain_copy_that_sqlite_finds_damaged_is_told(keeper: Machine) -> None:

@@ -89,6 +89,29 @@ def test_what_cannot_be_read_is_told(disk: Path, tmp_path: Path, content: str) -
     assert LEFT in done.err
 
 
+@pytest.mark.parametrize("zone", ["../../etc/passwd", "Europe/Nowhere", "/etc"])
+def test_a_time_zone_that_this_machine_does_not_know_is_in_nobodys_way(
+    disk: Path, tmp_path: Path, zone: str
+) -> None:
+    left = json.loads((disk / LEFT).read_text())
+    left["plan"]["timezone"] = zone
+    (disk / LEFT).write_text(json.dumps(left))
+    done = policyctl("restore", "--at", str(disk), "/srv/data/a/file", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert f"does not know the time zone {zone!r}: all times are UTC" in done.err
+
+
+def test_what_to_type_next_is_about_these_copies_too(disk: Path, tmp_path: Path) -> None:
+    copy = disk / "data/a/big.db"
+    copy.write_bytes(b"SQLite format 3\0 and no more")
+    (aside,) = (disk / "data/.policyctl-deleted").iterdir()
+    shutil.copy(copy, aside / "a/big.db")
+    done = policyctl("restore", "--at", str(disk), "/srv/data/a/big.db", cwd=tmp_path)
+    assert done.code == 6, done.out
+    assert "is damaged or differs" in done.err
+    assert f"`policyctl restore /srv/data/a/big.db --at {disk} --from disk:2" in done.err
+
+
 def test_law_41_what_lies_there_is_no_symlink_to_elsewhere(disk: Path, tmp_path: Path) -> None:
     (disk / LEFT).rename(tmp_path / "plan.json")
     (disk / LEFT).symlink_to(tmp_path / "plan.json")

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.e2e.test_restore import HOUSE, names_in
 from tests.integration.lab import HOSTILE, at, tree, write
 
 pytestmark = pytest.mark.tool("rsync")
+ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
@@ -108,6 +111,25 @@ def test_a_root_is_refused_with_what_to_do(machine: Machine) -> None:
     assert "restore what is in it one by one" in done.err
 
 
+@pytest.mark.tool("unshare", "mount")
+def test_a_directory_with_a_mount_point_in_it_is_not_set_aside(machine: Machine) -> None:
+    inner = machine.root / "srv/data/a/disk"
+    inner.mkdir()
+    apart = ["unshare", "--mount", *([] if ROOT else ["--user", "--map-root-user"])]
+    mount = 'mount -t tmpfs none "$0" && "$@"'
+    command = [sys.executable, "-m", "policyctl.main", "restore", "/srv/data/a", "--in-place"]
+    command += ["--yes", "a", "-p", str(machine.manifest), "--root", str(machine.root)]
+    done = subprocess.run(
+        [*apart, "sh", "-c", mount, str(inner), *command],
+        capture_output=True,
+        cwd=CHECKOUT,
+        check=False,
+    )
+    assert done.returncode == 5, done.stdout
+    assert b"is a mount point in /srv/data/a" in done.stderr
+    assert list((machine.root / "srv/data").glob(".policyctl-*")) == []
+
+
 def test_law_34_any_name_comes_back_to_its_place(machine: Machine) -> None:
     for name in HOSTILE:
         write(at(machine.root / "srv/data/odd", name), b"good")
@@ -158,6 +180,26 @@ def test_a_doubtful_copy_does_not_take_the_place_of_what_is_there(machine: Machi
     assert "its content is another one in the other copy" in done.err
     assert "nothing was changed; the next best: `policyctl restore" in done.err
     assert (machine.root / "srv/data/a/file").read_text() == "live"
+
+
+def test_what_one_run_took_away_does_not_take_the_place_of_the_whole(machine: Machine) -> None:
+    """It holds the old file alone: the others of that day have stayed where they were."""
+    live = machine.root / "srv/data/a"
+    write(live / "other", "stays")
+    assert machine("run", "nightly").code == 0
+    begun = datetime.now(UTC)
+    time.sleep(1.1)  # of moments whole seconds are typed
+    (live / "file").write_text("two")
+    assert machine("run", "nightly").code == 0
+    then = ("--as-of", begun.isoformat(), "--from", "disk")
+    done = machine("restore", "/srv/data/a", "--in-place", "--yes", "a", *then)
+    assert done.code == 5, done.out
+    assert "holds only what one run took away of /srv/data/a" in done.err
+    assert names_in(live) == ["file", "other"]
+    shutil.rmtree(live)
+    done = machine("restore", "/srv/data/a", "--in-place", "--yes", "a", *then)
+    assert done.code == 0, done.err
+    assert names_in(live) == ["file"], "nothing was there"
 
 
 def test_sidecars_of_the_old_database_are_set_aside_with_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_cli import CHECKOUT, Done, Machine, policyctl
+from tests.e2e.test_restore import HISTORY
 from tests.integration.lab import wrap_rsync
 
 pytestmark = pytest.mark.tool("rsync")
@@ -108,3 +109,38 @@ def test_somebody_may_end_it_at_any_time(machine: Verifying, tmp_path: Path) -> 
     assert (process.returncode, out) == (130, "")
     assert err.startswith("policyctl: ended by SIGINT; nothing was written to a copy")
     assert "Traceback" not in err
+
+
+def test_a_path_in_generations_that_a_later_hop_carries_on_is_compared_there(
+    tmp_path: Path,
+) -> None:
+    text = HISTORY.replace("cannot_keep: [owner, acls]", "cannot_keep: []")
+    machine = Verifying(tmp_path, text)
+    assert machine("apply").code == 0
+    assert machine("run", "nightly", "offsite").code == 0
+    done = machine.verify("/srv/data/a/file")
+    assert done.code == 0, (done.out, done.err)
+    assert done.out.count("1 of 1 files") == 2
+    (copy,) = (machine.root / "@nas.example.net").rglob("2*/a/file")
+    machine.rot(str(copy.relative_to(machine.root)))
+    assert machine.verify("/srv/data/a/file").code == 6
+
+
+def test_another_sample_does_not_make_good_what_differs(machine: Verifying) -> None:
+    for number in range(30):
+        machine.write(f"srv/data/b/{number}", "as it was")
+    assert machine("run", "nightly").code == 0
+    machine.rot("mnt/disk/b/file")
+    assert machine.verify("nightly").code == 6
+    for seed in range(3):
+        again = machine.verify("nightly", "--sample", "1", "--seed", str(seed))
+        assert again.code == 6, again.out
+    for path in (machine.root / "srv/data").rglob("*"):
+        path.chmod(0o750)
+    nothing = machine.verify("nightly")
+    assert "nothing could be compared" in nothing.out
+    assert "nightly (copies differ)" in machine("status").out, "nobody has looked"
+    assert machine("run", "nightly").code == 0
+    machine.rot("mnt/disk/b/file")
+    assert machine.verify("nightly", "--sample", "1", "--seed", "1").code == 0
+    assert "copies differ" not in machine("status").out

@@ -13,7 +13,7 @@ from engine.system.verify.compare import verify_leg
 from engine.system.verify.reading import Asked
 from engine.verify.comparison import Difference, Found
 from engine.verify.verdict import Verified
-from tests.integration.lab import HOSTILE, Lab, at, manifest, tree, write
+from tests.integration.lab import HOSTILE, Lab, at, manifest, tree, wrap_rsync, write
 from tests.integration.sshd import serving
 from tests.integration.test_run_mirror_ssh import Away
 
@@ -105,6 +105,31 @@ def test_what_changed_since_the_run_says_nothing_of_the_copy(lab: Checked) -> No
     assert lab.verify(1_000).sound
 
 
+@pytest.mark.parametrize("most", [None, 1_000])
+def test_a_directory_in_the_place_of_a_file_is_told(lab: Checked, most: int | None) -> None:
+    """rsync cannot make way for the file where it may not delete, and says so on another stream."""
+    (lab.disk / "big").unlink()
+    write(lab.disk / "big/inner", "x")
+    found = lab.verify(most)
+    assert Found(path=b"big", difference=Difference.MISSING) in found.found
+    assert not found.unreadable
+
+
+def test_a_file_that_goes_while_it_is_compared_is_not_unreadable(
+    lab: Checked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = f'case "$*" in *--files-from*) rm -f "{lab.source}/big";; esac; real "$@"'
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", wrap_rsync(tmp_path / "bin", gone))
+        leg = lab.plan.leg("nightly")
+        assert leg is not None
+        asked = Asked(most=1_000, seed=1)
+        (found,) = verify_leg(
+            lab.plan, leg, asked, places=lab.places, clock=now, say=lambda _: None
+        )
+    assert found.sound, found
+
+
 def test_a_changed_file_hides_no_damaged_one(lab: Checked) -> None:
     write(lab.source / "dir/-dash", b"written anew")
     rot(lab.disk / "big")
@@ -124,6 +149,16 @@ def test_only_the_paths_that_are_asked_for(lab: Checked) -> None:
     assert found.files == len(HOSTILE)
     found = lab.verify(within={"data": ((b"big",),)})
     assert found.found == (Found(path=b"big", difference=Difference.DAMAGED),)
+
+
+@pytest.mark.parametrize("most", [None, 10])
+def test_a_path_at_which_no_file_lies_is_not_called_sound(lab: Checked, most: int | None) -> None:
+    """Mistyped, or gone from the source, or no file: nobody has looked at its copy."""
+    for path in ((b"bih",), (b"dir", b"away"), (b"link",)):
+        found = lab.verify(most, within={"data": (path,)})
+        assert not found.sound
+        assert "no file lies at" in found.refused
+        assert b"/".join(path).decode() in found.refused
 
 
 def test_a_sample_is_the_same_with_the_same_seed(lab: Checked) -> None:

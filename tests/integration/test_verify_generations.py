@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -177,13 +178,26 @@ def test_sqlite_says_whether_each_copy_is_sound(bases: Bases, most: int | None) 
     damaged.write_bytes(content)
     (bases.newest / "plain.db").write_bytes(b"no database at all" * 1000)
     os.truncate(bases.newest / "app/deep.sqlite3", 4096)
+    os.truncate(at(bases.newest, b"odd", HOSTILE[1]), 0)
     (found,) = verify(bases, "bases", most)
     assert {one.path for one in found.found} == {
         b"odd/" + HOSTILE[0],
+        b"odd/" + HOSTILE[1],
         b"plain.db",
         b"app/deep.sqlite3",
     }
     assert {one.difference for one in found.found} == {Difference.UNSOUND}
+
+
+@pytest.mark.parametrize("most", [None, 1_000])
+def test_a_copy_of_a_database_that_is_gone_is_missing(bases: Bases, most: int | None) -> None:
+    (bases.newest / "plain.db").unlink()
+    shutil.rmtree(bases.newest / "odd")
+    (found,) = verify(bases, "bases", most)
+    assert found.counts == ((Difference.MISSING, 7),)
+    assert not found.sound
+    (alone,) = verify(bases, "bases", most, within={"data": ((b"app",),)})
+    assert alone.sound
 
 
 def test_a_source_that_went_on_says_nothing_of_the_copy(bases: Bases) -> None:

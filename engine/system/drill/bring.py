@@ -69,9 +69,9 @@ def bring_back(plan: Plan, batch: Batch, private: Private, *, stamp: bytes, limi
         limit=limit,
         holds=_REMOVED,
     )
-    kept = aim.kept(version, stamp)
+    kept = aim.kept(stamp)
     began = time.monotonic()
-    run.go(restore_steps(aim, version, run.fetch, kept=kept, against=()))
+    run.go(restore_steps(aim, run.fetch, kept=kept, against=()))
     return time.monotonic() - began
 
 

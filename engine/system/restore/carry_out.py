@@ -7,19 +7,17 @@ is known by the note in the folder, and nothing is ever overwritten or removed b
 from __future__ import annotations
 
 import errno
-import json
+import itertools
 import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from engine.exit_codes import meaning_of
 from engine.progress import ProgressReader, ProgressSink
 from engine.restore.aim import Aim
-from engine.restore.fetch import Fetch
+from engine.restore.fetch import TREE, Fetch
 from engine.restore.steps import (
-    MARKER,
     Check,
     FetchInto,
     MakeStaging,
@@ -30,16 +28,26 @@ from engine.restore.steps import (
 )
 from engine.restore.versions import Version
 from engine.rsync.output import parse_figures
-from engine.system.host.descent import Descent, descending, list_inside, remove_tree
+from engine.system.host.descent import descending, list_inside, remove_tree
 from engine.system.host.directories import flush
 from engine.system.host.process import Command, run
 from engine.system.host.relocate import NotRenamed, opened_below, rename_below
 from engine.system.restore.compare import Compared, Difference, Tree, count
+from engine.system.restore.staging import (
+    Held,
+    Note,
+    NotOurs,
+    open_way,
+    read_note,
+    staging,
+    this_boot,
+    writable,
+    write_note,
+)
 from policy.values import display
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = MARKER + b".new"
 _SQLITE = b"SQLite format 3\0"
 _SIDECARS = (b"-wal", b"-shm", b"-journal")
 _WHY = {
@@ -73,25 +81,9 @@ class Restored:
     """Bytes of all files; each name of a hard link counts."""
     kept: bytes = b""
     """The path of what was there before; empty: nothing was."""
+    instead: str = ""
+    """Which other state it is, where an earlier try had set the old one aside for it already."""
     differences: tuple[Difference, ...] = ()
-
-
-@dataclass(slots=True, kw_only=True)
-class _Note:
-    """What the folder says of itself."""
-
-    kept: bytes
-    placing: bool = False
-    """Whether all has come, and is being put in its place."""
-
-    def text(self, aim: Aim, version: Version) -> bytes:
-        said = {
-            "path": display(aim.path),
-            "from": version.label,
-            "kept": self.kept.decode(),
-            "placing": self.placing,
-        }
-        return json.dumps(said, indent=2).encode() + b"\n"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,11 +105,12 @@ class RestoreRun:
     """What is said of what holds where it fails; empty: what holds for whoever restores a path."""
     _folder: int = -1
     _staging: int = -1
-    _note: _Note = field(default_factory=lambda: _Note(kept=b""))
+    _note: Note = field(default_factory=lambda: Note(path="", kept=b"", what="", piece=(TREE,)))
     _counted: Compared = field(default_factory=Compared)
     _told: int | None = None
     _differences: tuple[Difference, ...] = ()
     _kept: bytes = b""
+    _instead: str = ""
 
     def go(self, steps: Sequence[RestoreStep]) -> Restored:
         """Carry out all steps. Raises `NotRestored`."""
@@ -135,6 +128,7 @@ class RestoreRun:
             entries=self._counted.entries,
             size=self._counted.bytes,
             kept=self._kept,
+            instead=self._instead,
             differences=self._differences,
         )
 
@@ -149,7 +143,7 @@ class RestoreRun:
     def _carry_out(self, step: RestoreStep, stack: ExitStack) -> None:
         match step:
             case MakeStaging():
-                self._staging = stack.enter_context(self._made())
+                self._enter_staging(stack)
             case FetchInto():
                 if not self._note.placing:
                     self._fetched()
@@ -164,11 +158,17 @@ class RestoreRun:
 
     @property
     def _name(self) -> bytes:
-        return self.aim.staging(self.version)
+        return self.aim.staging
+
+    @property
+    def _what(self) -> str:
+        moment = self.version.moment
+        when = f"of {moment.isoformat()}" if moment is not None else f"as of {self.stamp.decode()}"
+        return f"{self.version.label} {when}"
 
     @property
     def _piece_there(self) -> bool:
-        *way, name = self.fetch.piece
+        *way, name = self._note.piece
         try:
             with opened_below(self._here, tuple(way), make=False) as parent:
                 os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -203,47 +203,71 @@ class RestoreRun:
 
     # ── The folder ───────────────────────────────────────────────────────────────────────────
 
-    @contextmanager
-    def _made(self) -> Iterator[int]:
-        """The folder to fetch into: ours alone, new or as an earlier try has left it."""
-        with suppress(FileExistsError):
-            os.mkdir(self._name, 0o700, dir_fd=self._folder)
-        descriptor = os.open(self._name, _DIRECTORY, dir_fd=self._folder)
+    def _enter_staging(self, stack: ExitStack) -> None:
+        where = display(self.aim.folder + b"/" + self._name)
         try:
-            self._take_up(descriptor)
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    def _take_up(self, descriptor: int) -> None:
-        status = os.fstat(descriptor)
-        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-            where = display(self.aim.folder + b"/" + self._name)
+            self._staging = stack.enter_context(staging(self._folder, self._name))
+        except NotOurs:
             raise NotRestored(
                 f"{where} is there, and is not ours alone: remove it, or restore to another "
                 "folder with --to DIR; nothing was restored"
-            )
-        note = _read_note(descriptor)
-        self._note = note or _Note(kept=self.aim.kept(self.version, self.stamp))
-        if note is None:
-            self._write_note(descriptor)
-        if not self._note.placing and not self.aim.in_place and self._is_there(self.aim.name):
-            os.unlink(MARKER, dir_fd=descriptor)
-            with suppress(OSError):
-                os.rmdir(self._name, dir_fd=self._folder)
+            ) from None
+        except Held:
+            raise NotRestored(
+                f"{display(self.aim.path)} is being restored already, into {where}: wait for that "
+                "to end; this command has changed nothing"
+            ) from None
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Go on with what an earlier try has begun to put in its place; else fetch anew.
+
+        What came before that is of no use where something else is chosen by now; of the same
+        state nothing is fetched again.
+        """
+        before = read_note(self._staging)
+        if before is not None and before.placing:
+            self._note = before
+            if self._goes_on():
+                self._instead = before.what if before.what != self._what else ""
+                return
+        self._note = Note(
+            path=display(self.aim.path),
+            kept=self._new_kept(),
+            what=self._what,
+            piece=self.fetch.piece,
+            # Until a fetch has ended, what came in an earlier life stays doubted.
+            boot=before.boot if before is not None else this_boot(),
+        )
+        if before is not None and before.piece != self.fetch.piece:
+            remove_tree(self._here + b"/" + TREE)
+        write_note(self._staging, self._note)
+        if not self.aim.in_place and self._is_there(self.aim.name):
+            remove_tree(self._root + b"/" + self._name)
             raise NotRestored(
                 f"{display(self.aim.path)} is there already, and nothing is overwritten: move it, "
                 "or restore to another folder with --to DIR; nothing was restored"
             )
 
-    def _write_note(self, directory: int) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(_NEW, flags, 0o600, dir_fd=directory), "wb") as file:
-            file.write(self._note.text(self.aim, self.version))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(_NEW, MARKER, src_dir_fd=directory, dst_dir_fd=directory)
-        os.fsync(directory)
+    def _new_kept(self) -> bytes:
+        """A folder that keeps nothing yet: a try of this very second may have had one."""
+        first = self.aim.kept(self.stamp)
+        names = itertools.chain((first,), (first + b"-%d" % one for one in itertools.count(2)))
+        return next(name for name in names if not self._is_there(name))
+
+    def _goes_on(self) -> bool:
+        """Whether an earlier try is to be ended: the old state is set aside, or what came is there.
+
+        Whoever wrote there since, or took it away, wants it back once more.
+        """
+        if self._piece_there:
+            return self.aim.in_place and self._is_kept(self._note.kept, self.aim.name)
+        if not self._is_there(self.aim.name) or self._note.what != self._what:
+            return False
+        if not self.aim.in_place:
+            return True
+        tree = Tree(root=self._folder, top=(self.aim.name,))
+        return not self.version.far and not self.check(tree)
 
     def _is_there(self, name: bytes) -> bool:
         try:
@@ -265,7 +289,7 @@ class RestoreRun:
 
         if self.sink is not None:
             self.sink.expect(self.version.label, entries=None, size=self.version.size)
-        argv = self.fetch.argv(self._here)
+        argv = self.fetch.argv(self._here, doubted=self._note.boot != this_boot())
         done = run(
             Command(argv=argv, timeout=self.limit, on_output=read, keep_open=(self._staging,))
         )
@@ -283,14 +307,14 @@ class RestoreRun:
         """What came against what was told, and against the copies that are near."""
         if not self._piece_there:
             return  # it is in its place already
-        tree = Tree(root=self._staging, top=self.fetch.piece)
+        tree = Tree(root=self._staging, top=self._note.piece)
         self._counted = count(tree)
         if self._note.placing:
             return
         if self.pattern and self._counted.entries == 1:
             remove_tree(self._root + b"/" + self._name)
             raise NotRestored(f"{self.version.label} holds nothing that the pattern matches")
-        every = count(Tree(root=self._staging, top=self.fetch.piece[:1])).entries
+        every = count(Tree(root=self._staging, top=self._note.piece[:1])).entries
         if self._told is not None and every != self._told and not self.pattern:
             raise NotRestored(
                 f"rsync told of {self._told:,} entries, and {every:,} are here; {self._holds}"
@@ -300,7 +324,7 @@ class RestoreRun:
             raise Doubtful(self._differences)
         flush(self._here)
         self._note.placing = True
-        self._write_note(self._staging)
+        write_note(self._staging, self._note)
 
     # ── Putting it in its place ──────────────────────────────────────────────────────────────
 
@@ -317,7 +341,7 @@ class RestoreRun:
 
     def _sidecars(self) -> list[bytes]:
         """Of a database that comes, the files beside the old one: they would be taken for its."""
-        *way, name = self.fetch.piece
+        *way, name = self._note.piece
         with opened_below(self._here, tuple(way), make=False) as parent:
             try:
                 with os.fdopen(os.open(name, _NOTE, dir_fd=parent), "rb") as file:
@@ -334,6 +358,11 @@ class RestoreRun:
         return True
 
     @property
+    def _before(self) -> str:
+        """Where the old state lies, as the rest of a sentence."""
+        return f", what was there before in {display(self._kept)}" if self._kept else ""
+
+    @property
     def _root(self) -> bytes:
         return b"/proc/self/fd/%d" % self._folder
 
@@ -341,10 +370,16 @@ class RestoreRun:
         if not self._piece_there:  # an earlier try came as far as this
             self._counted = count(Tree(root=self._folder, top=(self.aim.name,)))
             return
+        if self._is_there(self.aim.name):
+            raise NotRestored(
+                f"{display(self.aim.path)}: something lies there already, and nothing is "
+                f"overwritten: move it away, and the same command goes on. What came lies in "
+                f"{display(self.aim.folder + b'/' + self._name)}{self._before}"
+            )
         with descending(self._staging) as descent:
-            _open_way(descent, self.fetch.piece)
-            with _writable(descent, self.fetch.piece):
-                self._rename(self._root, (self._name, *self.fetch.piece), (self.aim.name,))
+            open_way(descent, self._note.piece)
+            with writable(descent, self._note.piece):
+                self._rename(self._root, (self._name, *self._note.piece), (self.aim.name,))
 
     def _rename(self, root: bytes, old: tuple[bytes, ...], new: tuple[bytes, ...]) -> None:
         try:
@@ -361,36 +396,3 @@ def _said(error: OSError) -> str:
     )
     where = f"{display(name)}: " if name else ""
     return where + (_WHY.get(error.errno or 0) or error.strerror or str(error))
-
-
-def _open_way(descent: Descent, piece: tuple[bytes, ...]) -> None:
-    """Open the directories above it for renaming: they have the modes of their originals."""
-    for depth in range(1, len(piece)):
-        here = descent.enter(piece[:depth])
-        os.chmod(b"/proc/self/fd/%d" % here, 0o700)  # noqa: PTH101 - bytes
-
-
-@contextmanager
-def _writable(descent: Descent, piece: tuple[bytes, ...]) -> Iterator[None]:
-    """A directory is renamed into another one only by who may write it; its mode comes back."""
-    parent = descent.enter(piece[:-1])
-    status = os.stat(piece[-1], dir_fd=parent, follow_symlinks=False)
-    if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWUSR:
-        yield
-        return
-    inner = os.open(piece[-1], _DIRECTORY, dir_fd=parent)
-    try:
-        os.fchmod(inner, stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
-        yield
-    finally:
-        os.fchmod(inner, stat.S_IMODE(status.st_mode))
-        os.close(inner)
-
-
-def _read_note(directory: int) -> _Note | None:
-    try:
-        with os.fdopen(os.open(MARKER, _NOTE, dir_fd=directory), "rb") as file:
-            found = json.loads(file.read(1 << 16))
-        return _Note(kept=str(found["kept"]).encode(), placing=found["placing"] is True)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -94,6 +94,9 @@ def compare(mine: Tree, other: Tree, rules: Rules) -> Compared:
                 found.differences.append(Difference(path=below, what=what))
         if rules.same_moment:
             found.differences += pair.missing()
+        elif pair.lost():
+            what = "it is empty, and the other copy, of another moment, is not"
+            found.differences.append(Difference(path=(), what=what))
     return found
 
 
@@ -183,9 +186,27 @@ class _Pair:
                 inside = list_inside(self.there.enter(names))
                 waiting += [(*names, name) for name, _ in reversed(inside)]
 
+    def lost(self) -> bool:
+        """Whether nothing at all has come of what the other tree holds something of."""
+        if self.rules.entered(()):
+            return False
+        theirs = _status(self.there, self.other.top)
+        there = theirs is not None and not _is_empty(self.there, self.other.top)
+        return there and _is_empty(self.here, self.mine.top)
+
     def _passed_over(self, below: Names, status: os.stat_result) -> bool:
         reserved = below and is_reserved(below, directory=stat.S_ISDIR(status.st_mode))
         return bool(reserved) or self.rules.skipped(below)
+
+
+def _is_empty(descent: Descent, names: Names) -> bool:
+    """Whether a file or a directory holds nothing; what is missing, or no such, counts as full."""
+    status = _status(descent, names)
+    if status is None:
+        return False
+    if stat.S_ISDIR(status.st_mode):
+        return not list_inside(descent.enter(names))
+    return stat.S_ISREG(status.st_mode) and not status.st_size
 
 
 def alike(one: int, name: bytes, two: int, other: bytes) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.reach.ssh_command import key_hint, ssh_command
+from engine.restore.fetch import Place
 from engine.system.host.descent import Descent, NotThere, descending, list_inside, opened_root
 from engine.system.host.process import Command, CommandNotStarted, run
 from policy.parts import SshTarget
@@ -158,6 +159,16 @@ class There:
             said = told.last_words or f"it ended with {told.code}"
             raise CannotLook(said + key_hint(self.ssh, told.stderr))
         return dict(_entries(lines))
+
+
+@contextmanager
+def looker(place: Place) -> Iterator[Looker]:
+    """Whoever looks at a place. Raises `NoRoot` and `CannotLook`."""
+    if place.ssh is not None:
+        yield There(place.ssh, place.root)
+        return
+    with looking_here(place.root) as here:
+        yield here
 
 
 def _entries(lines: Sequence[bytes]) -> Iterator[tuple[bytes, Entry]]:

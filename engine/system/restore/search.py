@@ -34,8 +34,7 @@ from engine.system.restore.entries import (
     Entry,
     Looker,
     NoRoot,
-    There,
-    looking_here,
+    looker,
 )
 from engine.system.state.disk_identity import is_another_disk
 from engine.system.state.state import State, stream_of
@@ -128,11 +127,8 @@ class _Search:
         destination = self.plan.destination(self.copy.place) if not self.known.at else None
         if destination is not None and is_another_disk(destination, self.known.places, self.state):
             raise NoRoot
-        if place.ssh is not None:
-            yield There(place.ssh, place.root)
-            return
-        with looking_here(place.root) as here:
-            yield here
+        with looker(place) as look:
+            yield look
 
     def _base(self, entry: Entry) -> Version:
         """What is the same of every version in this copy."""

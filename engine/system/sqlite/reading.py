@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from urllib.parse import quote_from_bytes
 
 from engine.sqlite.copies import Check, Contents, SchemaEntry
+from policy.values import display
 
 _NO_COLLATION = re.compile("no such collation sequence: (.*)", re.DOTALL)
 _NO_FUNCTION = re.compile(r"(?:no such|unknown) function: (.*?)(?:\(\))?", re.DOTALL)
@@ -126,7 +127,12 @@ def find_problems(reader: Reader, check: Check) -> tuple[Check, str]:
 
 def _run_check(reader: Reader, check: Check) -> list[str]:
     rows = reader.ask(f"PRAGMA {check.value}({_MOST_PROBLEMS})")
-    return [_text(row[0]).decode("utf-8", "backslashreplace") for row in rows]
+    return [display(_text(row[0]).replace(b"\n", b" ")) for row in rows]
+
+
+def said(error: sqlite3.Error) -> str:
+    """What SQLite says, on one line: it may quote a name out of somebody else's database."""
+    return display(str(error).encode("utf-8", "surrogateescape"))
 
 
 def _text(value: object) -> bytes:

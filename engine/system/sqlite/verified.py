@@ -25,7 +25,7 @@ from engine.sqlite.copies import (
 from engine.sqlite.files import DatabaseFile, Way
 from engine.system.host.descent import Descent, NotThere, descending
 from engine.system.sqlite.links import link_unchanged
-from engine.system.sqlite.reading import find_problems, opened, read_contents
+from engine.system.sqlite.reading import find_problems, opened, read_contents, said
 from engine.system.sqlite.source import Source, opened_source
 
 _COPY = b"copy"
@@ -70,7 +70,7 @@ def copy_database(task: Task) -> DatabaseCopy | None:
     except (NotThere, FileNotFoundError):
         return task.failed(CopyStatus.UNREADABLE, "it vanished") if task.rules.frozen else None
     except sqlite3.Error as error:
-        return task.failed(_status_of(error), f"SQLite says: {error}")
+        return task.failed(_status_of(error), f"SQLite says: {said(error)}")
     except OSError as error:
         full = error.errno in _NO_ROOM
         status = CopyStatus.UNWRITTEN if full else CopyStatus.UNREADABLE

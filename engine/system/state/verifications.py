@@ -25,7 +25,12 @@ class Verifications:
         self._connection = connection
 
     def note(self, one: Verified) -> None:
-        """Note a comparison. One that could not be made says nothing of what differs."""
+        """Note a comparison. One that could not be made says nothing of what differs.
+
+        Nor does one for which nothing was left, every file having changed: it is not noted.
+        """
+        if one.sound and one.changed and not one.files:
+            return
         row = (
             *(one.leg, one.reads, one.began.isoformat(), one.ended.isoformat(), one.seed),
             *(one.compared, one.compared_bytes, one.files, one.bytes, one.changed),
@@ -69,6 +74,14 @@ class Verifications:
             (leg, reads),
         ).fetchone()
         return _verified(row, ()) if row is not None else None
+
+    def known(self, leg: str) -> dict[str, frozenset[bytes]]:
+        """What the last comparison found to differ, by what the leg's feeds read."""
+        rows = self._connection.execute("SELECT source, path FROM differing WHERE leg = ?", (leg,))
+        found: dict[str, set[bytes]] = {}
+        for reads, path in rows:
+            found.setdefault(reads, set()).add(bytes(path))
+        return {reads: frozenset(paths) for reads, paths in found.items()}
 
     def _read(self, rows: list[_Row]) -> Iterator[Verified]:
         listed = False

@@ -19,7 +19,7 @@ from engine.system.host.directories import write_private
 from engine.system.host.places import Places
 from engine.system.runs.looking import looking
 from engine.system.runs.observe_target import NothingToRead
-from engine.system.verify.files import Wanted
+from engine.system.verify.files import Names, Wanted, newest_below
 from engine.system.verify.reading import Asked, Clock, Comparing, Session
 from engine.verify.verdict import Verified
 from policy.legs import SnapshotLeg, SqliteLeg, VersionsLeg
@@ -99,6 +99,16 @@ def _of_kind(session: Session, seen: FeedSeen) -> Verified:
             return _mirrored(session, seen, steps)
 
 
+def _within(session: Session, seen: FeedSeen) -> tuple[Names, ...]:
+    """The paths asked for; of generations that it carries on, those in the newest."""
+    asked, at = session.within(seen.feed), session.asked.dated.get(seen.feed)
+    if at is None:
+        return asked
+    found = (newest_below(seen.source.path, names[:at]) for names in asked)
+    both = zip(asked, found, strict=True)
+    return tuple((*names[:at], *([new] if new else []), *names[at:]) for names, new in both)
+
+
 def _mirrored(session: Session, seen: FeedSeen, steps: tuple[Step, ...]) -> Verified:
     success = session.looked.state.last_item_success(session.leg.name, seen.feed)
     if success is None:
@@ -113,7 +123,7 @@ def _mirrored(session: Session, seen: FeedSeen, steps: tuple[Step, ...]) -> Veri
             root=seen.source.path,
             selection=feed.selection,
             left_out=seen.source.strangers,
-            within=session.within(seen.feed),
+            within=_within(session, seen),
             until=success.started,
         ),
     )

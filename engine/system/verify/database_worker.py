@@ -22,7 +22,7 @@ from engine.sqlite.copies import (
     write_line,
 )
 from engine.system.host.descent import Descent, NotThere, descending, opened_root
-from engine.system.sqlite.reading import find_problems, opened
+from engine.system.sqlite.reading import find_problems, opened, said
 
 FAILED = 5
 
@@ -49,7 +49,7 @@ def _checked(descent: Descent, path: bytes) -> DatabaseCopy:
     except NotCopied as error:
         status, reason = error.status, error.reason
     except sqlite3.DatabaseError as error:
-        status, reason = CopyStatus.CORRUPT, f"SQLite says: {error}"
+        status, reason = CopyStatus.CORRUPT, f"SQLite says: {said(error)}"
     except (NotThere, OSError) as error:
         status, reason = CopyStatus.UNREADABLE, str(error)
     return DatabaseCopy(path=path, status=status, reason=reason)
@@ -64,6 +64,8 @@ def _check(descent: Descent, names: tuple[bytes, ...]) -> None:
     found = os.stat(names[-1], dir_fd=above, follow_symlinks=False)
     if not stat.S_ISREG(found.st_mode):
         raise NotCopied(CopyStatus.NOT_A_DATABASE, "it is no regular file any more")
+    if not found.st_size:  # which SQLite takes for a database without any table
+        raise NotCopied(CopyStatus.CORRUPT, "it is empty")
     with opened(above, names[-1], "mode=ro&immutable=1") as reader:
         check, problems = find_problems(reader, choose_check(found.st_size, QUICK_ABOVE))
     if problems:

@@ -15,7 +15,7 @@ from engine.steps.generations import CopyDatabases, inside
 from engine.steps.model import Step
 from engine.system.host.directories import write_private
 from engine.system.host.process import Command, CommandNotStarted, run
-from engine.system.verify.files import Wanted, offer_files
+from engine.system.verify.files import NothingThere, Wanted, offer_files, refuse_nothing
 from engine.system.verify.generations import NO_GENERATION, newest_generation
 from engine.system.verify.reading import LONGEST, NotCompared, Session, list_name
 from engine.verify.comparison import Difference, Found
@@ -31,20 +31,23 @@ def check_databases(session: Session, seen: FeedSeen, steps: tuple[Step, ...]) -
     newest = newest_generation(session, seen)
     if newest is None:
         return session.refused(seen.feed, NO_GENERATION)
-    began, name = session.clock(), newest[1]
+    began, (success, name) = session.clock(), newest
     step = next(one for one in steps if isinstance(one, CopyDatabases))
     root = inside(step.target, name).path
-    sample = Sample(most=session.asked.most, seed=session.asked.seed)
+    known = session.asked.known.get(seen.feed, frozenset())
+    sample = Sample(most=session.asked.most, seed=session.asked.seed, known=known)
     within = session.within(seen.feed)
     try:
         wanted = Wanted(root=root, selection=of_everything(), within=within, until=None)
         walked = offer_files(wanted, sample)
-        number = f"{len(sample.chosen):,} of {sample.files:,} databases"
+        refuse_nothing(wanted, walked, sample)
+        number = f"{sample.compared:,} of {sample.files:,} databases"
         session.say(f"{seen.feed}: checking {number}")
         copies = _checked(session, seen.feed, root, sample.paths)
-    except (NotCompared, OSError, CommandNotStarted) as error:
+    except (NotCompared, NothingThere, OSError, CommandNotStarted) as error:
         return session.refused(seen.feed, str(error))
     found = _unsound(session, copies)
+    lacking = 0 if within else _lacking(session, seen.feed, success.run_id, sample.files)
     return Verified(
         leg=session.leg.name,
         reads=seen.feed,
@@ -52,14 +55,29 @@ def check_databases(session: Session, seen: FeedSeen, steps: tuple[Step, ...]) -
         began=began,
         ended=session.clock(),
         seed=session.asked.seed if session.asked.most is not None else None,
-        compared=len(sample.chosen),
+        compared=sample.compared,
         compared_bytes=sample.chosen_bytes,
         files=sample.files,
         bytes=sample.size,
         found=found,
-        counts=counted(found, 0),
+        counts=_with_missing(counted(found, 0), lacking),
         unreadable=walked.unreadable + sum(_is_unreadable(one) for one in copies),
     )
+
+
+def _lacking(session: Session, feed: str, run_id: str, there: int) -> int:
+    """How many databases the run has copied that are there no more; it noted no names."""
+    noted = (one.entries for one in session.looked.state.items(run_id) if one.name == feed)
+    lacking = max((next(noted, None) or 0) - there, 0)
+    if lacking:
+        session.say(f"{feed}: {there:,} databases are there; {there + lacking:,} were copied")
+    return lacking
+
+
+def _with_missing(
+    counts: tuple[tuple[Difference, int], ...], lacking: int
+) -> tuple[tuple[Difference, int], ...]:
+    return ((Difference.MISSING, lacking), *counts) if lacking else counts
 
 
 def _is_unreadable(copy: DatabaseCopy) -> bool:

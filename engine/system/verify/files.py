@@ -9,10 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.generations.names import moment_of
 from engine.plan.selection import Selection, Verdict
 from engine.routing.sieve import Sieve
 from engine.system.host.descent import Descent, NotThere, descending, list_inside, opened_root
 from engine.verify.sample import Sample
+from policy.values import display
 
 Names = tuple[bytes, ...]
 
@@ -100,6 +102,25 @@ class _Walk:
             self.walked.unreadable += 1
             return
         self.waiting += [(*names, name) for name, _ in reversed(entries)]
+
+
+def refuse_nothing(wanted: Wanted, walked: Walked, sample: Sample) -> None:
+    """Raise `NothingThere` where paths were asked for, and no file lies at any of them."""
+    if wanted.within and not (sample.files or walked.changed or walked.unreadable):
+        paths = ", ".join(display(wanted.root + b"/" + b"/".join(one)) for one in wanted.within)
+        raise NothingThere(f"no file lies at {paths} that the leg would copy")
+
+
+def newest_below(root: bytes, folder: Names) -> bytes | None:
+    """The name of the newest generation in a folder; None where there is none."""
+    with suppress(NotThere, OSError), opened_root(root) as top, descending(top) as descent:
+        names = (name for name, is_one in list_inside(descent.enter(folder)) if is_one)
+        return max((name for name in names if moment_of(name) is not None), default=None)
+    return None
+
+
+class NothingThere(Exception):
+    """There is nothing to compare; the message says where."""
 
 
 def changed_since(root: bytes, path: bytes, until: datetime, *, above: bool) -> bool:

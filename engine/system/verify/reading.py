@@ -7,18 +7,26 @@ therefore compared a second time, and what changed in between says nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.exit_codes import meaning_of, told_all
 from engine.plan.model import LegPlan
-from engine.rsync.output import complaints
+from engine.rsync.output import complaints, ways_blocked
 from engine.system.host.directories import write_private
 from engine.system.host.places import Places
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.runs.looking import Looked
-from engine.system.verify.files import Names, Wanted, changed_since, offer_files
+from engine.system.verify.files import (
+    Names,
+    NothingThere,
+    Wanted,
+    changed_since,
+    offer_files,
+    refuse_nothing,
+)
 from engine.verify.comparison import Comparison, Difference, Found, comparing, nul_separated
 from engine.verify.sample import Sample
 from engine.verify.verdict import Verified, counted
@@ -37,6 +45,11 @@ class Asked:
     seed: int
     within: Mapping[str, tuple[Names, ...]] | None = None
     """By what a feed reads: only these paths below it. None: everything."""
+    known: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    """By what a feed reads: what differed the last time, and is compared once more."""
+    dated: Mapping[str, int] = field(default_factory=dict)
+    """By what a feed reads: how many names of these come before that of a generation, of which the
+    newest is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +105,16 @@ class Comparing:
         """Choose, compare, and look again at what differs."""
         asked, began = self.session.asked, self.session.clock()
         listed = asked.most is not None or self.wanted.within != ()
-        sample = Sample(most=asked.most if listed else 0, seed=asked.seed)
+        known = asked.known.get(self.feed, frozenset()) if listed else frozenset()
+        sample = Sample(most=asked.most if listed else 0, seed=asked.seed, known=known)
         try:
             walked = offer_files(self.wanted, sample)
-            number = f"{len(sample.chosen):,} of {sample.files:,} files" if listed else "everything"
+            refuse_nothing(self.wanted, walked, sample)
+            number = f"{sample.compared:,} of {sample.files:,} files" if listed else "everything"
             self.session.say(f"{self.feed}: comparing {number}")
             unreadable, comparison = self._compare(sample.paths if listed else None)
             found = self._again(comparison.found)
-        except (NotCompared, OSError, CommandNotStarted) as error:
+        except (NotCompared, NothingThere, OSError, CommandNotStarted) as error:
             return self.session.refused(self.feed, str(error))
         return Verified(
             leg=self.session.leg.name,
@@ -108,7 +123,7 @@ class Comparing:
             began=began,
             ended=self.session.clock(),
             seed=asked.seed if listed and asked.most is not None else None,
-            compared=len(sample.chosen) if listed else sample.files,
+            compared=sample.compared if listed else sample.files,
             compared_bytes=sample.chosen_bytes if listed else sample.size,
             files=sample.files,
             bytes=sample.size,
@@ -130,6 +145,10 @@ class Comparing:
         argv = self.sees(comparing(self.argv, listed))
         told = run(Command(argv=argv, timeout=LONGEST, on_output=comparison.feed))
         self.check(told)
+        # Without leave to delete, rsync names what lies in the way of a file and no difference.
+        known = {one.path for one in comparison.found}
+        blocked = (path for path in ways_blocked(told.stderr) if path not in known)
+        comparison.found += (Found(path=path, difference=Difference.MISSING) for path in blocked)
         return _unreadable(told), comparison
 
     def _again(self, found: list[Found]) -> tuple[Found, ...]:
@@ -161,8 +180,12 @@ def _unreadable(told: Completed) -> int:
     if not told_all(told.code):
         words = f": {told.last_words}" if told.last_words else ""
         raise NotCompared(f"{meaning_of(told.code)}{words}")
-    return len(complaints(told.stderr)) if told.code == _PARTIAL else 0
+    if told.code != _PARTIAL:
+        return 0
+    return sum(not _GONE.match(line) for line in complaints(told.stderr))
 
 
+_GONE = re.compile(rb'rsync: \[sender\] link_stat ".*" failed: No such file or directory \(2\)')
+"""What was there when the sample was drawn, and has gone since."""
 _PARTIAL = 23
 """rsync's code for a partial transfer (rsync(1), EXIT VALUES)."""

@@ -1,10 +1,12 @@
 """The plan beside the copies, written and read back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.plan.left_plan import LeftPlan, LeftRun, left_from_json, left_to_json
+from engine.plan.model import Location
 from engine.plan.stored import PlanUnreadable
 from tests.integration.lab import compiled, manifest
 
@@ -28,6 +30,17 @@ def test_it_comes_back_as_it_was() -> None:
 def test_what_is_none_is_told(text: str) -> None:
     with pytest.raises(PlanUnreadable):
         left_from_json(text)
+
+
+@pytest.mark.parametrize("name", [b"..", b".", b"", b"a/../..", b"a\0b"])
+def test_a_place_that_leads_out_of_the_copies_is_none(name: bytes) -> None:
+    """Whoever owned the disk may have written it."""
+    (leg,) = left().plan.legs
+    (feed,) = leg.feeds
+    feed = replace(feed, writes=Location(holder="disk", names=(name, b"etc")))
+    plan = replace(left().plan, legs=(replace(leg, feeds=(feed,)),))
+    with pytest.raises(PlanUnreadable, match="is none"):
+        left_from_json(left_to_json(replace(left(), plan=plan)))
 
 
 def test_a_part_that_is_wrong_is_told() -> None:

@@ -68,6 +68,28 @@ def test_of_two_the_better_one_is_taken_and_the_other_is_told(worse, why: str) -
     assert [one.why for one in found.passed] == [why]
 
 
+@pytest.mark.parametrize(
+    ("as_of", "kind"),
+    [
+        (None, Kind.NEWEST),
+        (NOW + timedelta(hours=3), Kind.NEWEST),
+        (NOW + timedelta(hours=1), Kind.SET_ASIDE),
+    ],
+)
+def test_what_a_failed_run_set_aside_is_not_the_newest_from_then_on(
+    as_of: datetime | None, kind: Kind
+) -> None:
+    """It has the moment of the run before, and so has what the failed run brought."""
+    began = (NOW + timedelta(hours=2)).strftime("%Y%m%dT%H%M%SZ").encode() + b"-0a1b2c"
+    old = Location(holder="disk", names=(b"data", b".policyctl-deleted", began, b"file"))
+    aside = version(kind=Kind.SET_ASIDE, name=began, location=old)
+    found = chosen(aside, version(), as_of=as_of)
+    assert found.chosen is not None
+    assert found.chosen.kind is kind
+    if kind is Kind.NEWEST:
+        assert [one.why for one in found.passed] == ["a later run took it away"]
+
+
 def test_a_verified_database_comes_before_a_plain_copy_of_the_same_moment() -> None:
     found = chosen(version("aaa"), version("zzz", hops=2, database=True))
     assert found.chosen is not None

@@ -86,3 +86,9 @@ def test_a_listing_goes_by_the_rules_of_a_restore() -> None:
     assert rules(argv) == rules(of(b"live"))
     assert argv[-2:] == (b"--", b"me@nas:/volume1/")
     assert any(b"BatchMode=yes" in each for each in argv)
+
+
+def test_what_is_doubted_is_compared_by_content() -> None:
+    one = fetch_of(PLAN, version(), NEAR)
+    assert b"--checksum" in one.argv(b"/into", doubted=True)[:-3]
+    assert b"--checksum" not in one.argv(b"/into")

@@ -94,3 +94,25 @@ def test_law_41_no_symlink_is_followed_on_either_side(tmp_path: Path) -> None:
     (tmp_path / "two/a").symlink_to(tmp_path / "elsewhere")
     assert ((b"a",), "it is of another type in the other copy") in differences(tmp_path)
     assert ((b"a", b"file"), "it is not in the other copy") in differences(tmp_path)
+
+
+def test_nothing_at_all_is_no_other_state(tmp_path: Path) -> None:
+    """A copy that somebody has emptied; files of another moment may differ, come and go."""
+    filled(tmp_path)
+    for one in (tmp_path / "one/a/file", tmp_path / "one/a/odd\nname"):
+        one.unlink()
+    assert differences(tmp_path, OTHER) == []
+    (tmp_path / "one/a").rmdir()
+    (tmp_path / "one/b").unlink()
+    (tmp_path / "one/link").unlink()
+    lost = "it is empty, and the other copy, of another moment, is not"
+    assert differences(tmp_path, OTHER) == [((), lost)]
+    (tmp_path / "one").rmdir()
+    write(tmp_path / "one", b"")
+    write(tmp_path / "three", b"")
+    with opened_root(os.fsencode(tmp_path)) as root:
+        file, empty = (Tree(root=root, top=(name,)) for name in (b"two", b"three"))
+        mine = Tree(root=root, top=(b"one",))
+        assert [one.what for one in compare(mine, file, OTHER).differences] == [lost]
+        assert compare(mine, empty, OTHER).differences == []
+        assert compare(mine, Tree(root=root, top=(b"away",)), OTHER).differences == []

@@ -12,7 +12,7 @@ import pytest
 
 from engine.sqlite.copies import Check
 from engine.system.host.descent import opened_root
-from engine.system.sqlite.reading import Reader, find_problems, opened, read_contents
+from engine.system.sqlite.reading import Reader, find_problems, opened, read_contents, said
 from tests.databases import make
 
 
@@ -116,3 +116,22 @@ def test_a_table_whose_name_is_no_utf_8_is_compared_but_not_counted(tmp_path: Pa
         contents = read_contents(reader, counted=True)
     assert {one.name for one in contents.schema} == {b"X\xff\xfeX", b"t"}
     assert contents.rows == ((b"t", 0),)
+
+
+def test_a_name_in_a_damaged_database_is_no_line_and_no_colour_of_ours(tmp_path: Path) -> None:
+    name = "i\x1b[31m\nall is well"
+    path = make(
+        tmp_path / "x.db",
+        "CREATE TABLE t (a)",
+        f'CREATE INDEX "{name}" ON t (a)',
+        "INSERT INTO t VALUES (1)",
+        "PRAGMA writable_schema = ON",
+        f"UPDATE sqlite_master SET rootpage = 99 WHERE name = '{name}'",
+    )
+    with reader_of(path) as reader:
+        try:
+            problems = find_problems(reader, Check.INTEGRITY)[1]
+        except sqlite3.DatabaseError as error:
+            problems = said(error)
+    assert "i\\x1b[31m" in problems
+    assert problems.isprintable()

@@ -1,0 +1,106 @@
+"""What somebody should know before a version is brought back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from engine.restore.aim import Aim
+from engine.restore.steps import BEFORE, STAGING
+from engine.restore.versions import Kind, Version
+from engine.system.host.descent import list_inside
+from engine.system.host.lock_probe import is_held
+from engine.system.host.relocate import opened_below
+from engine.system.restore.entries import CannotLook, NoRoot, looker
+from engine.system.restore.staging import read_note
+from policy.sources import LvmThinSource
+from policy.values import display
+
+if TYPE_CHECKING:
+    from policyctl.restoring import Found, Restoring
+
+
+def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
+    """What somebody should know beforehand, a sentence each."""
+    destination = restoring.plan.destination(version.place)
+    unable = destination.cannot_keep if destination is not None else ()
+    lost = dict.fromkeys((*version.lost, *unable))
+    if lost:
+        said = ", ".join(one.value for one in lost)
+        yield f"not kept by this copy, and not restored: {said}"
+    if os.geteuid() != 0:
+        yield "you are not root: all that comes back will belong to you"
+    yield from _of_runs(restoring, version)
+    yield from _of_databases(found, version)
+    if not version.database and not version.directory:
+        yield from _of_sidecars(restoring, found, version)
+    source = found.asked.subject.source
+    itself = version.location.names[-1:] == (version.name,)
+    if found.asked.snapshots and itself and isinstance(source, LvmThinSource):
+        item = f"{source.name}:{display(b'/'.join(found.asked.subject.names))}"
+        yield f"its snapshots lie in its own pool: `policyctl rollback {item}` is quicker"
+
+
+def _of_databases(found: Found, version: Version) -> Iterator[str]:
+    whole = next((one for one in found.versions if one.database and not version.database), None)
+    if whole is not None:
+        yield (
+            "a plain copy of a database that was being written may not open; SQLite has made "
+            f"and checked a copy of it: --from {whole.label}"
+        )
+
+
+def _of_sidecars(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
+    """A plain copy of a database is not the whole of it where its log lies beside it."""
+    place, (*above, name) = restoring.known.place(version.place), version.location.names
+    if place is None:
+        return
+    for end in (b"-wal", b"-journal"):
+        with suppress(CannotLook, NoRoot), looker(place) as look:
+            entry = look.at((*above, name + end))
+            if entry is None or not entry.size:
+                continue
+            every = re.sub(rb"[*?\[]", rb"[\g<0>]", found.asked.path) + b"*"
+            yield (
+                f"{display(name + end)} lies beside it in the copy, and holds what a program wrote "
+                "last: without it that is lost, or the database does not open. `policyctl restore "
+                f"{shlex.quote(os.fsdecode(every))} --glob` brings both into a new folder"
+            )
+
+
+def _of_runs(restoring: Restoring, version: Version) -> Iterator[str]:
+    """What runs may be doing to it, or have not done."""
+    places, state = restoring.places, restoring.state
+    for leg in version.copy.via:
+        if is_held(places.leg_lock(leg)):
+            yield f"{leg} runs now: what it writes may be mixed of two states"
+    last = state.last_begun(version.copy.leg) if state is not None else None
+    if version.kind is Kind.NEWEST and last is not None and version.moment is not None:
+        good = last.status is not None and last.status.succeeded
+        if not good and not is_held(places.leg_lock(version.copy.leg)):
+            yield (
+                f"the last run of {version.copy.leg} did not succeed: some of it may be newer "
+                "than it says"
+            )
+
+
+def left_behind(aim: Aim) -> Iterator[bytes]:
+    """What earlier restores of the same path in its place have left beside it."""
+    with suppress(OSError), opened_below(aim.base, aim.below, make=False) as folder:
+        for name, _ in list_inside(folder):
+            if name.startswith((STAGING, BEFORE)) and _is_of(aim, folder, name):
+                yield aim.folder.rstrip(b"/") + b"/" + name
+
+
+def _is_of(aim: Aim, folder: int, name: bytes) -> bool:
+    with suppress(OSError), opened_below(b"/proc/self/fd/%d" % folder, (name,), make=False) as one:
+        note = read_note(one)
+        if note is not None:
+            return note.path == display(aim.path)
+        os.stat(aim.name, dir_fd=one, follow_symlinks=False)
+        return name.startswith(BEFORE)
+    return False
