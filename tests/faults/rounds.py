@@ -350,10 +350,6 @@ class Rounds:
 
     def _quiet(self, number: int) -> None:
         self._wait_for_tracker()
-        if number == 0:
-            # Until a pass has succeeded none deletes by itself, nor sweeps: a person has looked.
-            for leg in LEGS:
-                self._run(leg, Forced.NOTHING, Waiver.DELETIONS)
         reports = self._adopt([self._run(leg) for leg in LEGS])
         self.modes.update(feed.mode for one in reports for feed in one.feeds)
         wrong = [f"{one.leg}: {one.status.value}: {one.reason}" for one in reports if not good(one)]

@@ -20,6 +20,7 @@ def is_held(path: Path) -> bool:
 
     Inodes have the same numbers on many file systems, so the device counts as well, where it can:
     btrfs and overlays show another one there than stat(2) does, and it is one of major number 0.
+    Then whoever holds a lock on a file of that number is looked at.
     """
     try:
         status = path.stat()
@@ -27,9 +28,11 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     mine = (os.major(status.st_dev), os.minor(status.st_dev), status.st_ino)
-    if any(_is_same(found, mine) for line in lines if (found := _held(line.split()))):
+    same = [found for line in lines if (found := _held(line.split())) and found[2] == mine[2]]
+    if mine in same and mine[0]:
         return True
-    return not _sees_all_processes() and _is_open_and_held(status)
+    unsure = any(not (mine[0] and found[0]) for found in same) or not _sees_all_processes()
+    return unsure and _is_open_and_held(status)
 
 
 def _sees_all_processes() -> bool:
@@ -62,8 +65,3 @@ def _held(fields: list[str]) -> _File | None:
         return None
     major, minor, inode = fields[5].split(":")
     return int(major, 16), int(minor, 16), int(inode)
-
-
-def _is_same(one: _File, other: _File) -> bool:
-    comparable = one[0] != 0 and other[0] != 0
-    return one[2] == other[2] and (not comparable or one[:2] == other[:2])
