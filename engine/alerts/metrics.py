@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from engine.alerts.drill_series import DRILL_METRICS
-from engine.alerts.samples import Metric, Sample, sample
+from engine.alerts.samples import Metric, Sample
+from engine.alerts.samples import sample as _sample
 from engine.changes.drift import PolicyDrift
 from engine.plan.model import LegPlan
 from engine.records.reports import RunStatus
@@ -208,11 +209,11 @@ def leg_samples(leg: LegPlan, facts: LegFacts) -> tuple[Sample, ...]:
     labels = (leg.name, leg.kind)
     found = [*_of_run(OF_LEG, labels, facts.ended, facts.success)]
     if facts.ended is not None and facts.ended.seconds is not None:
-        found.append(sample(LEG_DURATION, labels, facts.ended.seconds))
+        found.append(_sample(LEG_DURATION, labels, facts.ended.seconds))
     if facts.locked_out is not None and facts.locked_out.ended is not None:
-        found.append(sample(LEG_LAST_REFUSAL, labels, facts.locked_out.ended))
+        found.append(_sample(LEG_LAST_REFUSAL, labels, facts.locked_out.ended))
     if facts.pause is not None:
-        found.append(sample(LEG_PAUSED_UNTIL, labels, facts.pause.until))
+        found.append(_sample(LEG_PAUSED_UNTIL, labels, facts.pause.until))
     found += _of_journal(OF_LEG, labels, facts.pending, facts.full_began)
     for item in facts.items:
         found += _item_samples((*labels, item.name), item)
@@ -227,37 +228,37 @@ def _item_samples(labels: tuple[str, ...], item: ItemFacts) -> Iterator[Sample]:
 
 
 def _of_comparison(labels: tuple[str, ...], found: Verified) -> Iterator[Sample]:
-    yield sample(ITEM_VERIFIED, labels, found.ended)
-    yield sample(ITEM_VERIFIED_FILES, labels, found.compared)
+    yield _sample(ITEM_VERIFIED, labels, found.ended)
+    yield _sample(ITEM_VERIFIED_FILES, labels, found.compared)
     for what in Difference:
-        yield sample(ITEM_DIFFERING, (*labels, what.value), found.count(what))
-    yield sample(ITEM_DIFFERING, (*labels, UNREADABLE), found.unreadable)
+        yield _sample(ITEM_DIFFERING, (*labels, what.value), found.count(what))
+    yield _sample(ITEM_DIFFERING, (*labels, UNREADABLE), found.unreadable)
 
 
 def _of_run(
     of: OfRun, labels: tuple[str, ...], last: Ran | None, success: Ran | None
 ) -> Iterator[Sample]:
     if last is not None and last.ended is not None:
-        yield sample(of.last_run, labels, last.ended)
+        yield _sample(of.last_run, labels, last.ended)
         for status in RunStatus:
             value = float(status is last.status)
-            yield sample(of.status, (*labels, status_label(status)), value)
-        yield sample(of.bytes, labels, last.bytes)
-        yield sample(of.files, labels, last.files)
-        yield sample(of.deletions, labels, last.deletions)
+            yield _sample(of.status, (*labels, status_label(status)), value)
+        yield _sample(of.bytes, labels, last.bytes)
+        yield _sample(of.files, labels, last.files)
+        yield _sample(of.deletions, labels, last.deletions)
     if success is not None and success.ended is not None:
-        yield sample(of.last_success, labels, success.ended)
+        yield _sample(of.last_success, labels, success.ended)
         if success.data_as_of is not None:
-            yield sample(of.last_success_state, labels, success.data_as_of)
+            yield _sample(of.last_success_state, labels, success.data_as_of)
 
 
 def _of_journal(
     of: OfRun, labels: tuple[str, ...], pending: int | None, full_began: datetime | None
 ) -> Iterator[Sample]:
     if pending is not None:
-        yield sample(of.pending, labels, pending)
+        yield _sample(of.pending, labels, pending)
     if full_began is not None:
-        yield sample(of.full_pass, labels, full_began)
+        yield _sample(of.full_pass, labels, full_began)
 
 
 def destination_samples(room: RoomFacts, full: date | None = None) -> tuple[Sample, ...]:
@@ -268,9 +269,9 @@ def destination_samples(room: RoomFacts, full: date | None = None) -> tuple[Samp
     labels = (room.destination,)
     figures = ((DESTINATION_FREE, room.free), (DESTINATION_SIZE, room.total))
     return (
-        *(sample(metric, labels, value) for metric, value in figures if value is not None),
-        sample(DESTINATION_MEASURED, labels, room.measured),
-        *([sample(DESTINATION_FULL, labels, _midnight(full))] if full is not None else ()),
+        *(_sample(metric, labels, value) for metric, value in figures if value is not None),
+        _sample(DESTINATION_MEASURED, labels, room.measured),
+        *([_sample(DESTINATION_FULL, labels, _midnight(full))] if full is not None else ()),
     )
 
 
@@ -281,12 +282,12 @@ def _midnight(day: date) -> datetime:
 def tracker_samples(trees: Iterable[TreeFacts]) -> tuple[Sample, ...]:
     """How the tracker stands to each source that it follows (law 37)."""
     return tuple(
-        one
+        sample
         for tree in trees
-        for one in (
-            sample(TRACKER_HEARTBEAT, (tree.source,), tree.heartbeat),
-            sample(TRACKER_WATCHES, (tree.source,), tree.watches),
-            sample(TRACKER_STANDING, (tree.source,), float(tree.standing)),
+        for sample in (
+            _sample(TRACKER_HEARTBEAT, (tree.source,), tree.heartbeat),
+            _sample(TRACKER_WATCHES, (tree.source,), tree.watches),
+            _sample(TRACKER_STANDING, (tree.source,), float(tree.standing)),
         )
     )
 
@@ -296,6 +297,6 @@ def policy_samples(drift: PolicyDrift) -> tuple[Sample, ...]:
     known = (("manifest", drift.of_manifest), ("files", drift.of_files))
     manifest = drift.manifest_digest[:_SHORT_DIGEST] or drift.manifest.value
     return (
-        *(sample(POLICY_DRIFT, (what,), float(one)) for what, one in known if one is not None),
-        sample(POLICY_INFO, (manifest, drift.plan_digest[:_SHORT_DIGEST]), 1),
+        *(_sample(POLICY_DRIFT, (what,), float(one)) for what, one in known if one is not None),
+        _sample(POLICY_INFO, (manifest, drift.plan_digest[:_SHORT_DIGEST]), 1),
     )

@@ -125,7 +125,7 @@ def checked_words(one: Drilled) -> str:
     if one.databases:
         parts.append(f"{one.databases:,} asked whether they are sound, as databases")
     if not parts:
-        return "nothing could be compared: no other copy of it is here, and all changed since"
+        return "nothing could be compared: no other copy answers, and all changed since"
     return ", ".join(parts)
 
 

@@ -17,6 +17,7 @@ from engine.reach.targets import Target
 from engine.restore.versions import Version
 from engine.rsync.command import merge_rules
 from engine.rsync.filters import enter_rule, matching_rules, take_rule
+from engine.rsync.itemized import FORMAT
 from engine.rsync.set_aside import PARTIAL
 from engine.standing.bring_back import kept_options, others_rules
 from policy.parts import SshTarget
@@ -128,6 +129,27 @@ def list_of(plan: Plan, version: Version, place: Place) -> tuple[bytes, ...]:
         *(b"--filter=" + rule for rule in _rules(plan, version.location, ())),
         b"--",
         Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument,
+    )
+
+
+def compare_drawn(
+    plan: Plan, version: Version, place: Place, rules: bytes, tree: bytes
+) -> tuple[bytes, ...]:
+    """Compare by content what came of some files with a version; nothing is sent or written.
+
+    `rules`: a file of rules that let these files alone through; `tree`: what came, here. While
+    rsync reads a large file it says nothing: no silence is too long.
+    """
+    names = version.location.names
+    return (
+        b"rsync",
+        *kept_options(plan, version.copy.leg),
+        *_connection(place.ssh),
+        *(b"--dry-run", b"--checksum", b"-ii", b"--8-bit-output", FORMAT),
+        merge_rules(rules),
+        b"--",
+        Target(holder=version.place, root=place.root, names=names, ssh=place.ssh).argument,
+        tree,
     )
 
 

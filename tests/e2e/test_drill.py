@@ -385,3 +385,15 @@ def test_what_left_the_plan_is_forgotten_and_told_no_more(machine: Drilling) -> 
     assert not told.exists()
     assert not (machine.root / "etc/systemd/system/policyctl-drill-monthly.timer").exists()
     assert machine("status", "--json").json["drills"] == []
+
+
+def test_law_13_a_drill_has_a_time_limit(machine: Drilling) -> None:
+    machine.edit("within: 100d", "timeout: 1s")
+    assert machine("apply").code == 0
+    slow = wrap_rsync(
+        machine.folder / "bin", 'case "$*" in *--list-only*) real "$@";; *) exec sleep 30;; esac'
+    )
+    done = machine.drill("monthly", PATH=slow)
+    assert done.code == 5
+    assert "disk could not be brought back as a whole: its time had passed" in done.out
+    assert machine.scratch == []

@@ -199,6 +199,31 @@ def test_a_machine_that_gives_no_answer_refuses_the_drill(away: tuple[World, Ser
     assert "Connection refused" in said
 
 
+@pytest.mark.tool("sshd", "ssh-keygen")
+def test_what_nothing_here_can_vouch_for_is_compared_with_a_far_copy(tmp_path: Path) -> None:
+    with serving(tmp_path / "server") as server:
+        (tmp_path / "top/nas").mkdir(parents=True)
+        world = World(
+            tmp_path / "top",
+            destinations=f"  nas: {{path: {{top}}/nas, media: nas, site: away, {server.yaml()}}}\n",
+            legs=MIRROR + '  offsite: {kind: mirror, from: disk, to: "nas:/all", schedule: "04:00",'
+            " timeout: 5m}\n",
+            routes=ROUTES,
+        )
+        for name in HOSTILE:
+            write(at(world.top / "data", name, b"inner"), b"x" + name)
+        world.run("nightly", "offsite")
+        (world.top / "data").rename(world.top / "gone")
+        found = world.good("disk")
+        assert (found.files, found.compared) == (len(HOSTILE), len(HOSTILE))
+        rot(at(world.top / "nas/all", HOSTILE[0], b"inner"))
+        (fault,) = world.bad("disk").faults
+        assert fault.path == HOSTILE[0] + b"/inner"
+        assert "not that in nas, though both are of the same moment" in fault.what
+        server.stop()
+        assert world.good("disk").compared == 0, "who gives no answer says nothing of the disk"
+
+
 # ── Generations ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -272,8 +297,10 @@ def test_a_run_that_writes_the_copy_has_it_taken_once_more(
     began: list[str] = []
     real_check = checking.check
 
-    def check(holding: Holding, batch: Batch, private: Private, checked: Checked) -> None:
-        real_check(holding, batch, private, checked)
+    def check(
+        holding: Holding, batch: Batch, private: Private, checked: Checked, limit: float
+    ) -> None:
+        real_check(holding, batch, private, checked, limit)
         if not began:
             began.append("run")
             rot(mirrored.top / "disk/inner/3")

@@ -13,6 +13,7 @@ from engine.drill.outcome import Fault
 from engine.plan.model import Plan
 from engine.restore.aim import Aim, restore_steps
 from engine.restore.fetch import Fetch, drawn_rules, fetch_drawn, fetch_of
+from engine.system.drill.far_witnesses import compare_far
 from engine.system.drill.pieces import Holding, Names, Piece
 from engine.system.drill.products import product_at, unsound
 from engine.system.drill.scratch import Private
@@ -106,17 +107,22 @@ class Checked:
             self.faults.append(Fault(place=place, path=path, what=what, item=item))
 
 
-def check(holding: Holding, batch: Batch, private: Private, checked: Checked) -> None:
-    """Compare each file that came with all that can vouch for it, and ask products themselves."""
+def check(holding: Holding, batch: Batch, private: Private, checked: Checked, limit: float) -> None:
+    """Compare each file that came with all that can vouch for it, and ask products themselves.
+
+    What nothing on this machine can vouch for is compared with copies on others.
+    """
     with ExitStack() as stack:
         root = stack.enter_context(opened_root(private.path))
         came = stack.enter_context(descending(root))
         witnesses = tuple(witnesses_of(holding, batch.piece, stack))
         later: list[Names] = []
+        alone: list[bytes] = []
         for one in batch.files:
             path = tuple(one.path.split(b"/"))
             try:
-                _check_file(came, batch, path, witnesses, checked)
+                if not _check_file(came, batch, path, witnesses, checked):
+                    alone.append(one.path)
             except (NotThere, FileNotFoundError):
                 checked.note(batch.piece, one.path, "it did not come back")
                 continue
@@ -124,6 +130,11 @@ def check(holding: Holding, batch: Batch, private: Private, checked: Checked) ->
                 checked.note(batch.piece, one.path, f"it cannot be read: {error.strerror}")
                 continue
             later.append(path)
+        said = compare_far(holding, batch.piece, private, batch.name, alone, limit)
+        checked.compared += len(said)
+        for far_path, what in said.items():
+            if what:
+                checked.note(batch.piece, far_path, what)
         # Last of all: to open a database may change it.
         _check_products(came, batch, later, checked)
 
@@ -134,7 +145,8 @@ def _check_file(
     path: Names,
     witnesses: tuple[Witness, ...],
     checked: Checked,
-) -> None:
+) -> bool:
+    """Whether something vouched for the file, or spoke against it."""
     parent = came.enter((batch.name, *path[:-1]))
     size = os.stat(path[-1], dir_fd=parent, follow_symlinks=False).st_size
     found = compare_file(parent, path[-1], path, batch.piece, witnesses)
@@ -143,6 +155,7 @@ def _check_file(
     checked.compared += bool(found.by)
     for what in found.faults:
         checked.note(batch.piece, b"/".join(path), what)
+    return bool(found.by)
 
 
 def _check_products(came: Descent, batch: Batch, paths: Sequence[Names], checked: Checked) -> None:

@@ -70,14 +70,17 @@ class Holding:
             raise NothingHeld(f"nothing of {self.source} can be restored from {place}: {said}")
         return tuple(found[key] for key in sorted(found))
 
-    def others_of(self, piece: Piece) -> tuple[Piece, ...]:
-        """The same at other places of this machine, as far as it is kept there in the same way."""
+    def others_of(self, piece: Piece, *, far: bool = False) -> tuple[Piece, ...]:
+        """The same at other places, as far as it is kept there in the same way.
+
+        `far`: those on other machines; else those of this one.
+        """
         mine = piece.version
         found = []
         for copy in self._copies(piece.item):
             where = self.known.place(copy.place)
             same = (copy.place, copy.via) == (mine.place, mine.copy.via)
-            if same or where is None or where.ssh is not None:
+            if same or where is None or (where.ssh is not None) is not far:
                 continue
             if self._maker(copy) == self._maker(mine.copy):
                 other = self._newest(piece.item, copy, [])

@@ -228,7 +228,7 @@ class _Rehearsal:
         )
         checked = Checked()
         for batch in batches:
-            check(self.holding, batch, private, checked)
+            check(self.holding, batch, private, checked, self.left)
         moments = [batch.piece.version.moment for batch in batches]
         known = [one for one in moments if one is not None]
         return replace(

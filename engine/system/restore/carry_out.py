@@ -295,9 +295,10 @@ class RestoreRun:
         )
         if done.code != 0:
             said = f": {done.last_words}" if done.last_words else ""
+            how = "its time had passed" if done.timed_out else meaning_of(done.code)
             raise NotRestored(
-                f"{self.version.label} could not be brought back as a whole: "
-                f"{meaning_of(done.code)}{said}; {self._holds}"
+                f"{self.version.label} could not be brought back as a whole: {how}{said}; "
+                f"{self._holds}"
             )
         self._told = parse_figures(done.stdout).entries
         if not self._piece_there:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.host.write_ahead import use_write_ahead_log
 
-SCHEMA = 8
+SCHEMA = 9
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -288,7 +288,8 @@ _NEW_TABLES = {
     5: ("arrival", "generation"),
     6: ("rollback",),
     7: ("acceptance", "generation_room", "name_folding", "verification", "differing"),
-    8: ("begun", "drill", "drill_expected", "drill_fault", "left_plan"),
+    8: ("begun", "left_plan"),
+    9: ("drill", "drill_expected", "drill_fault"),
 }
 """By the version that brought them."""
 

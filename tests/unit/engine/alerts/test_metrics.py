@@ -208,6 +208,7 @@ def test_what_a_comparison_has_found_is_told_by_kind() -> None:
         "differing_paths/damaged": 2,
         "differing_paths/different": 0,
         "differing_paths/attributes": 0,
+        "differing_paths/unsound": 0,
         "differing_paths/unreadable": 1,
     }
 

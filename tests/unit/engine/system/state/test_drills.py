@@ -98,9 +98,9 @@ def test_a_state_from_before_there_were_drills_gets_their_tables(tmp_path: Path)
     with open_state(path):
         pass
     connection = sqlite3.connect(path)
-    for table in ("begun", "drill", "drill_expected", "drill_fault", "left_plan"):
+    for table in ("drill", "drill_expected", "drill_fault"):
         connection.execute(f"DROP TABLE {table}")
-    connection.execute("PRAGMA user_version = 7")
+    connection.execute("PRAGMA user_version = 8")
     connection.commit()
     connection.close()
     bring_up(path)
