@@ -129,9 +129,7 @@ def _carried(plan: Plan, chains: Chains) -> Iterator[tuple[_Ends, Ride]]:
 
 
 def _ride(region: Region, stops: str) -> Ride:
-    return Ride(
-        source=region.source.name, label=region.label, because=region.because, stops=stops
-    )
+    return Ride(source=region.source.name, label=region.label, because=region.because, stops=stops)
 
 
 def _routes_and_products(plan: Plan, chains: Chains) -> Iterator[Region]:
@@ -167,9 +165,7 @@ def _nodes(plan: Plan, edges: tuple[Edge, ...]) -> Iterator[Node]:
     if any(edge.target == NOWHERE for edge in edges):
         last = max(ranks.values())
         found.append(
-            Node(
-                name=NOWHERE, kind=NodeKind.NOWHERE, what="", media=None, site=None, rank=last
-            )
+            Node(name=NOWHERE, kind=NodeKind.NOWHERE, what="", media=None, site=None, rank=last)
         )
     yield from sorted(found, key=lambda one: (one.rank, one.kind.value, one.name))
 

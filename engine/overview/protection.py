@@ -185,9 +185,7 @@ def _gaps(
     elif region.because:
         yield Gap(kind=GapKind.ACCEPTED, what="may fall short", because=region.because)
     if wanted.because:
-        yield Gap(
-            kind=GapKind.WEAKER, what=f"objective {wanted.text}", because=wanted.because
-        )
+        yield Gap(kind=GapKind.WEAKER, what=f"objective {wanted.text}", because=wanted.because)
     if line is not None and line.stop is not None:
         what = f"rides no leg after {line.stop.after}"
         yield Gap(kind=GapKind.STOPS, what=what, because=line.stop.reason)

@@ -81,7 +81,7 @@ def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tu
         source = target.argument.rstrip(b"/") or b"/"
     folder = NEW_FOLDER + copy.place.encode() + b"/"
     filters = (b"--filter=" + rule for rule in rules)
-    options = (*kept_options(plan, copy.leg), *_connection(ssh), _OWN_NAMES, *filters)
+    options = (*kept_options(plan, copy.leg), *connection(ssh), _OWN_NAMES, *filters)
     return (b"rsync", *options, b"--", source, folder)
 
 
@@ -113,7 +113,8 @@ def kept_options(plan: Plan, leg: str) -> Iterator[bytes]:
     yield from (option for attribute, option in _MORE.items() if attribute in kept)
 
 
-def _connection(ssh: SshTarget | None) -> tuple[bytes, ...]:
+def connection(ssh: SshTarget | None) -> tuple[bytes, ...]:
+    """How rsync reaches a machine, as a person types it."""
     return (b"--secluded-args", b"--rsh=" + known_shell(ssh)) if ssh is not None else ()
 
 

@@ -8,6 +8,7 @@ from policyctl.commands.adopt import adopt
 from policyctl.commands.apply import apply
 from policyctl.commands.check import check
 from policyctl.commands.completions import completions
+from policyctl.commands.docs import docs
 from policyctl.commands.explain import explain
 from policyctl.commands.gc import gc
 from policyctl.commands.measure import measure
@@ -47,6 +48,7 @@ def register(app: typer.Typer) -> None:
         restore,
         verify,
         rollback,
+        docs,
         show,
         schema,
         completions,

@@ -12,11 +12,11 @@ from engine.promises.chains import Copy
 from engine.promises.objectives import hours
 from engine.reach.command_words import show_command
 from engine.standing.bring_back import holds_files
+from engine.standing.copy_paths import copy_path, location_path
 from engine.standing.copy_standing import CopyStanding, There
 from policyctl.loading import Answer
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path, show_text
-from engine.standing.copy_paths import copy_path, location_path
 
 _MOST_BELOW = 20
 

@@ -11,12 +11,12 @@ from engine.records.measurement import human_bytes
 from engine.restore.choice import Passed, said, shown, unseen_words
 from engine.restore.steps import restore_words
 from engine.restore.versions import Unseen, Version
+from engine.standing.copy_paths import copy_path, location_path
 from engine.system.restore.carry_out import Restored
 from engine.system.restore.compare import Difference
 from policyctl.restoring import Found, Proposal
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path
-from engine.standing.copy_paths import copy_path, location_path
 
 MOST_TOLD = 20
 """Differences that are told one by one."""

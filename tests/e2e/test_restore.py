@@ -97,6 +97,13 @@ def test_law_34_any_name_comes_back(machine: Machine) -> None:
         }
 
 
+def test_a_name_with_a_colon_keeps_it(machine: Machine) -> None:
+    machine.write("srv/data/a/12:30 notes", "kept")
+    assert machine("run", "nightly").code == 0
+    assert machine("restore", "/srv/data/a/12:30 notes").code == 0
+    assert names_in(machine.folder / "restored-from-disk") == ["12:30 notes"]
+
+
 def test_law_27_the_next_place_is_taken_where_the_best_is_away_and_says_what_is_lost(
     machine: Machine,
 ) -> None:
