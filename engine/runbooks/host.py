@@ -7,7 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from engine.plan.model import LegPlan, Plan
 from engine.promises.chains import Chains
-from engine.runbooks.model import Blank, Code, Runbook, Section, Step, Text, Variable, Word
+from engine.runbooks.model import (
+    Blank,
+    Code,
+    Command,
+    Joined,
+    Runbook,
+    Section,
+    Step,
+    Text,
+    Variable,
+    Word,
+)
 from engine.runbooks.options import Wanted, options_of
 from engine.runbooks.parts import Part, parts_of
 from engine.schedule.calendars import REFERENCE_START
@@ -18,6 +29,7 @@ from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 
 _FOUND = Variable("FOUND")
 _ITEM = Variable("ITEM")
+_ENTRY = Variable("ENTRY")
 MANIFEST = b"/etc/policyctl/backup-policy.yaml"
 
 
@@ -35,7 +47,7 @@ def host_runbook(plan: Plan, chains: Chains) -> Runbook:
                 "that made them: neither a manifest nor records are needed to get them back.",
             ),
         ),
-        sections=(*places, _a_host_again(plan)),
+        sections=(*places, *_a_host_again(plan)),
     )
 
 
@@ -150,18 +162,11 @@ def _over_ssh(parts: Sequence[Part], destination: Destination) -> Section:
     return Section(title=title, steps=(*first, *_each(parts, more), *_items(parts, more)))
 
 
-def _a_host_again(plan: Plan) -> Section:
+def _a_host_again(plan: Plan) -> Iterator[Section]:
     """A host in the place of the old one, which takes over the copies that there are."""
     ordered = [plan.leg(one.leg) for one in all_legs(plan, now=REFERENCE_START)]
-    legs = [one for one in ordered if one is not None and _places(one)]
-    adopted = [
-        (b"policyctl", b"adopt", place.encode(), b"--by", leg.name.encode(), b"--yes")
-        for leg in legs
-        for place in _places(leg)
-    ]
-    mirrors = [leg for leg in legs if isinstance(leg.leg, MirrorLeg)]
-    runs = [(b"policyctl", b"run", leg.name.encode(), b"--full") for leg in mirrors]
-    return Section(
+    legs = [one for one in ordered if one is not None]
+    yield Section(
         title="A host in its place",
         intro=(
             (
@@ -173,21 +178,75 @@ def _a_host_again(plan: Plan) -> Section:
         steps=(
             Step(text=("See that the manifest is right, and make it true:",),
                  commands=((b"policyctl", b"check"), (b"policyctl", b"apply"))),
-            Step(
-                text=(
-                    "Have the legs take over the copies that are there: without it nothing that "
-                    "the old host has made is ever deleted. Without ", Code(b"--yes"),
-                    " it is only shown:",
+        ),
+    )  # fmt: skip
+    for destination in plan.destinations:
+        if destination.ssh is None:
+            yield from _taken_over(destination, legs)
+    yield _first_passes(legs)
+    for destination in plan.destinations:
+        if destination.ssh is not None:
+            yield from _taken_over_there(destination, legs)
+
+
+def _taken_over(destination: Destination, legs: Sequence[LegPlan]) -> Iterator[Section]:
+    """Of copies on this machine all at once."""
+    commands = [_adopt(place.encode(), leg) for leg, place in _places(destination, legs)]
+    if commands:
+        yield Section(
+            title=f"The copies at {destination.name} are still there",
+            steps=(
+                Step(
+                    text=(
+                        "Have the legs take them over: else nothing that the old host has made is "
+                        "ever deleted. Without ", Code(b"--yes"), " it is only shown:",
+                    ),
+                    commands=tuple(commands),
                 ),
-                commands=tuple(adopted),
             ),
+        )  # fmt: skip
+
+
+def _first_passes(legs: Sequence[LegPlan]) -> Section:
+    mirrors = [leg.name.encode() for leg in legs if isinstance(leg.leg, MirrorLeg)]
+    runs = ((b"policyctl", b"run", name, b"--full") for name in mirrors)
+    return Section(
+        title="The first passes",
+        steps=(
             Step(
                 text=("Make one full pass each, in this order:",),
                 commands=(*runs, (b"policyctl", b"status")),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
-def _places(leg: LegPlan) -> list[str]:
-    return [str(feed.writes) for feed in leg.feeds if feed.writes is not None]
+def _taken_over_there(destination: Destination, legs: Sequence[LegPlan]) -> Iterator[Section]:
+    """Of copies on another machine one entry after another."""
+    for leg, place in _places(destination, legs):
+        entry = Joined((place.rstrip("/").encode() + b"/", _ENTRY))
+        blank = Blank(name=_ENTRY.name, example=b"NAME", what="one entry after another")
+        yield Section(
+            title=f"What lies in {place}",
+            steps=(
+                Step(
+                    text=(
+                        f"The first pass of {leg.name} has named what lay there before. Have the "
+                        "leg take over each of it that it shall also delete in:",
+                    ),
+                    blanks=(blank,),
+                    commands=(_adopt(entry, leg),),
+                ),
+            ),
+        )
+
+
+def _adopt(place: Word, leg: LegPlan) -> Command:
+    return (b"policyctl", b"adopt", place, b"--by", leg.name.encode(), b"--yes")
+
+
+def _places(destination: Destination, legs: Sequence[LegPlan]) -> Iterator[tuple[LegPlan, str]]:
+    for leg in legs:
+        for feed in leg.feeds:
+            if feed.writes is not None and feed.writes.holder == destination.name:
+                yield leg, str(feed.writes)

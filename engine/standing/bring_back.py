@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from engine.plan.model import Location, Plan
+from engine.plan.readers import owned_places
 from engine.promises.chains import Copy
 from engine.reach.ssh_command import known_shell
 from engine.reach.targets import Target
@@ -128,7 +129,6 @@ def _above(root: bytes, names: tuple[bytes, ...]) -> tuple[bytes, ...]:
 def others_rules(plan: Plan, inside: Location, begin: tuple[bytes, ...]) -> Iterator[bytes]:
     """Rules that leave out what other legs own below the place: it is no part of this copy."""
     skipped = len(inside.names) if begin else 0
-    owned = (feed.writes for leg in plan.legs for feed in leg.feeds if feed.writes is not None)
-    for place in dict.fromkeys(owned):
+    for place in owned_places(plan):
         if place != inside and inside.contains(place):
             yield exclude_rule((*begin, *place.names[skipped:]))

@@ -78,8 +78,7 @@ def _flow(graph: Graph) -> Iterator[str]:
     sites: dict[str | None, list[Node]] = {}
     for node in graph.nodes:
         if node.kind is not NodeKind.NOWHERE:
-            at = node.site if node.kind is not NodeKind.LEG else None
-            sites.setdefault(at, []).append(node)
+            sites.setdefault(_site(graph, node), []).append(node)
     for site in sorted(one for one in sites if one is not None):
         yield f"subgraph {names.of(('site', site))}[{label(site)}]"
         yield from (f"  {_node(names, node)}" for node in sites[site])
@@ -89,6 +88,16 @@ def _flow(graph: Graph) -> Iterator[str]:
         if edge.target != NOWHERE:
             places = f"|{lines(*edge.places)}|" if edge.places else ""
             yield f"{names.of(edge.origin)} -->{places} {names.of(edge.target)}"
+
+
+def _site(graph: Graph, node: Node) -> str | None:
+    """Where a node stands; a leg where all stands that it reads and writes, if that is one site."""
+    if node.kind is not NodeKind.LEG:
+        return node.site
+    ends = [edge.origin for edge in graph.edges if edge.target == node.name]
+    ends += [edge.target for edge in graph.edges if edge.origin == node.name]
+    found = {one.site for one in map(graph.node, ends) if one.kind is not NodeKind.LEG}
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def _node(names: Names, node: Node) -> str:

@@ -77,19 +77,19 @@ def _trees(plan: Plan, chains: Chains) -> Iterator[_Shown]:
 
 def _losses(plan: Plan) -> tuple[str, ...]:
     """What was lost, and the page for that."""
-    return diagram("flowchart TD", _each_loss(plan))
+    return diagram("flowchart LR", _each_loss(plan))
 
 
 def _each_loss(plan: Plan) -> Iterator[str]:
     names = Names()
     top = names.of("top")
-    yield f"{top}{{{label('What is lost?')}}}"
+    yield f"{top}{{{{{label('What is lost?')}}}}}"
     sources, places = names.of("sources"), names.of("destinations")
-    yield f"{top} -->|{label('live data')}| {sources}{{{label('Of which source?')}}}"
+    yield f"{top} -->|{label('live data')}| {sources}{{{{{label('Of which source?')}}}}}"
     for source in plan.sources:
         node = names.of(("source", source.name))
         yield f"{sources} -->|{label(source.name)}| {node}[{label(f'runbooks/{source.name}.md')}]"
-    yield f"{top} -->|{label('copies')}| {places}{{{label('Which destination?')}}}"
+    yield f"{top} -->|{label('copies')}| {places}{{{{{label('Which destination?')}}}}}"
     for one in plan.destinations:
         node = names.of(("destination", one.name))
         yield f"{places} -->|{label(one.name)}| {node}[{label(f'losses/{one.name}.md')}]"
@@ -109,7 +109,7 @@ class _Drawn:
     def lines(self) -> Iterator[str]:
         """All of it."""
         top, none = self.names.of("top"), self.names.of("none")
-        yield f"{top}{{{label('How long ago was it as you want it?')}}}"
+        yield f"{top}{{{{{label('How long ago was it as you want it?')}}}}}"
         before: int | None = None
         for at, band in enumerate(self.tree.bands):
             options = (*band.options, *band.parts)
@@ -127,7 +127,7 @@ class _Drawn:
         for number, option in enumerate(options):
             node = self._node(at, options, number)
             leaf = self.names.of((at, number, "leaf"))
-            yield f"{node}{{{_question(option, options[number + 1 :])}}}"
+            yield f"{node}{{{{{_question(option, options[number + 1 :])}}}}}"
             yield f"{node} -->|{label('yes')}| {leaf}([{_leaf(option)}])"
             yield f"{node} -->|{label('no')}| {self._node(at, options, number + 1)}"
 

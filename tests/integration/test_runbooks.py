@@ -211,7 +211,7 @@ LOST = (
 )
 
 
-def test_a_file_or_a_directory(lab: Lab) -> None:
+def test_law_28_a_file_or_a_directory(lab: Lab) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for source, lost in LOST:
         live = at(lab.seen(""), lost[1:])
@@ -237,7 +237,7 @@ def spoil(path: Path) -> None:
         path.write_text("wrong")
 
 
-def test_all_of_a_source(lab: Lab) -> None:
+def test_law_28_all_of_a_source(lab: Lab) -> None:
     for source in ("nfs", "nfs-ssd", "apps", "host"):
         top = lab.seen(f"srv/{source}")
         before = sums(top, without=NOT_KEPT)
@@ -306,8 +306,33 @@ def test_only_the_nas_is_left_over_ssh_and_then_a_host_again(
     for name in gone:
         put_back(lab, name)
     lab.follow("host-lost.md", "A host in its place")
+    lab.follow("host-lost.md", "The first passes")
+    lab.follow("host-lost.md", "What lies in synology:/pve-backup", ENTRY="odd")
+    lab.follow("host-lost.md", "What lies in synology:/nfs", ENTRY="immich")
     for name, before in gone.items():
         assert sums(lab.seen(f"srv/{name}"), without=NOT_KEPT) == before
+
+
+def test_only_the_disk_is_left(lab: Lab) -> None:
+    nfs = sums(lab.seen("srv/nfs"), without=(*NOT_KEPT, "immich"))
+    for place in ("/var/lib", "/srv"):
+        lab.space("umount", place)
+        lab.space("mount", "-t", "tmpfs", "tmpfs", place)
+    lab.space("mount", "--bind", "/mnt/backup", "/mnt/found")
+    lab.follow("host-lost.md", "From sda, mounted somewhere", FOUND="/mnt/found")
+    here = lab.folder / "here"
+    assert sums(here / "srv-nfs/nfs") == nfs
+    shutil.copytree(here / "srv-nfs/nfs", lab.seen("srv/nfs"), symlinks=True)
+    shutil.copytree(here / "srv-host-etc-pve/pve", lab.seen("srv/host/etc/pve"))
+    shutil.copytree(here / "srv-host-usr-local-bin/bin", lab.seen("srv/host/usr/local/bin"))
+    lab.space("mkdir", "/srv/nfs-ssd", "/srv/apps")
+    lab.follow("host-lost.md", "A host in its place")
+    lab.follow("host-lost.md", "The copies at sda are still there")
+    lab.policyctl("run", "sda-mirror", "host-config", "--full")
+    assert (
+        sums(lab.seen("mnt/backup")).items()
+        >= {key: one for key, one in nfs.items() if one != "directory"}.items()
+    )
 
 
 def came_back(lab: Lab, gone: dict[str, dict[bytes, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.compile import Compilation
@@ -105,11 +105,18 @@ def houses(draw: st.DrawFn) -> dict[str, Any]:
 def test_the_tree_says_what_restore_does(
     house: dict[str, Any], now: int, seed: int, wanted: Wanted
 ) -> None:
-    found, _ = compiled(house)
+    found = kept_in_time(house)
     chance = random.Random(seed)
-    for _ in range(3):
+    for _ in range(2):
         world = World(found.plan, found.chains, now + chance.randint(0, 86_400), chance)
         compare(found, world, wanted, chance)
+
+
+def kept_in_time(house: dict[str, Any]) -> Compilation:
+    """A plan whose runs end before the next ones are due: of no other is any age promised."""
+    found, findings = compiled(house)
+    assume(not {"run-overlaps-next", "wait-too-short"} & {one.code for one in findings})
+    return found
 
 
 def compare(found: Compilation, world: World, wanted: Wanted, chance: random.Random) -> None:
@@ -164,6 +171,6 @@ def holding(versions: list[Version], as_of: datetime) -> Held:
 def test_so_it_does_in_many_worlds(
     house: dict[str, Any], now: int, seed: int, wanted: Wanted
 ) -> None:
-    found, _ = compiled(house)
+    found = kept_in_time(house)
     chance = random.Random(seed)
     compare(found, World(found.plan, found.chains, now, chance), wanted, chance)
