@@ -10,7 +10,8 @@ from engine.proof.proof import Difference, prove
 from engine.routing.feeds import Draft
 from engine.rsync.filters import render_rules
 from policy.diagnostics import Diagnostic, Findings, PolicyInvalid, Severity
-from policy.document import Document, split_lines
+from policy.document import split_lines
+from policy.nodes import Document
 from policy.parse import load
 from policy.values import display
 

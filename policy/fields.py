@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from policy.calendar import Calendar, CalendarError, parse_calendar
 from policy.diagnostics import Findings, Origin
-from policy.document import Mapping, Node, Scalar, Sequence
+from policy.nodes import Mapping, Node, Scalar, Sequence
 from policy.parts import Attribute, Hook, Keep, KubernetesRunner, Limits
 from policy.values import (
     AbsolutePath,

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from policy.checks import parse_check
 from policy.destinations import parse_destination
 from policy.diagnostics import Findings, Origin, PolicyInvalid
-from policy.document import Document, Mapping, Node, read
+from policy.document import read
 from policy.fields import Fields
 from policy.legs import parse_leg
 from policy.model import Monitoring, Policy
+from policy.nodes import Document, Mapping, Node
 from policy.routes import parse_ignore, parse_objective, parse_route
 from policy.schema import check_shape
 from policy.sources import parse_source

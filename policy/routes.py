@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from policy.diagnostics import Findings, Origin
-from policy.document import Mapping, Node, Scalar
 from policy.fields import Fields
+from policy.nodes import Mapping, Node, Scalar
 from policy.parts import NOWHERE
 from policy.patterns import PathPattern, PatternError, parse_path_pattern
 from policy.values import Duration, ItemKey, parse_item_key

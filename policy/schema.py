@@ -16,7 +16,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 
 from policy.diagnostics import Findings, Origin
-from policy.document import Document, Mapping, Node, find, plain
+from policy.nodes import Document, Mapping, Node, find, plain
 
 _SHOWN = 60
 DISCRIMINATOR = "kind"

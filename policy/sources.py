@@ -9,8 +9,8 @@ from typing import TypedDict
 
 from policy.destinations import parse_ssh
 from policy.diagnostics import Origin
-from policy.document import Scalar
 from policy.fields import Fields
+from policy.nodes import Scalar
 from policy.parts import NOWHERE, SshTarget, Users
 from policy.patterns import PatternError, parse_component
 from policy.values import AbsolutePath, parse_absolute_path

@@ -8,6 +8,7 @@ from engine.changes.renames import Renames
 from engine.moves.acceptances import Acceptance, acceptances, noted_from_now, notes_renamed
 from engine.promises.chains import Chains
 from engine.system.host.places import Places
+from engine.system.state.acceptances import Acceptances
 from engine.system.state.state import State, open_state
 
 
@@ -19,11 +20,11 @@ def read_acceptances(
     applied_at: datetime | None,
 ) -> tuple[Acceptance, ...]:
     """What both plans accept, with its date as far as one is noted under a former name."""
-    noted = notes_renamed(state.acceptances.all(), names) if state is not None else {}
+    noted = notes_renamed(Acceptances(state.connection).all(), names) if state is not None else {}
     return acceptances(applied, plan, noted, applied_at)
 
 
 def note_acceptances(found: tuple[Acceptance, ...], places: Places, now: datetime) -> None:
     """Note what is accepted from now on, once the plan that does so is applied."""
     with open_state(places.state_file) as state:
-        state.acceptances.replace(noted_from_now(found, now))
+        Acceptances(state.connection).replace(noted_from_now(found, now))

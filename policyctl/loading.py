@@ -15,8 +15,8 @@ from engine.system.host.files import Unobservable
 from engine.system.host.look import absolute_subject, below, is_directory, without_root
 from engine.system.host.manifest import find_manifest, read_manifest
 from policy.diagnostics import Diagnostic, Findings, PolicyInvalid
-from policy.document import Document
 from policy.model import Policy
+from policy.nodes import Document
 from policy.parse import load
 
 

@@ -6,9 +6,12 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import Annotated
 
 import typer
+from typer.main import get_command_name
+from typer.models import CommandInfo
 
 from policyctl.boundary import guarded
 from policyctl.commands import register
@@ -60,13 +63,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         completion_init()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    program = _narrowed(given)
     # Not standalone: exceptions reach the boundary, which knows what each of them means.
     sys.exit(
         guarded(
-            lambda: app(args=given, prog_name="policyctl", standalone_mode=False),
+            lambda: program(args=given, prog_name="policyctl", standalone_mode=False),
             json="--json" in given,
         )
     )
+
+
+def _narrowed(given: list[str]) -> typer.Typer:
+    """The program with the one command that is asked for, where the first word names one.
+
+    To build them all, each option of each, takes longer than many a command does.
+    """
+    only = copy(app)
+    only.registered_commands = [one for one in app.registered_commands if _is_called(one, given)]
+    return only if only.registered_commands else app
+
+
+def _is_called(command: CommandInfo, given: list[str]) -> bool:
+    called = command.callback
+    return bool(given) and called is not None and get_command_name(called.__name__) == given[0]
 
 
 if __name__ == "__main__":

@@ -20,14 +20,17 @@ from engine.system.journal.schema import JournalUnusable
 from engine.system.state.state import StateUnusable, open_state
 from engine.system.state.verifications import Verifications
 from engine.system.telling.tell import tell_leg
-from engine.system.verify.compare import Asked, verify_leg
+from engine.system.verify.compare import verify_leg
+from engine.system.verify.reading import Asked
 from engine.verify.verdict import Verified
-from policy.legs import MirrorLeg
+from policy.legs import MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
 from policyctl.running import Running
 
 Names = tuple[bytes, ...]
+_COMPARED = (MirrorLeg, VersionsLeg, SqliteLeg)
+"""Legs whose copies can be compared with something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ def verify(
     seed: int,
     say: Callable[[str], None],
 ) -> tuple[Verified, ...]:
-    """Compare the copies of legs and paths; all mirrors where none is named. Raises `Refused`."""
+    """Compare the copies of legs, paths and items; all where none is named. Raises `Refused`."""
     running = Running.of_applied(root)
     found: list[Verified] = []
     for wish in _wishes(running.plan, named, root):
@@ -63,6 +66,9 @@ def verify(
             )
         except (StateUnusable, JournalUnusable, CommandNotStarted) as error:
             raise Refused(f"{error}; nothing was compared") from None
+        if not results:
+            asked_for = ", ".join(wish.within or ())
+            raise Refused(f"{wish.leg.name} has no {asked_for}: nothing was compared")
         if wish.within is None:
             _keep(running.plan, wish.leg, results, running.places, say)
         found += results
@@ -91,16 +97,36 @@ def _keep(
 
 def _wishes(plan: Plan, named: Sequence[str], root: Path) -> Iterator[Wish]:
     if not named:
-        mirrors = [one for one in plan.legs if isinstance(one.leg, MirrorLeg)]
-        if not mirrors:
-            raise Refused("no leg of the applied plan is a mirror: there is nothing to compare")
-        yield from (Wish(leg=one) for one in mirrors)
+        copying = [one for one in plan.legs if isinstance(one.leg, _COMPARED)]
+        if not copying:
+            raise Refused("no leg of the applied plan makes copies that can be compared")
+        yield from (Wish(leg=one) for one in copying)
     for text in dict.fromkeys(named):
         leg = plan.leg(text)
+        source, colon, item = text.partition(":")
         if leg is not None:
             yield Wish(leg=leg)
+        elif colon and plan.source(source) is not None:
+            yield from _of_item(plan, source, item)
         else:
             yield from _of_path(plan, text, root)
+
+
+def _of_item(plan: Plan, source: str, item: str) -> Iterator[Wish]:
+    """The copies of one item, by each leg that reads its snapshots. Raises `Refused`."""
+    takers = {
+        one.name
+        for one in plan.legs
+        if isinstance(one.leg, SnapshotLeg) and any(feed.reads == source for feed in one.feeds)
+    }
+    readers = [
+        one
+        for one in plan.legs
+        if isinstance(one.leg, _COMPARED) and any(feed.reads in takers for feed in one.feeds)
+    ]
+    if not readers:
+        raise Refused(f"no leg of the applied plan copies items of {source}")
+    yield from (Wish(leg=one, within={item: ()}) for one in readers)
 
 
 def _of_path(plan: Plan, text: str, root: Path) -> Iterator[Wish]:

@@ -135,6 +135,11 @@ def clone_name(snapshot: str, reader: str) -> str:
     return CLONE_PREFIX + digest[:16]
 
 
+def verifier(leg: str) -> str:
+    """Return the reader that compares a leg's copies: no leg has a name with a plus."""
+    return f"{leg}+verify"
+
+
 def is_clone_name(name: str) -> bool:
     """Whether it is one that `clone_name` gives."""
     return _CLONE.fullmatch(name) is not None

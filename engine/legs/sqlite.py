@@ -21,6 +21,9 @@ from engine.steps.generations import CopyDatabases
 from engine.steps.model import Step
 from policy.legs import SqliteLeg
 
+_TO_BEGIN = 180.0
+"""Seconds for what comes before the first database: a busy disk takes two minutes to be mounted."""
+
 
 class SqliteKind:
     """The kind `sqlite` as `engine.legs.kind_of` gives it."""
@@ -66,6 +69,7 @@ def _steps(
             frame.staging.path,
             CopyRules(frozen=frozen, each=each, all=whole, former=frame.base or b""),
         ),
+        silence=each + _TO_BEGIN,
         still=frame.still,
         target=frame.target,
         selection=selection,

@@ -25,8 +25,6 @@ from engine.steps.model import Step, WriteRules
 from policy.legs import VersionsLeg
 from policy.patterns import PathPattern
 
-_OF_A_VOLUME = render_rules(Selection(lines=(Line(pattern=PathPattern(), taken=True),)))
-"""Everything but what a file system keeps for itself, and what the engine does."""
 _NAME_MOST = 100
 
 
@@ -74,6 +72,11 @@ def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Itera
     yield from frame.end()
 
 
+def of_everything() -> Selection:
+    """What is taken of an item: all but what a file system, or the engine, keeps for itself."""
+    return Selection(lines=(Line(pattern=PathPattern(), taken=True),))
+
+
 def _file_name(feed: str) -> bytes:
     """A name for a file of a feed; that of an item may be as long as a name can be."""
     name = feed.replace("/", "%").encode()
@@ -83,7 +86,7 @@ def _file_name(feed: str) -> bytes:
 def _rules(seen: FeedSeen, leg_plan: LegPlan) -> bytes:
     """The leg's own rules, and before them what no leg carries to where it reads."""
     if seen.item is not None:
-        return _OF_A_VOLUME
+        return render_rules(of_everything())
     selection = next(one.selection for one in leg_plan.feeds if one.reads == seen.feed)
     assert selection is not None
     strangers = b"".join(exclude_rule(names) + b"\n" for names in seen.source.strangers)

@@ -15,7 +15,8 @@ class RunStatus(enum.Enum):
     NOTED = "noted"
     """Done; something is worth knowing, such as files that vanished while they were read."""
     DEGRADED = "degraded"
-    """Not everything could be copied, so nothing was deleted and no success is counted."""
+    """Not everything could be copied: where that is so nothing was deleted, and the leg as a whole
+    counts no success."""
     GUARD = "guard"
     """More would be deleted than may be: nothing was."""
     WAITED_TOO_LONG = "waited too long"
@@ -59,11 +60,22 @@ class Finding:
     verdict: Verdict = Verdict.FINE
 
 
-def worst_of(feeds: Iterable[FeedReport]) -> tuple[RunStatus, str]:
-    """The worst status of some feeds, and every reason."""
+_OF_ONE_PART = frozenset({RunStatus.REFUSED, RunStatus.TIMED_OUT, RunStatus.FAILED})
+"""How one source or item may end without a word on the others."""
+
+
+def judged_together(feeds: Iterable[FeedReport]) -> tuple[RunStatus, str]:
+    """How a leg ended whose sources and items ended so, and every reason.
+
+    It is as bad as the worst of them. Where others have succeeded, one that failed makes it
+    degraded: not everything could be copied, while the rest is what the leg promises.
+    """
+    parts = tuple(feeds)
+    whole = not any(one.status.succeeded for one in parts)
     status, reasons = RunStatus.OK, []
-    for one in feeds:
-        status = status.worse(one.status)
+    for one in parts:
+        part = one.status in _OF_ONE_PART and not whole
+        status = status.worse(RunStatus.DEGRADED if part else one.status)
         if one.reason:
             reasons.append(f"{one.feed}: {one.reason}")
     return status, "; ".join(reasons)

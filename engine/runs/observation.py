@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from engine.items.items import Inventory, Item
 
 
+SNAPSHOT = "snapshot"
+"""What the row of preflight looked at that is about the snapshot which an item is read of."""
+
+
 class Waiver(enum.Enum):
     """A guard that a person may waive for one run, as `run --allow` names it."""
 
@@ -97,6 +101,8 @@ class TargetSeen:
     found: str | None = None
     """Identity found now."""
     identity_needed: bool = True
+    another: bool = False
+    """Whether what the last success left at the root is not there, on a machine that says so."""
     free: int | None = None
     total: int | None = None
     max_used: Percentage | None = None

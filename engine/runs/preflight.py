@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.plan.kinds import is_runnable
+from engine.plan.left_plan import NAME as LEFT
 from engine.plan.model import LegPlan
 from engine.reach.targets import Presence
 from engine.records.reports import Finding, Verdict
@@ -256,7 +257,7 @@ def _target(feed: str, seen: TargetSeen) -> Iterator[Finding]:
     if seen.identity_needed:
         yield _identity(feed, what, seen.recorded, seen.found, name=seen.target.holder)
     else:
-        yield _note(feed, f"{what}: identity", "none is recorded for this kind of place")
+        yield _identity_there(feed, what, seen)
     yield _room(feed, what, seen)
     if seen.target.ssh is not None:
         yield _remote_rsync(feed, what, seen)
@@ -268,6 +269,20 @@ def _identity(
     what += ": identity"
     problem = identity_problem(recorded, found, name=name)
     return _refuse(feed, what, problem) if problem else _fine(feed, what, recorded or "")
+
+
+def _identity_there(feed: str, what: str, seen: TargetSeen) -> Finding:
+    """On another machine the file tells it that each success leaves at the root."""
+    what += ": identity"
+    if not seen.another:
+        return _note(feed, what, "none is recorded for this kind of place")
+    return _refuse(
+        feed,
+        what,
+        f"{display(LEFT)} is not at its root, where the last success has left it: is its disk "
+        f"mounted there? If it was replaced on purpose: `policyctl apply --new-disk "
+        f"{seen.target.holder}`",
+    )
 
 
 def identity_problem(recorded: str | None, found: str | None, *, name: str) -> str:

@@ -13,7 +13,7 @@ from engine.items.thin_room import room_problem
 from engine.plan.model import LegPlan
 from engine.records.reports import Finding, Verdict
 from engine.runs.deletions import much_smaller
-from engine.runs.observation import FeedSeen
+from engine.runs.observation import SNAPSHOT, FeedSeen
 from policy.legs import SnapshotLeg
 from policy.values import display
 
@@ -69,7 +69,7 @@ def _room(holder: Pool | FileSystem, leg: SnapshotLeg) -> Finding:
 
 def item_row(item: Item, found: Inventory) -> Finding:
     """Judge the snapshot that an item is to be read of (law 32)."""
-    what, newest = "snapshot", item.newest
+    what, newest = SNAPSHOT, item.newest
     if newest is None:
         return _row(what, "there is none of it yet", Verdict.REFUSED, item.name)
     assert found.moment is not None

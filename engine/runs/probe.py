@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from engine.plan.left_plan import NAME as LEFT
 from engine.reach.targets import Presence
 from engine.rsync.output import parse_version
 
@@ -16,12 +17,14 @@ _LIST = (
     b'find "$d" ! -path "$d" -prune -type d -exec printf "%s\\0" {} + && printf "\\0" && '
     b'find "$d" ! -path "$d" -prune ! -type d -exec printf "%s\\0" {} + && printf "\\0"'
 )
+assert re.fullmatch(rb"[.a-z-]+", LEFT), "it stands in a script as it is"
 ASK = (
     b"rsync --version 2>/dev/null | sed -n 1p; "
     b'if [ -d "$1" ]; then echo directory; elif [ -e "$1" ]; then echo other; '
     b"else echo missing; fi; "
     b'(cd "$1" && shift 2 && a=$1 && shift && n=0 && for d in "$@" "$a"; do n=$((n + 1)); '
     b'if [ -L "./$d" ]; then echo "astray $n"; break; fi; cd "./$d" || break; done) 2>/dev/null; '
+    b'[ ! -f "$1/' + LEFT + b'" ] || echo left; '
     b'df -P -k "$1" 2>/dev/null | sed -n 2p; '
     b'if [ -d "$2" ]; then echo; echo present; cd "$2" && d=. && ' + _LIST + b"; "
     b'cd "$2/$3" 2>/dev/null && ' + _LIST + b'; elif [ -e "$2" ]; then :; '
@@ -111,6 +114,8 @@ class Answer:
     """Whether the directory of copies is there."""
     entries: Entries
     set_aside: Entries
+    left: bool = False
+    """Whether the plan lies at the root that each success leaves there."""
     astray: int = 0
     """Which level below the root is a symlink, or one more for what is set aside; 0: none."""
 
@@ -124,6 +129,9 @@ def parse_answer(output: bytes) -> Answer | None:
         return None
     told = lines[at + 1 :]
     level = _ASTRAY.fullmatch(told[0]) if told else None
+    told = told[1:] if level else told
+    left = told[:1] == [b"left"]
+    told = told[1:] if left else told
     word, _, names = lists.partition(b"\n")
     groups = _groups(names)
     # What is there must have been listed: protection rests on knowing what lies at the top.
@@ -132,10 +140,11 @@ def parse_answer(output: bytes) -> Answer | None:
     return Answer(
         rsync=parse_version(b"\n".join(lines[:at])),
         root=_PRESENCE[lines[at]],
-        room=parse_room(b"\n".join((told[1:] if level else told)[:1])),
+        room=parse_room(b"\n".join(told[:1])),
         target=bool(groups),
         entries=_entries(groups[:2]),
         set_aside=_entries(groups[2:]),
+        left=left,
         astray=int(level[1]) if level else 0,
     )
 

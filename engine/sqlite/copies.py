@@ -191,9 +191,8 @@ def read_line(line: bytes) -> DatabaseCopy:
 
 
 def read_lines(output: bytes) -> Iterator[DatabaseCopy]:
-    """Read what the worker printed; a last line that was cut off is none.
+    """Read what the worker printed; a last line that was cut off is none, nor is an empty one.
 
     Raises `typed_json.Unreadable`.
     """
-    for line in output.split(b"\n")[:-1]:
-        yield read_line(line)
+    yield from (read_line(line) for line in output.split(b"\n")[:-1] if line)

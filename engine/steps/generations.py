@@ -7,12 +7,15 @@ reserved, so no later hop carries what is not complete.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from engine.generations.names import name_of
-from engine.generations.retention import Decision
 from engine.plan.selection import Selection
 from engine.reach.targets import Identity, Target
 from engine.steps.modes import ModeChoice
+
+if TYPE_CHECKING:
+    from engine.generations.retention import Decision
 
 STAGING = b".policyctl-staging"
 """Where the next generation is written."""
@@ -52,6 +55,8 @@ class CopyDatabases:
     feed: str
     arguments: tuple[bytes, ...]
     """Of `python`: each copy is made and verified by a process of its own."""
+    silence: float
+    """Seconds without a word after which the disk that is read is taken for one that hangs."""
     still: tuple[Identity, ...]
     target: Target
     selection: Selection | None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from engine.reach.targets import Target
 from engine.rsync.itemized import FORMAT
 from engine.rsync.output import unescaped
 
@@ -30,6 +31,8 @@ class Difference(enum.Enum):
     """Other content, with the size and the time unchanged: no program writes so, a disk does."""
     DIFFERENT = "different"
     """Other content, and another size or time."""
+    UNSOUND = "unsound"
+    """SQLite finds damage in the copy of a database."""
     ATTRIBUTES = "attributes"
     """The content is right; owner, mode, time or the like is not."""
 
@@ -56,6 +59,12 @@ def comparing(argv: tuple[bytes, ...], listed: bytes | None) -> tuple[bytes, ...
         options += [b"--from0", b"--files-from=" + listed]
     telling = (b"--dry-run", b"--checksum", b"--8-bit-output", FORMAT)
     return (b"rsync", *options, *telling, *argv[ends:])
+
+
+def against(argv: tuple[bytes, ...], generation: Target) -> tuple[bytes, ...]:
+    """Turn the command that makes a generation into a pass over one that is complete."""
+    options = (one for one in argv[1:-1] if not one.startswith(b"--link-dest="))
+    return (argv[0], b"--delete", *options, generation.argument)
 
 
 _OF_WRITING = (b"--backup", b"--partial-dir", b"--max-delete", b"--bwlimit", b"--timeout")

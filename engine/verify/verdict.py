@@ -18,6 +18,8 @@ class Verified:
     leg: str
     reads: str
     """What the feed reads."""
+    generation: str = ""
+    """Which generation was compared; empty where there are none. It is told, and not noted."""
     began: datetime
     ended: datetime
     seed: int | None
@@ -73,8 +75,8 @@ def said(one: Verified) -> str:
     if one.differing or one.unreadable:
         kinds = [f"{number:,} {what.value}" for what, number in one.counts]
         kinds += [f"{one.unreadable:,} unreadable"] if one.unreadable else []
-        return f"{amount} compared by content: {', '.join(kinds)}"
-    return f"{amount} compared by content: all as they should be{_confidence(one)}"
+        return f"{amount} verified: {', '.join(kinds)}"
+    return f"{amount} verified: all as they should be{_confidence(one)}"
 
 
 def _confidence(one: Verified) -> str:

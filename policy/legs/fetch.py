@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policy.document import Scalar, Sequence
 from policy.fields import Fields
 from policy.legs.common import CommonFields, LegCommon, parse_to
+from policy.nodes import Scalar, Sequence
 from policy.parts import Keep
 from policy.values import Place
 

@@ -114,7 +114,7 @@ def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
     sent = f"{counted(feed.files, 'file')} sent ({human_bytes(feed.bytes_sent)})"
     yield (
         f"  {feed.feed}: {_mode(feed)}{seen}{sent}, {feed.deleted:,} deleted"
-        + (f"; {feed.reason}" if feed.reason and feed.reason not in told else "")
+        + (f"; {feed.reason}" if any(one not in told for one in feed.reason.split("; ")) else "")
     )
     for name in feed.shared[:_MOST_FOREIGN]:
         command = f"policyctl adopt {entry_argument(feed.place, name)} --by {leg}"

@@ -16,6 +16,7 @@ _MEANING = {
     Difference.EXTRA: "the copy has it still, and nothing deleted it",
     Difference.DAMAGED: "same size and time, other content: one of the two is damaged",
     Difference.DIFFERENT: "other content, and nothing has changed it since the copy was made",
+    Difference.UNSOUND: "SQLite finds damage in the copy",
     Difference.ATTRIBUTES: "owner, mode, time or links differ; the content is right",
 }
 
@@ -24,7 +25,8 @@ def verified_lines(found: Sequence[Verified]) -> Iterator[str]:
     """A line for each feed, and the paths that differ below it."""
     for one in found:
         colour = "green" if one.sound else "red"
-        yield paint(f"{one.leg}, of {one.reads}: {said(one)}", colour, sys.stdout)
+        which = f", generation {one.generation}" if one.generation else ""
+        yield paint(f"{one.leg}, of {one.reads}{which}: {said(one)}", colour, sys.stdout)
         if one.seed is not None:
             yield f"  the sample's seed is {one.seed}: `--seed {one.seed}` compares the same files"
         if one.changed:
@@ -44,15 +46,26 @@ def _paths(what: Difference, found: Sequence[Found]) -> Iterator[str]:
 
 def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
     """What to type next; nothing where all is well."""
-    legs = dict.fromkeys(one.leg for one in found if one.count(Difference.DAMAGED))
-    for leg in legs:
+    for leg in _legs(found, Difference.DAMAGED):
         yield (
             f"{leg}: find out which side is right before anything else: `policyctl explain PATH` "
             "lists the other copies; runs go by size and time, and leave both as they are"
         )
+    for leg in _legs(found, Difference.UNSOUND):
+        yield (
+            f"{leg}: `policyctl restore PATH` takes an older copy that is sound; "
+            f"`policyctl run {leg}` makes a new one"
+        )
     whole = (Difference.MISSING, Difference.EXTRA, Difference.DIFFERENT, Difference.ATTRIBUTES)
-    for leg in dict.fromkeys(one.leg for one in found if any(map(one.count, whole))):
+    for leg in _legs([one for one in found if one.generation], *whole):
+        yield f"{leg}: a new generation puts that right: `policyctl run {leg}`; this one stays so"
+    for leg in _legs([one for one in found if not one.generation], *whole):
         yield f"{leg}: a full pass puts that right: `policyctl run {leg} --full`"
+
+
+def _legs(found: Sequence[Verified], *which: Difference) -> Iterator[str]:
+    """The legs whose copies differ in one of these ways."""
+    yield from dict.fromkeys(one.leg for one in found if any(map(one.count, which)))
 
 
 def verified_json(found: Sequence[Verified]) -> dict[str, Json]:
@@ -64,6 +77,7 @@ def _json(one: Verified) -> dict[str, Json]:
     return {
         "leg": one.leg,
         "reads": one.reads,
+        "generation": one.generation or None,
         "began": one.began.isoformat(),
         "ended": one.ended.isoformat(),
         "seed": one.seed,

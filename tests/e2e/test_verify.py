@@ -44,7 +44,7 @@ def test_what_a_disk_has_lost_is_seen_until_it_is_right_again(machine: Verifying
         0,
         "data: comparing 2 of 2 files\n".replace("2 of 2", "2 of 2"),
     )
-    assert "compared by content: all as they should be" in fine.out
+    assert "verified: all as they should be" in fine.out
     assert "the sample's seed is 5" in fine.out
     machine.rot("mnt/disk/b/file")
     lost = machine.verify("nightly", "--full")

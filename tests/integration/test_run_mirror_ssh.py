@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.reports import RunReport, RunStatus
+from engine.system.apply.destinations import record_destinations
 from engine.system.host.places import Places
 from engine.system.runs.runner import explain_leg, run_leg
 from tests.integration.lab import HOSTILE, at, compiled, install, only, tree, write
@@ -61,12 +62,12 @@ class Away:
 
     def run(self) -> RunReport:
         self.now += timedelta(days=1)
-        return run_leg(self._plan(), "offsite", places=self.places, clock=lambda: self.now)
+        return run_leg(self.plan(), "offsite", places=self.places, clock=lambda: self.now)
 
     def explain(self) -> str:
-        return "\n".join(explain_leg(self._plan(), "offsite", places=self.places))
+        return "\n".join(explain_leg(self.plan(), "offsite", places=self.places))
 
-    def _plan(self):
+    def plan(self):
         text = MANIFEST.format(
             host=socket.gethostname(),
             top=self.top,
@@ -124,6 +125,32 @@ def test_what_is_left_at_the_root_changes_no_time_of_it(away: Away) -> None:
     assert away.run().status is RunStatus.OK
     assert left.stat().st_ino != before, "it was written anew"
     assert away.nas.stat().st_mtime_ns == 10**18 + 123_456_789
+
+
+def test_a_disk_that_is_not_mounted_there_is_no_destination(away: Away) -> None:
+    """Its mount point is a directory as well, and copies would fill the disk below it (law 11)."""
+    write(away.source / "a")
+    assert away.run().status is RunStatus.OK
+    away.nas.rename(away.top / "the disk")
+    away.nas.mkdir()
+    report = away.run()
+    assert report.status is RunStatus.REFUSED
+    assert "is its disk mounted there?" in report.reason
+    assert list(away.nas.iterdir()) == []
+    # Mounted again it is the one that it was.
+    away.nas.rmdir()
+    (away.top / "the disk").rename(away.nas)
+    assert away.run().status is RunStatus.OK
+    # Another one, on purpose: all of it is copied there.
+    away.nas.rename(away.top / "the disk")
+    away.nas.mkdir()
+    plan = away.plan()
+    record_destinations(plan, away.places, now=away.now, replace=frozenset({"nas"}))
+    report = away.run()
+    assert (report.status, only(report).mode) == (RunStatus.OK, "full")
+    assert tree(away.copies) == tree(away.source)
+    (away.nas / ".policyctl-plan.json").unlink()
+    assert away.run().status is RunStatus.REFUSED
 
 
 def test_law_34_hostile_names_travel_over_ssh(away: Away) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.system.runs.runner import run_leg
-from engine.system.verify.compare import Asked, verify_leg
+from engine.system.verify.compare import verify_leg
+from engine.system.verify.reading import Asked
 from engine.verify.comparison import Difference, Found
 from engine.verify.verdict import Verified
 from tests.integration.lab import HOSTILE, Lab, at, manifest, tree, write
@@ -163,7 +164,7 @@ def test_law_41_a_symlink_in_the_way_leads_nowhere(lab: Checked, tmp_path: Path)
 
 
 def compared_far(away: Away, most: int | None) -> Verified:
-    plan = away._plan()
+    plan = away.plan()
     leg = plan.leg("offsite")
     assert leg is not None
     before = tree(away.nas)

@@ -6,7 +6,16 @@ import pytest
 
 from tests.lab.machine import Machine
 from tests.lab.vm_image import GROUP, POOL
-from tests.lab.volumes import format_and_mount, mount, report, snapshot, thin_volume
+from tests.lab.volumes import (
+    KEY,
+    encrypt,
+    format_and_mount,
+    mount,
+    report,
+    snapshot,
+    thin_volume,
+    unlock,
+)
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]
 USERS = """\
@@ -57,6 +66,19 @@ exit $code
 CUT_OFF = """\
 #!/bin/sh
 PATH=/root/killers:$PATH exec policyctl rollback pvcs:vm-1 --yes "$@"
+"""
+UNLOCKING = """\
+#!/bin/sh
+case $1 in
+stop)
+    umount "/live/$2"
+    [ "$(cat /root/closes)" = no ] || cryptsetup close opened
+    ;;
+start)
+    [ -e /dev/mapper/opened ] || cryptsetup open --key-file KEY "/dev/GROUP/$2" opened
+    mount /dev/mapper/opened "/live/$2"
+    ;;
+esac
 """
 CHANGING = ("lvchange", "lvcreate", "lvrename")
 
@@ -234,3 +256,24 @@ def test_killed_anywhere_it_goes_on_or_back(used: Machine) -> None:
     # Closed, made, skipped, tagged, renamed, renamed, not skipped, opened.
     assert most == 9
     assert (content(used), half_done(used)) == ("second", [])
+
+
+def test_an_encrypted_volume_goes_back_once_it_is_closed(used: Machine) -> None:
+    volume = thin_volume(used, "vm-2")
+    encrypt(used, volume)
+    format_and_mount(used, unlock(used, volume, "opened"), "/live/vm-2")
+    used.write("/root/users", UNLOCKING.replace("GROUP", GROUP).replace("KEY", KEY), mode="755")
+    used.write("/live/vm-2/file", "first")
+    used.policyctl("run", "snaps")
+    used.write("/live/vm-2/file", "newest")
+    # Who has unmounted it, and left it unlocked, has it in use: nothing is renamed.
+    used.write("/root/closes", "no")
+    done = used.policyctl("rollback", "pvcs:vm-2", "--yes", code=5)
+    assert "opened" in done.err
+    assert "the volume is what it was and what was stopped runs again" in done.err
+    assert used.read("/live/vm-2/file") == "newest"
+    used.write("/root/closes", "yes")
+    used.policyctl("rollback", "pvcs:vm-2", "--yes")
+    assert used.read("/live/vm-2/file") == "first"
+    used.policyctl("rollback", "pvcs:vm-2", "--yes", "--undo")
+    assert used.read("/live/vm-2/file") == "newest"

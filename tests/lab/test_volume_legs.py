@@ -148,7 +148,7 @@ def test_law_35_what_cannot_be_read_hides_no_other(pool: Machine) -> None:
     broken = thin_volume(pool, "vm-0")
     pool.run("dd", "if=/dev/urandom", f"of={broken}", "bs=64k", "count=4", "oflag=direct")
     run(pool, "snaps")
-    said = run(pool, "files", code=5)
+    said = run(pool, "files", code=6)
     assert "vm-0" in said
     assert statuses(pool, "files") == {"vm-0": "failed", "vm-1": "ok", "vm-2": "ok"}
     assert len(generations(pool, "/mnt/disk/files/vm-1")) == 1

@@ -32,8 +32,8 @@ def shuffled(value: Any, chance: random.Random) -> Any:
 
 def plain(text: str) -> Any:
     """The manifest as plain data, every scalar as YAML 1.2 reads it."""
-    from policy.document import plain as plain_node
     from policy.document import read
+    from policy.nodes import plain as plain_node
 
     return plain_node(read(text.encode(), "a.yaml").root)
 

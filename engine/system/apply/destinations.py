@@ -21,10 +21,13 @@ from engine.system.items.btrfs import identity_of_btrfs
 from engine.system.items.failures import BtrfsFailed
 from engine.system.journal.journal import open_journal
 from engine.system.state.disk_identity import find_identity
+from engine.system.state.left_plans import LeftPlans
 from engine.system.state.state import State, open_state
 from policy.destinations import Destination
 from policy.sources import BtrfsSource
 from policy.values import display
+
+_REPLACED = "the disk was replaced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,9 @@ def record_destinations(
     """
     with open_state(places.state_file) as state:
         before = {one.name: state.destination_identity(one.name) for one in plan.destinations}
+        for one in plan.destinations:
+            if one.name in replace and places.reaches_over_ssh(one):
+                _take_another(one, plan, places, state, now)
         recorded = tuple(
             _record(one, places, state, now, renew=one.name in replace) for one in plan.destinations
         )
@@ -63,7 +69,7 @@ def record_destinations(
         if identity is not None and after[name] != identity:
             # Who reads these copies further knows another disk's.
             with open_journal(places.journal_file) as journal:
-                journal.add_gap(name, "the disk was replaced", now)
+                journal.add_gap(name, _REPLACED, now)
     return recorded
 
 
@@ -98,6 +104,19 @@ def _record(
     assert found is not None, "a directory has an identity"
     state.record_destination(name, found, now)
     return _told(name, f"recorded as {found}", recorded=True)
+
+
+def _take_another(
+    destination: Destination, plan: Plan, places: Places, state: State, now: datetime
+) -> None:
+    """Take what lies on another machine now for the destination, and look at all of it."""
+    LeftPlans(state.connection).forget(destination)
+    with open_journal(places.journal_file) as journal:
+        for leg in plan.legs:
+            for feed in leg.feeds:
+                written = feed.writes is not None and feed.writes.holder == destination.name
+                if written and journal.knows(leg.name, feed.reads):
+                    journal.add_reader_gap(leg.name, feed.reads, _REPLACED, now)
 
 
 def _record_btrfs(

@@ -37,6 +37,8 @@ class Command:
 
     argv: tuple[bytes, ...]
     timeout: float
+    silence: float | None = None
+    """Seconds without a word on its output after which it is late, too; None: it may be silent."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the rebuilt environment."""
     on_output: Callable[[bytes], bytes] | None = None
@@ -59,6 +61,8 @@ class Completed:
     """Whether nothing was left out of either."""
     timed_out: bool
     seconds: float
+    fell_silent: bool = False
+    """Whether that was so before its time had passed."""
 
     @property
     def last_words(self) -> str:
@@ -113,12 +117,16 @@ class Running:
     out: _Tail = field(default_factory=lambda: _Tail(STDOUT_MOST))
     err: _Tail = field(default_factory=lambda: _Tail(STDERR_MOST))
     began: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=time.monotonic)
+    """When it last said something."""
     timed_out: bool = False
+    fell_silent: bool = False
 
     @property
     def deadline(self) -> float:
-        """When it has to end."""
-        return self.began + self.command.timeout
+        """When it has to end, unless it says something before."""
+        end, silence = self.began + self.command.timeout, self.command.silence
+        return end if silence is None else min(end, self.heard + silence)
 
     @property
     def streams(self) -> tuple[tuple[IO[bytes], _Tail], ...]:
@@ -177,6 +185,8 @@ def first_ended(several: Sequence[Running]) -> Running:
             for one in several:
                 if not one.streams or time.monotonic() >= one.deadline:
                     one.timed_out = not _ends_in_time(one)
+                    in_time = time.monotonic() < one.began + one.command.timeout
+                    one.fell_silent = one.timed_out and in_time
                     return one
             left = min(one.deadline for one in several) - time.monotonic()
             for key, _ in selector.select(max(0.0, min(left, 1.0))):
@@ -191,6 +201,7 @@ def _read(one: Running, stream: IO[bytes], tail: _Tail) -> bool:
     chunk = os.read(stream.fileno(), _CHUNK)
     kept = one.command.on_output
     if chunk:
+        one.heard = time.monotonic()
         tail.add(kept(chunk) if kept is not None and tail is one.out else chunk)
     return bool(chunk)
 
@@ -219,6 +230,7 @@ def complete(running: Running, *, grace: float = GRACE) -> Completed:
         stderr=running.err.data,
         whole=running.out.whole and running.err.whole,
         timed_out=running.timed_out,
+        fell_silent=running.fell_silent,
         seconds=time.monotonic() - running.began,
     )
 

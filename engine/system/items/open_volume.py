@@ -83,9 +83,14 @@ def sweep(content: PoolContent, reader: str) -> tuple[str, ...]:
     The caller holds the lock of that leg. What cannot be done hides no other volume (law 35): it is
     said, and whoever needs that very one finds out for itself.
     """
-    clones = [one.volume.name for one in content.clones if one.leg == reader]
     suspended = [one for one in content.volumes if one.suspended]
-    return (*map(partial(_swept, reader), clones), *map(_resumed, suspended))
+    return (*close_left(content, reader), *map(_resumed, suspended))
+
+
+def close_left(content: PoolContent, reader: str) -> tuple[str, ...]:
+    """Close what a killed reader has left open; the caller holds its lock."""
+    clones = [one.volume.name for one in content.clones if one.leg == reader]
+    return tuple(map(partial(_swept, reader), clones))
 
 
 def _swept(reader: str, name: LvName) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.items.items import Inventory, Item, Names, carries, names_it, names_of
-from engine.items.thin_names import LvName
+from engine.items.thin_names import LvName, verifier
 from engine.items.thin_pool import PoolContent, rollbacks_of, set_aside_of
 from engine.items.volume_names import Naming, name_by_lv
 from engine.plan.model import Feed, LegPlan
+from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
 from engine.system.items.failures import LvmFailed
-from engine.system.items.open_volume import sweep
+from engine.system.items.open_volume import close_left, sweep
 from engine.system.items.thin_pool import look, retag
 from engine.system.items.volume_names import NamesUnknown, claim_names
 from policy.legs import SnapshotLeg
@@ -142,6 +144,8 @@ def sweep_pool(source: LvmThinSource, leg: LegPlan, places: Places) -> Iterator[
         return
     content = look(LvName(group=source.vg, volume=source.pool))
     yield from sweep(content, leg.name)
+    with suppress(Locked), hold(places.leg_lock(verifier(leg.name))):
+        yield from close_left(content, verifier(leg.name))
     for snapshot in content.snapshots:
         if isinstance(leg.leg, SnapshotLeg) and snapshot.leg == leg.leg.was:
             retag(snapshot, leg.name)

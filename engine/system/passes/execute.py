@@ -45,7 +45,6 @@ from engine.steps.model import (
 )
 from engine.steps.modes import Mode
 from engine.steps.snapshots import RemoveSnapshots, TakeSnapshot
-from engine.steps.words import explain_steps
 from engine.system.host.directories import flush, make_below, write_private
 from engine.system.host.process import Command, CommandNotStarted, run
 from engine.system.host.remote import Remote, Unreachable
@@ -60,6 +59,11 @@ from engine.system.state.state import LastSeen, State, Stream
 if TYPE_CHECKING:
     from engine.system.passes.generation_runs import GenerationRuns
     from engine.system.passes.item_runs import ItemRuns
+
+
+def say_nothing(sentence: str) -> None:
+    """What is told to nobody."""
+    del sentence
 
 
 class HookFailed(Exception):
@@ -134,22 +138,29 @@ class Executor:
     def finish(self, steps: Iterable[HookStep]) -> None:
         """Run closing commands by their own limits: the run's may have passed already."""
         for step in steps:
-            self._progress(explain_steps((step,))[0])
+            self._show(step)
             self._hook(step)
+
+    def _show(self, step: Step) -> None:
+        """Say what comes, where somebody listens: to load the words takes a moment."""
+        if self._progress is not say_nothing:
+            from engine.steps.words import explain_steps
+
+            self._progress(explain_steps((step,))[0])
 
     def one(self, step: Step) -> None:
         """Do one step, unless its feed has stopped."""
         feed = abreast.feed_of(step)
         if feed in self._feeds.stopped and not isinstance(step, CloseItem):
             return
-        self._progress(explain_steps((step,))[0])
+        self._show(step)
         with self._stopping(feed):
             self._match(step)
 
     def begin(self, step: abreast.Copying) -> Started | None:
         """Start to copy a feed, unless it has stopped."""
         if step.feed not in self._feeds.stopped:
-            self._progress(explain_steps((step,))[0])
+            self._show(step)
             with self._stopping(step.feed):
                 return self._generations.begin(step)
         return None
@@ -167,9 +178,9 @@ class Executor:
         except FeedStopped as stop:
             assert feed is not None
             self._feeds.stop(feed, stop.status, str(stop))
-        except ItemOutOfTime:
+        except ItemOutOfTime as late:
             assert feed is not None
-            self._feeds.stop(feed, RunStatus.TIMED_OUT, "its own time limit has passed")
+            self._feeds.stop(feed, RunStatus.TIMED_OUT, str(late))
 
     def _match(self, step: Step) -> None:  # noqa: C901 - one case a step, nothing decided
         match step:

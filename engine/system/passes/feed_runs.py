@@ -123,10 +123,10 @@ class FeedRuns:
             self.littered.add(feed)
         return told
 
-    def start(self, feed: str, argv: tuple[bytes, ...]) -> Started:
+    def start(self, feed: str, argv: tuple[bytes, ...], *, silence: float | None = None) -> Started:
         """Start a command that writes where nobody reads. Raises `FeedStopped`."""
         try:
-            return self.transfers.start(feed, argv)
+            return self.transfers.start(feed, argv, silence=silence)
         except CommandNotStarted as error:
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
 

@@ -89,7 +89,8 @@ class GenerationRuns:
                 if self.feeds.transfers.sink is not None:
                     entries = step.previous_entries
                     self.feeds.transfers.sink.expect(step.feed, entries=entries, size=None)
-            return self.feeds.start(step.feed, self._seeing(step, argv))
+            silence = step.silence if isinstance(step, CopyDatabases) else None
+            return self.feeds.start(step.feed, self._seeing(step, argv), silence=silence)
 
     def end(self, step: Copying, started: Started) -> None:
         """Judge what has ended. Raises `FeedStopped`, `OutOfTime` and `ItemOutOfTime`.

@@ -24,7 +24,7 @@ _FAILED = (LvmFailed, BtrfsFailed, NotOpened, NotClosed)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class Shown:
     """What a command sees of an item while it is open."""
 
     mount: Mount
@@ -34,8 +34,8 @@ class _Shown:
 
 @dataclass(slots=True)
 class _Open:
-    item: AbstractContextManager[_Shown]
-    shown: _Shown
+    item: AbstractContextManager[Shown]
+    shown: Shown
 
 
 @dataclass(slots=True)
@@ -79,8 +79,7 @@ class ItemRuns:
 
     def open(self, step: OpenItem) -> None:
         """Open the snapshot of an item. Raises `FeedStopped`."""
-        Path(step.at.decode()).mkdir(mode=0o700, exist_ok=True)
-        item = _shown(step)
+        item = shown_item(step)
         try:
             shown = item.__enter__()  # until `close`: what reads it are steps of their own
         except _FAILED as error:
@@ -121,13 +120,14 @@ class ItemRuns:
 
 
 @contextmanager
-def _shown(step: OpenItem) -> Iterator[_Shown]:
+def shown_item(step: OpenItem) -> Iterator[Shown]:
     """Open what a step names, for the length of the block."""
+    Path(step.at.decode()).mkdir(mode=0o700, exist_ok=True)
     match step.snapshot:
         case ThinSnapshot():
             with opened(step.snapshot, step.reader, step.key_file) as volume:
                 mount = Mount(source=volume.device, kind=volume.kind, at=step.at)
-                yield _Shown(mount, lambda: None)
+                yield Shown(mount, lambda: None)
         case SubvolumeSnapshot():
             with subvolume_snapshots.opened(step.snapshot) as found:
                 mount = Mount(
@@ -136,4 +136,4 @@ def _shown(step: OpenItem) -> Iterator[_Shown]:
                     at=step.at,
                     identity=(found.device, found.inode),
                 )
-                yield _Shown(mount, lambda: check_there(found))
+                yield Shown(mount, lambda: check_there(found))

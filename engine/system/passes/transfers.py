@@ -30,7 +30,7 @@ class OutOfTime(Exception):
 
 
 class ItemOutOfTime(Exception):
-    """The time limit of one feed has passed."""
+    """The time limit of one feed has passed, or nothing is heard of it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +98,15 @@ class Transfers:
             finally:
                 self._used[feed] = self._used.get(feed, 0.0) + time.monotonic() - began
         if told.timed_out:
-            raise ItemOutOfTime if mine < left else OutOfTime
+            raise ItemOutOfTime("its own time limit has passed") if mine < left else OutOfTime
         return told
 
     # ── Several at a time ────────────────────────────────────────────────────────────────────
 
-    def start(self, feed: str, argv: tuple[bytes, ...]) -> Started:
+    def start(self, feed: str, argv: tuple[bytes, ...], *, silence: float | None = None) -> Started:
         """Start a command that changes nothing which anybody reads. Raises `OutOfTime`.
 
+        `silence`: seconds without a word after which it is taken for one that hangs.
         `finish` is for when it has ended (`process.first_ended`).
         """
         left, mine = self.left, self._left_of(feed)
@@ -114,15 +115,23 @@ class Transfers:
         if self.sink is not None:
             argv = tuple(OPTION if word == b"--info=stats2" else word for word in argv)
         read = self._showing(feed, ProgressReader())
-        command = Command(argv=argv, timeout=min(left, mine), on_output=read, keep_open=self.locks)
+        command = Command(
+            argv=argv,
+            timeout=min(left, mine),
+            silence=silence,
+            on_output=read,
+            keep_open=self.locks,
+        )
         return Started(feed=feed, running=start(command), own_limit=mine < left)
 
     def finish(self, one: Started) -> Completed:
         """How it ended. Raises `OutOfTime`, `ItemOutOfTime`."""
         told = complete(one.running)
         self._used[one.feed] = self._used.get(one.feed, 0.0) + told.seconds
+        if told.fell_silent:
+            raise ItemOutOfTime(f"nothing was heard of it for {one.running.command.silence:.0f} s")
         if told.timed_out:
-            raise ItemOutOfTime if one.own_limit else OutOfTime
+            raise ItemOutOfTime("its own time limit has passed") if one.own_limit else OutOfTime
         return told
 
     def _showing(self, feed: str, progress: ProgressReader) -> Callable[[bytes], bytes]:

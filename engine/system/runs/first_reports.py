@@ -13,8 +13,8 @@ from engine.reach.targets import Presence
 from engine.records.reports import FeedReport, Finding, RunStatus
 from engine.runs.observation import FeedSeen, Observation
 from engine.runs.preflight import refusals
+from engine.system.state.ages import live_as_of
 from engine.system.state.state import State, Stream, stream_of
-from engine.system.telling.facts import live_as_of
 from policy.legs import MirrorLeg
 
 

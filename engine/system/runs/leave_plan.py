@@ -15,6 +15,7 @@ from engine.system.host.process import CommandNotStarted
 from engine.system.host.remote import Remote, Unreachable
 from engine.system.runs.observe import holder_of
 from engine.system.state.disk_identity import is_another_disk
+from engine.system.state.left_plans import LeftPlans
 from engine.system.state.state import RunRecord, State
 from policy.destinations import Destination
 
@@ -37,6 +38,7 @@ def leave_plan(
         if places.reaches_over_ssh(holder):
             target = Target(holder=holder.name, root=root, names=(), ssh=holder.ssh)
             Remote(target, this_run).leave(NAME, text)
+            LeftPlans(state.connection).note(holder)
         elif not is_another_disk(holder, places, state):
             _write(root, text)
     except (OSError, Unreachable, CommandNotStarted) as error:

@@ -17,6 +17,7 @@ from engine.system.host.process import CommandNotStarted
 from engine.system.host.remote import Remote, Unreachable
 from engine.system.journal.journal import Journal
 from engine.system.state.disk_identity import find_identity
+from engine.system.state.left_plans import LeftPlans
 from engine.system.state.state import State
 from policy.destinations import Destination
 
@@ -76,8 +77,9 @@ class TargetLook:
             retired=retired_inside(self.plan, self.state.all_retired(), writes),
             read_on=bool(self.journal.consumers(writes.holder)),
         )
-        if ssh is not None:
-            return self._there(seen)
+        if ssh is not None and destination is not None:
+            expected = LeftPlans(self.state.connection).expects(destination)
+            return self._there(seen, expected=expected)
         return replace(_here(seen), twins=self._twins(writes.holder, root))
 
     def _twins(self, name: str, root: bytes) -> tuple[str, ...]:
@@ -93,12 +95,13 @@ class TargetLook:
                 found.append(other.name)
         return tuple(found)
 
-    def _there(self, seen: TargetSeen) -> TargetSeen:
+    def _there(self, seen: TargetSeen, *, expected: bool) -> TargetSeen:
         try:
             answer, commands = Remote(seen.target, self.run).ask()
         except (Unreachable, CommandNotStarted) as error:
             return replace(seen, unreachable=str(error))
         seen = replace(seen, rsync=answer.rsync, commands=commands, root=answer.root)
+        seen = replace(seen, another=expected and commands and not answer.left)
         way = (seen.target.root.rstrip(b"/"), *seen.target.names, SET_ASIDE)
         astray = b"/".join(way[: answer.astray + 1]) if answer.astray else b""
         present = replace(seen, present=answer.target, astray=astray)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from engine.legs import Run
 from engine.plan.model import LegPlan, Plan
 from engine.plan.readers import readers_of
 from engine.progress import ProgressSink
@@ -17,15 +14,13 @@ from engine.records.reports import Finding, RunReport, RunStatus
 from engine.runs.observation import Waiver
 from engine.runs.preflight import preflight, preflight_kind
 from engine.steps.modes import Forced
-from engine.steps.words import explain_steps
 from engine.system.host.lock_probe import is_held
 from engine.system.host.places import Places
-from engine.system.host.remote import closing_connection
-from engine.system.host.run_directory import run_directory
 from engine.system.host.signals import Interrupted, interruptible
 from engine.system.journal.journal import Journal, JournalUnusable, open_journal
+from engine.system.passes.execute import say_nothing
 from engine.system.runs.attempt import Attempt, Clock, Teller, steps_for
-from engine.system.runs.observe import observe, ssh_of
+from engine.system.runs.looking import looking
 from engine.system.runs.observe_target import NothingToRead
 from engine.system.state.records import new_run_id
 from engine.system.state.state import State, open_state
@@ -72,7 +67,7 @@ def run_leg(
                 state,
                 clock,
                 journal,
-                progress or _say_nothing,
+                progress or say_nothing,
                 waived,
                 forced,
                 due,
@@ -137,31 +132,16 @@ def explain_leg(
     findings = preflight_kind(leg_plan)
     if findings:
         return tuple(_show(row) for row in findings)
-    with (
-        interruptible(),
-        open_state(places.state_file) as state,
-        open_journal(places.journal_file) as journal,
-        tempfile.TemporaryDirectory(prefix="policyctl-") as scratch,
-        run_directory(Path(scratch) / "run") as (directory, control),
-    ):
-        now = clock()
-        this_run = Run(run_id=new_run_id(now), now=now, directory=directory, control=control)
-        with closing_connection(ssh_of(plan, leg_plan, places), this_run):
-            try:
-                seen = observe(
-                    plan,
-                    leg_plan,
-                    places=places,
-                    state=state,
-                    this_run=this_run,
-                    waived=waived,
-                    journal=journal,
-                    forced=forced,
-                )
-            except NothingToRead as error:
-                return (str(error),)
-        killed = _was_killed(leg, state, places)
+    look = looking(plan, leg_plan, places=places, clock=clock, forced=forced, waived=waived)
+    try:
+        with look as looked:
+            killed = _was_killed(leg, looked.state, places)
+    except NothingToRead as error:
+        return (str(error),)
+    seen, this_run = looked.seen, looked.this_run
     findings = preflight(leg_plan, seen)
+    from engine.steps.words import explain_steps  # dear to load, and no run needs it
+
     steps = steps_for(leg_plan, seen, this_run, findings)
     return (*killed, *(_show(row) for row in findings), *explain_steps(steps))
 
@@ -180,10 +160,6 @@ def _leg_plan(plan: Plan, leg: str) -> LegPlan:
         known = ", ".join(one.name for one in plan.legs)
         raise UnknownLeg(f"the applied plan has no leg {leg!r}; it has: {known}")
     return found
-
-
-def _say_nothing(sentence: str) -> None:
-    del sentence
 
 
 def _show(row: Finding) -> str:

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -33,15 +33,19 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def copy_databases(root: int, target: int, rules: CopyRules) -> Iterator[DatabaseCopy]:
+def copy_databases(
+    root: int, target: int, rules: CopyRules, alive: Callable[[], None] = lambda: None
+) -> Iterator[DatabaseCopy]:
     """Copy all databases below a directory into another one; both are held open.
+
+    `alive` is called now and then while they are searched for.
 
     What lies there under the same names is replaced. The calling process may have none of the
     databases open: SQLite would take its locks into the forked ones. Raises `OSError` where the
     target cannot be worked in.
     """
     end = time.monotonic() + rules.all
-    found = search(root, end)
+    found = search(root, end, alive)
     for names, reason in found.closed:
         yield _failed(names, CopyStatus.UNREADABLE, reason)
     for names in found.left:
@@ -113,6 +117,15 @@ def _work(there: Connection, task: Task, parent: int) -> None:
     # A run that is killed must leave nobody behind who writes.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+    _close_output()
     if os.getppid() == parent:
         copy = copy_database(task)
         there.send_bytes(b"" if copy is None else write_line(copy))
+
+
+def _close_output() -> None:
+    """Whoever reads what the parent says must not wait for this process, which may hang."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)

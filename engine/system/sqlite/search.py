@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,6 +21,8 @@ from engine.system.host.descent import Descent, NotThere, descending
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PIN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _RESERVED = b".policyctl-"
+_BEAT = 5.0
+"""Seconds between two signs of life."""
 _AT_ONCE = 10_000
 """Entries of a directory that are held: any user may make one of millions."""
 
@@ -41,8 +43,12 @@ class Search:
     """Directories that were not looked into before the time ended."""
 
 
-def search(root: int, deadline: float) -> Search:
-    """Look at each file of the root's file system; file systems mounted below are not its own."""
+def search(root: int, deadline: float, alive: Callable[[], None] = lambda: None) -> Search:
+    """Look at each file of the root's file system; file systems mounted below are not its own.
+
+    `alive` is called now and then.
+    """
+    beat = _Beat(alive)
     found, device, waiting = Search(), os.fstat(root).st_dev, [Names()]
     with descending(root) as descent:
         while waiting:
@@ -51,7 +57,7 @@ def search(root: int, deadline: float) -> Search:
                 found.left.append(names)
                 continue
             try:
-                waiting += _look_into(descent, names, device, found)
+                waiting += _look_into(descent, names, device, found, beat)
             except (NotThere, FileNotFoundError):
                 continue  # it went meanwhile: the tree is in use
             except OSError as error:
@@ -60,13 +66,29 @@ def search(root: int, deadline: float) -> Search:
     return found
 
 
-def _look_into(descent: Descent, names: Names, device: int, found: Search) -> list[Names]:
+@dataclass(slots=True)
+class _Beat:
+    """Says that the search goes on, though not at each file."""
+
+    alive: Callable[[], None]
+    last: float = field(default_factory=time.monotonic)
+
+    def beat(self) -> None:
+        if time.monotonic() - self.last > _BEAT:
+            self.alive()
+            self.last = time.monotonic()
+
+
+def _look_into(
+    descent: Descent, names: Names, device: int, found: Search, beat: _Beat
+) -> list[Names]:
     """Find the databases in one directory; the directories in it."""
     here = descent.enter(names)
     if os.fstat(here).st_dev != device:
         return []
     below = []
     for name, directory in _listed(here):
+        beat.beat()
         if name.startswith(_RESERVED):
             continue
         if directory:

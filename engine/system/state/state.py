@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from engine.orphans.noted_copies import Arrival
 from engine.plan.model import Feed, LegPlan, Location, Plan
-from engine.system.state.acceptances import Acceptances
 from engine.system.state.arrivals import Arrivals, There
 from engine.system.state.generation_records import Generations
 from engine.system.state.generation_rooms import GenerationRooms
@@ -103,7 +102,7 @@ class Left(NamedTuple):
 ADOPTED = "adopted-"
 """Begins the id under which `adopt` notes what a leg has taken over."""
 _THIS = "leg = ? AND source = ? AND place = ?"
-_STREAM_TABLES = ("owned", "last_seen", "mount", "generation", "generation_room")
+_STREAM_TABLES = ("owned", "begun", "last_seen", "mount", "generation", "generation_room")
 _BY_SOURCE = (*_STREAM_TABLES, "verification", "differing")
 
 
@@ -112,7 +111,6 @@ class State(RunHistory):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.acceptances = Acceptances(connection)
         self.pauses = Pauses(connection)
         self.orphans = Orphans(connection)
         self.arrivals = Arrivals(connection)
@@ -235,6 +233,7 @@ class State(RunHistory):
         """Note that what lies there became this leg's without a pass of it having made it so."""
         with self._connection as db:
             db.execute(f"UPDATE last_seen SET tree = x'' WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
+            db.execute(f"DELETE FROM begun WHERE {_THIS}", stream)  # noqa: S608 - a constant
 
     def is_adopted(self, stream: Stream) -> bool:
         """Whether a person was shown all that the leg owns there, and what will go of it."""

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from itertools import takewhile
 
 from engine.plan.model import Feed, LegPlan, Plan
-from engine.plan.readers import is_itemised, readers_of, writers_of
+from engine.plan.readers import is_itemised, readers_of
 from engine.plan.selection import Selection
 from engine.promises.allowed_age import inputs_of
 from engine.records.reports import RunStatus
 from engine.rsync.rules_digest import rules_digest
-from engine.schedule.due import runs_here
 from engine.standing.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFacts, TreeFacts
 from engine.system.host.lock_probe import is_held
 from engine.system.host.places import Places
@@ -150,36 +149,6 @@ def _pending(
         return journal.waiting(leg.name, feed.reads)
     except sqlite3.Error:
         return None
-
-
-def live_as_of(plan: Plan, reads: str, state: State, now: datetime) -> datetime | None:
-    """How old the live data are in what is read now; None where a leg before never succeeded.
-
-    What is live is as it is now.
-    """
-    if plan.source(reads) is not None:
-        return now
-    oldest = now
-    for leg, feed in writers_of(plan, reads):
-        if not runs_here(leg):
-            continue  # nobody runs it here yet: it has nothing that could be old
-        known = _as_of(plan, leg, feed, state)
-        if known is None:
-            return None
-        oldest = min(oldest, known)
-    return oldest
-
-
-def _as_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> datetime | None:
-    """How old the live data are in what a feed has written; of items the oldest counts."""
-    itemised = is_itemised(plan, leg, feed)
-    success = (
-        state.last_success(leg.name) if itemised else state.last_item_success(leg.name, feed.reads)
-    )
-    items = state.items(success.run_id) if success else ()
-    known = [one.data_as_of for one in items if itemised or one.name == feed.reads]
-    moments = [one for one in known if one is not None]
-    return min(moments) if moments and len(moments) == len(known) else None
 
 
 def room_facts(destination: str, state: State) -> RoomFacts | None:

@@ -23,12 +23,12 @@ class Wanted:
 
     root: bytes
     selection: Selection
-    left_out: Collection[Names]
+    left_out: Collection[Names] = ()
     """What the leg leaves alone for another reason than its rules."""
-    within: tuple[Names, ...]
+    within: tuple[Names, ...] = ()
     """Paths asked for; none: everything."""
-    until: datetime
-    """A file that changed since then is not in the copy as it is now."""
+    until: datetime | None
+    """A file that changed since then is not in the copy as it is now; None: none has."""
 
 
 @dataclass(slots=True)
@@ -74,10 +74,14 @@ class _Walk:
             return
         if stat.S_ISDIR(status.st_mode):
             self._enter(names)
-        elif stat.S_ISREG(status.st_mode) and status.st_ctime >= self.wanted.until.timestamp():
+        elif stat.S_ISREG(status.st_mode) and self._has_changed(status):
             self.walked.changed += 1
         elif stat.S_ISREG(status.st_mode):
             self.sample.offer(b"/".join(names), status.st_size)
+
+    def _has_changed(self, status: os.stat_result) -> bool:
+        until = self.wanted.until
+        return until is not None and status.st_ctime >= until.timestamp()
 
     def _is_carried(self, names: Names, *, directory: bool) -> bool:
         if any(names[: len(one)] == one for one in self.wanted.left_out):

@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 import policy.document
 from policy.diagnostics import Diagnostic, PolicyInvalid
-from policy.document import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    Mapping,
-    Scalar,
-    Sequence,
-    find,
-    plain,
-    read,
-    split_lines,
-)
+from policy.document import MAX_BYTES, MAX_DEPTH, read, split_lines
+from policy.nodes import Mapping, Scalar, Sequence, find, plain
 
 
 def value(text: str) -> Any:

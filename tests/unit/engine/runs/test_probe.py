@@ -68,6 +68,20 @@ def test_the_script_answers_for_what_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.tool("sh", "df", "find")
+def test_the_script_tells_whether_the_plan_lies_at_the_root(tmp_path: Path) -> None:
+    target = tmp_path / "root/copies"
+    target.mkdir(parents=True)
+    found = []
+    for make in (lambda: None, lambda: write(tmp_path / "root/.policyctl-plan.json")):
+        make()
+        answer = parse_answer(asked(tmp_path / "root", target, b"copies"))
+        assert answer is not None
+        assert answer.room is not None
+        found.append(answer.left)
+    assert found == [False, True]
+
+
+@pytest.mark.tool("sh", "df", "find")
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_the_script_tells_a_symlink_on_the_way(tmp_path: Path, level: int) -> None:
     names = (b"a b", b"-n", b"c\nd")

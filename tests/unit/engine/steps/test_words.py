@@ -136,7 +136,12 @@ def test_steps_of_generations_are_explained() -> None:
         StageGeneration(feed="data", choice=full, target=HERE),
         CopyGeneration(feed="data", argv=(b"rsync", b"a b"), still=(), target=HERE),
         CopyDatabases(
-            feed="data", arguments=(b"-m", b"worker"), still=(), target=HERE, selection=None
+            feed="data",
+            silence=90.0,
+            arguments=(b"-m", b"worker"),
+            still=(),
+            target=HERE,
+            selection=None,
         ),
         CompleteGeneration(
             feed="data",

@@ -15,11 +15,11 @@ def test_all_that_is_well_is_said_with_what_it_leaves_open() -> None:
     one = verified(compared=1_000, compared_bytes=2**20, files=800_000)
     assert one.sound
     assert said(one) == (
-        "1,000 of 800,000 files, 1.0 MiB compared by content: all as they should be; so, in 95 of "
+        "1,000 of 800,000 files, 1.0 MiB verified: all as they should be; so, in 95 of "
         "100 such samples, fewer than 0.30% of all files differ"
     )
     whole = verified(seed=None, compared=3, files=3)
-    assert said(whole) == "3 of 3 files, 0 B compared by content: all as they should be"
+    assert said(whole) == "3 of 3 files, 0 B verified: all as they should be"
 
 
 def test_nothing_is_not_called_well() -> None:

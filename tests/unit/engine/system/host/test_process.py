@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,18 @@ def test_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
     assert told.code == -signal.SIGTERM
     assert time.monotonic() - began < 10
     assert not alive(read_number(tmp_path / "pid"))
+
+
+def test_law_13_who_falls_silent_is_ended_before_its_time() -> None:
+    said = "import time; print('a', flush=True); time.sleep({}); print('b', flush=True)"
+    told = run(replace(python(said.format(60)), silence=1.0))
+    assert (told.timed_out, told.fell_silent, told.stdout) == (True, True, b"a\n")
+    assert told.seconds < 10
+    # One that says something now and then is not, and one that is late has not fallen silent.
+    told = run(replace(python(said.format(1.2)), silence=5.0))
+    assert (told.timed_out, told.fell_silent, told.stdout) == (False, False, b"a\nb\n")
+    told = run(replace(python(said.format(60), timeout=1.0), silence=30.0))
+    assert (told.timed_out, told.fell_silent) == (True, False)
 
 
 def test_an_orphan_that_nobody_buries_is_not_waited_for(tmp_path: Path) -> None:

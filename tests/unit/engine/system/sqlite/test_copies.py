@@ -609,8 +609,8 @@ def test_one_that_goes_while_others_are_copied_is_no_failure(
     gone = make(tmp_path / "src/gone.db")
     real = search
 
-    def search_and_lose(root: int, deadline: float) -> Search:
-        found = real(root, deadline)
+    def search_and_lose(root: int, deadline: float, alive: Callable[[], None]) -> Search:
+        found = real(root, deadline, alive)
         gone.unlink()
         return found
 

@@ -11,6 +11,7 @@ import pytest
 
 from engine.sqlite.files import JOURNAL, MAGIC, WAL, Names
 from engine.system.host.descent import opened_root, remove_tree
+from engine.system.sqlite import search as search_module
 from engine.system.sqlite.search import NoRegularFile, Search, pinned, reading, search
 from tests.databases import make, make_cut, make_in_log
 from tests.integration.lab import HOSTILE, at, write
@@ -176,3 +177,13 @@ def test_a_pin_stands_for_the_file_and_not_for_its_name(tmp_path: Path) -> None:
                 assert os.read(file, 10) == b"first"
         with pytest.raises(NoRegularFile), pinned(root, b"link"):
             pass
+
+
+def test_a_search_says_that_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_module, "_BEAT", 0.0)
+    for number in range(20):
+        write(tmp_path / f"{number}")
+    beats: list[int] = []
+    with opened_root(os.fsencode(tmp_path)) as descriptor:
+        search(descriptor, time.monotonic() + 60, lambda: beats.append(1))
+    assert len(beats) >= 10

@@ -348,7 +348,10 @@ def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
 _NEW_IN_7 = ("acceptance", "generation_room", "name_folding", "verification", "differing")
-_BEFORE_7 = tuple(f"DROP TABLE {name}" for name in _NEW_IN_7)
+_NEW_IN_8 = ("begun", "left_plan")
+_BEFORE_8 = tuple(f"DROP TABLE {name}" for name in _NEW_IN_8)
+_TO_7 = (*_BEFORE_8, "PRAGMA user_version = 7")
+_BEFORE_7 = (*_BEFORE_8, *(f"DROP TABLE {name}" for name in _NEW_IN_7))
 _TO_6 = (*_BEFORE_7, "PRAGMA user_version = 6")
 _BEFORE_6 = (*_BEFORE_7, "DROP TABLE rollback", "ALTER TABLE last_seen DROP COLUMN tree")
 _TO_5 = (
@@ -377,7 +380,7 @@ _TO_1 = (
 
 
 @pytest.mark.parametrize(
-    "steps", [_TO_6, _TO_5, _TO_4, _TO_3, _TO_2, _TO_1], ids=lambda steps: steps[-1][-1]
+    "steps", [_TO_7, _TO_6, _TO_5, _TO_4, _TO_3, _TO_2, _TO_1], ids=lambda steps: steps[-1][-1]
 )
 def test_what_an_earlier_version_wrote_is_brought_up_to_this_one(
     tmp_path: Path, steps: tuple[str, ...]
