@@ -128,18 +128,13 @@ def _kept_from_carrying(readers: Sequence[LegPlan], destination: Destination) ->
 
 def _replaced(destination: Destination) -> Step:
     path = Code(destination.path.text)
-    if destination.ssh is not None:
-        return Step(
-            text=(
-                "Make the directory ", path, " on the new machine, and let ",
-                Code.of(destination.ssh.account), " in with the same key.",
-            )
-        )  # fmt: skip
     command: Command = (b"policyctl", b"apply", b"--new-disk", destination.name.encode())
-    return Step(
-        text=("Mount the new disk at ", path, ". Then say that it is the one that is meant:"),
-        commands=(command,),
-    )
+    meant = "Then say that it is the one that is meant:"
+    if destination.ssh is None:
+        return Step(text=("Mount the new disk at ", path, f". {meant}"), commands=(command,))
+    account = Code.of(destination.ssh.account)
+    made: Text = ("Make the directory ", path, " on the new machine, and let ", account)
+    return Step(text=(*made, f" in with the same key. {meant}"), commands=(command,))
 
 
 def _filled(writers: Sequence[LegPlan]) -> Iterator[Step]:
@@ -228,8 +223,8 @@ def _gone_on(readers: Sequence[LegPlan]) -> Iterator[Step]:
 
 
 def _seen(writers: Sequence[LegPlan]) -> Iterator[Step]:
-    mirrors = [leg.name.encode() for leg in writers if isinstance(leg.leg, MirrorLeg)]
-    verify: list[Command] = [(b"policyctl", b"verify", *mirrors)] if mirrors else []
+    names = [leg.name.encode() for leg in writers]
+    verify: list[Command] = [(b"policyctl", b"verify", *names)] if names else []
     yield Step(
         text=("See that the copies are right, and how everything stands:",),
         commands=(*verify, (b"policyctl", b"status")),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from engine.plan.model import LegPlan, Plan
 from engine.runbooks.model import Blank, Code, Command, Said, Section, Step, Variable
 from engine.runbooks.parts import Part
-from policy.legs import MirrorLeg
+from policy.legs import SnapshotLeg
 from policy.sources import FilesSource, Source, TreeSource
 
 LOST = Variable("LOST")
@@ -118,8 +118,8 @@ def resumed(legs: Sequence[LegPlan]) -> Iterator[Step]:
     if not legs:
         return
     names = [leg.name.encode() for leg in legs]
-    mirrors = [leg.name.encode() for leg in legs if isinstance(leg.leg, MirrorLeg)]
-    compared = [(b"policyctl", b"verify", *mirrors)] if mirrors else []
+    copying = [leg.name.encode() for leg in legs if not isinstance(leg.leg, SnapshotLeg)]
+    compared = [(b"policyctl", b"verify", *copying)] if copying else []
     yield Step(
         text=(
             "Once all of it is as it should be, let the legs go on, and look at everything. Where "

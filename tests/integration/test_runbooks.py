@@ -25,13 +25,15 @@ import yaml
 from engine.compile import compile_policy
 from policy.parse import load
 from renderers.docs import render_docs
+from tests.databases import make
+from tests.integration.btrfs import mounted_btrfs, subvolume
 from tests.integration.lab import HOSTILE, at
 from tests.integration.mounts import CHECKOUT, MountNamespace, mount_namespace
 from tests.integration.sshd import Server, serving
 from tests.runbooks import Typed, script, sections
 from tests.strategies import REFERENCE
 
-pytestmark = [pytest.mark.root, pytest.mark.tool("rsync", "sshd", "unshare", "nsenter", "bash")]
+pytestmark = [pytest.mark.root, pytest.mark.tool("rsync", "sshd", "unshare", "bash", "mkfs.btrfs")]
 
 PLACES = (
     *("/var/lib", "/run", "/srv", "/mnt", "/etc/systemd/system", "/etc/sysctl.d"),
@@ -42,26 +44,23 @@ SOURCES = ("srv/nfs", "srv/nfs-ssd", "srv/host")
 
 
 def miniature(server: Server, nas: Path) -> str:
-    """The reference manifest on this machine: without volumes, which want LVM, and without alerts.
+    """The reference manifest on this machine: its volumes are subvolumes, and nobody is told.
 
-    A directory tree stands for them, with generations of its own.
+    One tree more has generations of its own.
     """
     lab = yaml.safe_load(REFERENCE.read_text())
     lab["host"] = socket.gethostname()
     there = yaml.safe_load(f"{{{server.yaml()}}}")
     lab["destinations"]["synology"].update(there, path=str(nas))
-    for name in ("lvm-snapshots", "pvc-files", "sqlite-copies"):
-        del lab["legs"][name]
-    del lab["sources"]["pvcs"], lab["checks"], lab["monitoring"]
-    lab["routes"] = {key: one for key, one in lab["routes"].items() if not key.startswith("pvcs:")}
+    del lab["checks"], lab["monitoring"]
+    place = {"media": "thin-pool", "site": "home"}
+    lab["sources"]["pvcs"] = {"kind": "btrfs", "path": "/srv/pool", "subvolumes": "*", **place}
     lab["sources"]["host"]["paths"] = ["/srv/host/etc/pve", "/srv/host/usr/local/bin"]
     lab["sources"]["apps"] = {"kind": "tree", "path": "/srv/apps", "media": "ssd", "site": "home"}
     week = {"schedule": "05:00", "keep": {"weekly": 4}, "timeout": "1h"}
     lab["legs"]["app-files"] = {"kind": "versions", "to": "sda:/apps", **week}
+    lab["legs"]["offsite"]["after"].append("app-files")
     lab["routes"]["/srv/apps"] = "app-files"
-    after = {"pvc-files", "sqlite-copies"}
-    offsite = [name for name in lab["legs"]["offsite"]["after"] if name not in after]
-    lab["legs"]["offsite"]["after"] = [*offsite, "app-files"]
     return json.dumps(lab)
 
 
@@ -170,7 +169,12 @@ def lab(tmp_path: Path, server: Server) -> Iterator[Lab]:
         f'#!/bin/sh\nPYTHONPATH={CHECKOUT} exec {sys.executable} -m policyctl.main "$@"\n'
     )
     program.chmod(0o755)
-    with mount_namespace() as space:
+    with mounted_btrfs(tmp_path, tmp_path / "pool"), mount_namespace() as space:
+        for name in ("films", "dbaas"):
+            subvolume(tmp_path / "pool" / name)
+            (tmp_path / "pool" / name / "data").mkdir()
+            (tmp_path / "pool" / name / "data/file").write_text(f"of {name}")
+        make(tmp_path / "pool/films/data/library.db")
         found = Lab(tmp_path, space, miniature(server, tmp_path / "nas"))
         machine(found)
         fill(found.seen(""))
@@ -178,7 +182,8 @@ def lab(tmp_path: Path, server: Server) -> Iterator[Lab]:
         pages = render_docs(compile_policy(policy))
         found.pages = {one.path: one.content.decode() for one in pages}
         found.policyctl("apply")
-        found.policyctl("run", "sda-mirror", "host-config", "app-files", "synology-direct")
+        found.policyctl("run", "lvm-snapshots", "pvc-files", "sqlite-copies", "app-files")
+        found.policyctl("run", "sda-mirror", "host-config", "synology-direct")
         found.policyctl("run", "offsite")
         yield found
 
@@ -188,7 +193,9 @@ def machine(lab: Lab) -> None:
     for place in PLACES:
         lab.space("mkdir", "-p", place)
         lab.space("mount", "-t", "tmpfs", "tmpfs", place)
-    lab.space("mkdir", "-p", "/mnt/backup", "/mnt/found", "/srv/nfs", "/srv/nfs-ssd", "/srv/apps")
+    lab.space("mkdir", "-p", "/mnt/backup", "/mnt/found", "/srv/pool")
+    lab.space("mkdir", "-p", "/srv/nfs", "/srv/nfs-ssd", "/srv/apps")
+    lab.space("mount", "--bind", lab.folder / "pool", "/srv/pool")
     lab.space("mount", "-t", "tmpfs", "tmpfs", "/mnt/backup")
     lab.seen("etc/policyctl/backup-policy.yaml").write_text(lab.text)
 
@@ -260,6 +267,23 @@ def test_the_dumps_of_a_server_and_then_the_nas(lab: Lab) -> None:
     assert sums(lab.folder / "nas").keys() == nas.keys()
 
 
+def test_law_28_a_volume(lab: Lab) -> None:
+    live = lab.seen("srv/pool/films")
+    before = sums(live)
+    (snapshot,) = lab.seen("srv/pool/.policyctl-snapshots/films").iterdir()
+    spoil(live / "data")
+    page = "runbooks/pvcs.md"
+    title = "A subvolume is spoilt: back to a snapshot of lvm-snapshots"
+    lab.follow(page, title, ITEM="films", STATE=snapshot.name)
+    assert sums(live) == before
+    spoil(live / "data")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    filled = {"ITEM": "pvcs:films", "WHEN": now, "MOUNTED": "/srv/pool/films"}
+    lab.follow(page, "Files of it, or all of them, from a copy", **filled)
+    assert sums(live).items() >= {key: one for key, one in before.items() if key != b"data"}.items()
+    assert sums(lab.folder / "here/restored-from-sda/films") == before
+
+
 # ── A destination ────────────────────────────────────────────────────────────────────────────
 
 
@@ -284,6 +308,7 @@ def gone(lab: Lab) -> dict[str, dict[bytes, str]]:
         for name in ("nfs", "nfs-ssd", "apps", "host")
     }
     lab.space("umount", "/mnt/backup")
+    lab.space("umount", "/srv/pool")
     for place in reversed(PLACES):
         lab.space("umount", place)
     machine(lab)
@@ -293,7 +318,8 @@ def gone(lab: Lab) -> dict[str, dict[bytes, str]]:
 def test_only_the_nas_is_left_and_mounted(lab: Lab, gone: dict[str, dict[bytes, str]]) -> None:
     lab.space("mount", "--bind", lab.folder / "nas", "/mnt/found")
     lab.seen("etc/policyctl/backup-policy.yaml").unlink()
-    lab.follow("host-lost.md", "From synology, mounted somewhere", FOUND="/mnt/found")
+    title = "From synology, mounted somewhere"
+    lab.follow("host-lost.md", title, FOUND="/mnt/found", ITEM="pvcs:films")
     came_back(lab, gone)
 
 
@@ -301,7 +327,7 @@ def test_only_the_nas_is_left_over_ssh_and_then_a_host_again(
     lab: Lab, gone: dict[str, dict[bytes, str]]
 ) -> None:
     (lab.folder / "here/backup-policy.yaml").write_text(lab.text)
-    lab.follow("host-lost.md", "From synology, over SSH")
+    lab.follow("host-lost.md", "From synology, over SSH", ITEM="pvcs:films")
     came_back(lab, gone)
     for name in gone:
         put_back(lab, name)
@@ -315,17 +341,20 @@ def test_only_the_nas_is_left_over_ssh_and_then_a_host_again(
 
 def test_only_the_disk_is_left(lab: Lab) -> None:
     nfs = sums(lab.seen("srv/nfs"), without=(*NOT_KEPT, "immich"))
+    lab.space("umount", "/srv/pool")
     for place in ("/var/lib", "/srv"):
         lab.space("umount", place)
         lab.space("mount", "-t", "tmpfs", "tmpfs", place)
     lab.space("mount", "--bind", "/mnt/backup", "/mnt/found")
-    lab.follow("host-lost.md", "From sda, mounted somewhere", FOUND="/mnt/found")
+    title = "From sda, mounted somewhere"
+    lab.follow("host-lost.md", title, FOUND="/mnt/found", ITEM="pvcs:films")
     here = lab.folder / "here"
     assert sums(here / "srv-nfs/nfs") == nfs
     shutil.copytree(here / "srv-nfs/nfs", lab.seen("srv/nfs"), symlinks=True)
     shutil.copytree(here / "srv-host-etc-pve/pve", lab.seen("srv/host/etc/pve"))
     shutil.copytree(here / "srv-host-usr-local-bin/bin", lab.seen("srv/host/usr/local/bin"))
-    lab.space("mkdir", "/srv/nfs-ssd", "/srv/apps")
+    lab.space("mkdir", "/srv/nfs-ssd", "/srv/apps", "/srv/pool")
+    lab.space("mount", "--bind", lab.folder / "pool", "/srv/pool")
     lab.follow("host-lost.md", "A host in its place")
     lab.follow("host-lost.md", "The copies at sda are still there")
     lab.policyctl("run", "sda-mirror", "host-config", "--full")
@@ -343,6 +372,8 @@ def came_back(lab: Lab, gone: dict[str, dict[bytes, str]]) -> None:
     assert found == gone["nfs"]
     assert sums(here / "srv-nfs-ssd/nfs-ssd") == gone["nfs-ssd"]
     assert sums(here / "srv-apps/apps") == gone["apps"]
+    films = sums(lab.folder / "pool/films")
+    assert sums(here / "restored-from-synology/films") == films
     pve = {key[8:]: one for key, one in gone["host"].items() if key.startswith(b"etc/pve/")}
     assert sums(here / "srv-host-etc-pve/pve") == pve
 
