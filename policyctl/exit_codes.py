@@ -14,7 +14,8 @@ class ExitCode(enum.IntEnum):
     USAGE = 2
     INVALID_POLICY = 3
     CHANGES = 4
-    """`plan --exit-code`: there is something to apply."""
+    """`plan --exit-code`: there is something to apply. `docs --check`: pages are not as they should
+    be."""
     FAILED = 5
     """A leg failed, an apply was refused, a tree is away, or `status` found something unhealthy."""
     DEGRADED = 6

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from engine.plan.readers import owned_places
 from engine.progress import ProgressSink
 from engine.restore.versions import Version
 from engine.sqlite.copies import QUICK_ABOVE, choose_check
@@ -88,8 +89,7 @@ class _Checks:
 
     def _skipped(self, other: Version) -> Callable[[Names], bool]:
         """What other legs own below either place: it is no part of that copy."""
-        feeds = [feed for leg in self.restoring.plan.legs for feed in leg.feeds]
-        owned = [feed.writes for feed in feeds if feed.writes is not None]
+        owned = owned_places(self.restoring.plan)
         places = (self.chosen.location, other.location)
         others = {names for one in places for names in one.inner(owned)}
         inside = self.proposal.found.asked.inside

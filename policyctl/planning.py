@@ -16,10 +16,10 @@ from engine.changes.part_facts import age_text
 from engine.changes.plan_changes import PartChange
 from engine.changes.renames import likely_renames, plan_again
 from engine.check import CheckReport
-from engine.orphans.carriers import with_images
 from engine.orphans.hand_overs import hand_overs
 from engine.orphans.orphans import orphans_of
 from engine.plan.model import Plan
+from engine.plan.readers import with_images
 from engine.plan.stored import PlanUnreadable
 from engine.routing.coverage import Coverage
 from engine.system.apply.activate import look_at_machine

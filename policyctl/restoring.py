@@ -34,8 +34,7 @@ from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
 from policyctl.forewarning import notes_of
 
-_ITEMS_DEEP = 4
-"""Names that the address of an item has at most."""
+_ITEMS_DEEP = 4  # names that the address of an item has at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +295,8 @@ class Restoring:
         return aim
 
     def _name(self, found: Found) -> bytes:
-        last = found.asked.path.rstrip(b"/").rpartition(b"/")[2].rpartition(b":")[2]
+        path = found.asked.path.rstrip(b"/")
+        last = (path if path[:1] == b"/" else path.partition(b":")[2]).rpartition(b"/")[2]
         return last or found.asked.subject.source.name.encode()
 
     def _refuse_there(self, aim: Aim) -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from policy.values import display
+from renderers import markdown
 
 if TYPE_CHECKING:
     import jinja2
@@ -102,4 +103,7 @@ _FILTERS: dict[str, Callable[[object], str]] = {
     "unit_word": unit_word,
     "unit_optional_path": unit_optional_path,
     "unit_argument": unit_argument,
+    "md": markdown.text,
+    "md_cell": markdown.cell,
+    "md_code": markdown.code,
 }

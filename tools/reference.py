@@ -304,7 +304,8 @@ MEANINGS = {
     "`pause --check`, which foresees them all: the leg is paused.",
     "USAGE": "The command line was not understood, or no manifest was found.",
     "INVALID_POLICY": "The manifest has errors (with `check --strict`: or warnings).",
-    "CHANGES": "`plan --exit-code`: there is something to apply.",
+    "CHANGES": "`plan --exit-code`: there is something to apply. `docs --check`: pages are not as "
+    "they should be.",
     "FAILED": "A leg failed or could not tell its end, an `apply` was refused or not all of it "
     "took effect, `status` found something unhealthy, `restore --order` found a circle, `measure` "
     "found no tree, `gc` or `migrate` could not look at all that it lists, or a drill did not end "

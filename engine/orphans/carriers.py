@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.plan.model import Feed, LegPlan, Location, Plan
-from engine.plan.readers import read_place
+from engine.plan.readers import with_images
 from engine.plan.selection import Selection, Verdict, ignore_hits
 from engine.plan.spots import Spot, covers, literal_head, spot_below
 from policy.legs import MirrorLeg
@@ -33,24 +33,6 @@ class Hop:
     form: str
     """How its files lie there: the legs that make something else of them than a tree like the live
     one. Empty: it is such a tree."""
-
-
-def with_images(plan: Plan, places: Iterable[Location]) -> frozenset[Location]:
-    """Directories of copies, and those to which the later hops of a plan carry what is in them."""
-    return frozenset(image for one in places for image in (one, *_images(plan, one, ())))
-
-
-def _images(plan: Plan, place: Location, via: tuple[str, ...]) -> Iterator[Location]:
-    for leg in plan.legs:
-        for feed in leg.feeds:
-            base = read_place(plan, feed.reads)
-            if base is None or feed.writes is None or leg.name in via:
-                continue
-            if base.contains(place):
-                names = feed.writes.names + place.names[len(base.names) :]
-                image = Location(holder=feed.writes.holder, names=names)
-                yield image
-                yield from _images(plan, image, (*via, leg.name))
 
 
 def retired_inside(

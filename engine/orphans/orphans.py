@@ -12,9 +12,10 @@ from itertools import product
 from engine.changes.changes import ChangeSet
 from engine.changes.plan_changes import Action
 from engine.changes.renames import plan_renamed, renames_between
-from engine.orphans.carriers import Hop, hops_of, is_owned, with_images
+from engine.orphans.carriers import Hop, hops_of, is_owned
 from engine.orphans.noted_copies import Orphan
 from engine.plan.model import Location, Plan, RouteLine
+from engine.plan.readers import with_images
 from engine.plan.spots import Spot, covers, crossing, spot_below
 from engine.rsync.set_aside import SET_ASIDE
 from policy.legs import MirrorLeg

@@ -91,7 +91,7 @@ class Protection:
     history: int
     """Seconds that a restore is sure to reach back beyond the newest state."""
     rto: int | None
-    """Seconds that a restore may take, where that is stated; None: nowhere."""
+    """Seconds that a restore of the source may take, where a drill states it; None: nowhere."""
     gaps: tuple[Gap, ...]
 
     def of(self, form: Form, *, offsite: bool) -> tuple[HeldCopy, ...]:
@@ -135,9 +135,15 @@ def _kept(
         rpo=_best(real),
         offsite_rpo=_best([one for one in real if one.offsite]),
         history=max((one.copy.history for one in real), default=0),
-        rto=None,
+        rto=_stated(plan, region.source.name),
         gaps=tuple(_gaps(region, wanted, short.get(key), lines.get(key))),
     )
+
+
+def _stated(plan: Plan, source: str) -> int | None:
+    """How long a restore of a source may take, as the strictest of its drills says."""
+    drills = (one.drill for one in plan.drills if one.drill.source == source)
+    return min((one.within.seconds for one in drills if one.within is not None), default=None)
 
 
 def _held(plan: Plan, region: Region, copy: Copy) -> HeldCopy:

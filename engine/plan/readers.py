@@ -1,4 +1,4 @@
-"""Who reads which tree by the journal: a function of the plan.
+"""Who reads what others write, by the journal and at later hops: a function of the plan.
 
 A feed can be served from the journal where everybody who changes its tree notes what he changes:
 the tracker for a source with `track`, the legs of this host for a destination.
@@ -6,7 +6,7 @@ the tracker for a source with `track`, the legs of this host for a destination.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.plan.model import Feed, LegPlan, Location, Plan, tree_root
 from engine.records.journal import Consumer
@@ -67,6 +67,31 @@ def writers_of(plan: Plan, reads: str) -> tuple[tuple[LegPlan, Feed], ...]:
         if feed.writes is not None
         and (leg.name == reads or (plan.leg(reads) is None and place.contains(feed.writes)))
     )
+
+
+def with_images(plan: Plan, places: Iterable[Location]) -> frozenset[Location]:
+    """Directories of copies, and those to which the later hops of a plan carry what is in them."""
+    return frozenset(image for one in places for image in (one, *_images(plan, one, ())))
+
+
+def _images(plan: Plan, place: Location, via: tuple[str, ...]) -> Iterator[Location]:
+    for leg in plan.legs:
+        for feed in leg.feeds:
+            base = read_place(plan, feed.reads)
+            if base is None or feed.writes is None or leg.name in via:
+                continue
+            if base.contains(place):
+                names = feed.writes.names + place.names[len(base.names) :]
+                image = Location(holder=feed.writes.holder, names=names)
+                yield image
+                yield from _images(plan, image, (*via, leg.name))
+
+
+def owned_places(plan: Plan) -> tuple[Location, ...]:
+    """Where legs write, and where later hops carry that: none of it is a part of another's copy."""
+    places = [feed.writes for leg in plan.legs for feed in leg.feeds if feed.writes is not None]
+    images = (image for one in places for image in _images(plan, one, ()))
+    return tuple(dict.fromkeys((*places, *images)))
 
 
 def _readers(plan: Plan) -> Iterator[Consumer]:

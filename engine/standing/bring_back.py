@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from engine.plan.model import Location, Plan
+from engine.plan.readers import owned_places
 from engine.promises.chains import Copy
 from engine.reach.ssh_command import known_shell
 from engine.reach.targets import Target
@@ -81,7 +82,7 @@ def bring_back(plan: Plan, copy: Copy, root: bytes, ssh: SshTarget | None) -> tu
         source = target.argument.rstrip(b"/") or b"/"
     folder = NEW_FOLDER + copy.place.encode() + b"/"
     filters = (b"--filter=" + rule for rule in rules)
-    options = (*kept_options(plan, copy.leg), *_connection(ssh), _OWN_NAMES, *filters)
+    options = (*kept_options(plan, copy.leg), *connection(ssh), _OWN_NAMES, *filters)
     return (b"rsync", *options, b"--", source, folder)
 
 
@@ -113,7 +114,8 @@ def kept_options(plan: Plan, leg: str) -> Iterator[bytes]:
     yield from (option for attribute, option in _MORE.items() if attribute in kept)
 
 
-def _connection(ssh: SshTarget | None) -> tuple[bytes, ...]:
+def connection(ssh: SshTarget | None) -> tuple[bytes, ...]:
+    """How rsync reaches a machine, as a person types it."""
     return (b"--secluded-args", b"--rsh=" + known_shell(ssh)) if ssh is not None else ()
 
 
@@ -127,7 +129,6 @@ def _above(root: bytes, names: tuple[bytes, ...]) -> tuple[bytes, ...]:
 def others_rules(plan: Plan, inside: Location, begin: tuple[bytes, ...]) -> Iterator[bytes]:
     """Rules that leave out what other legs own below the place: it is no part of this copy."""
     skipped = len(inside.names) if begin else 0
-    owned = (feed.writes for leg in plan.legs for feed in leg.feeds if feed.writes is not None)
-    for place in dict.fromkeys(owned):
+    for place in owned_places(plan):
         if place != inside and inside.contains(place):
             yield exclude_rule((*begin, *place.names[skipped:]))

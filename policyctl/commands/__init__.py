@@ -8,6 +8,7 @@ from policyctl.commands.adopt import adopt
 from policyctl.commands.apply import apply
 from policyctl.commands.check import check
 from policyctl.commands.completions import completions
+from policyctl.commands.docs import docs
 from policyctl.commands.drill import drill
 from policyctl.commands.explain import explain
 from policyctl.commands.gc import gc
@@ -53,6 +54,7 @@ def register(app: typer.Typer) -> None:
         verify,
         drill,
         rollback,
+        docs,
         show,
         schema,
         completions,

@@ -98,6 +98,31 @@ def test_law_34_any_name_comes_back(machine: Machine) -> None:
         }
 
 
+def test_a_name_with_a_colon_keeps_it(machine: Machine) -> None:
+    machine.write("srv/data/a/12:30 notes", "kept")
+    assert machine("run", "nightly").code == 0
+    assert machine("restore", "/srv/data/a/12:30 notes").code == 0
+    assert names_in(machine.folder / "restored-from-disk") == ["12:30 notes"]
+
+
+def test_law_01_what_other_legs_have_at_a_later_hop_is_no_part_of_it(tmp_path: Path) -> None:
+    """The second hop carries the whole disk: the copies of two legs, one within the other."""
+    text = HOUSE.replace('"disk:/data"', '"disk:/"').replace("from: nightly", "from: disk")
+    text = text.replace("legs:\n", 'legs:\n  old: {kind: mirror, from: shelf, to: "disk:/old"}\n')
+    text = text.replace("sources:\n", "sources:\n  shelf: {kind: files, paths: [/srv/archive]}\n")
+    machine = Machine(tmp_path, text)
+    assert machine("apply").code == 0
+    assert machine("run", "nightly", "old", "offsite").code == 0
+    assert (machine.root / "@nas.example.net/volume1/copies/lab/old/srv/archive/old").is_file()
+    live = tree(machine.root / "srv/data")
+    assert machine("restore", "/srv/data", "--to", str(machine.folder / "near")).code == 0
+    shutil.rmtree(machine.root / "mnt/disk")
+    done = machine("restore", "/srv/data", "--to", str(machine.folder / "far"))
+    assert done.code == 0, done.err
+    assert tree(machine.folder / "near/data") == live
+    assert tree(machine.folder / "far/data") == live
+
+
 def test_law_27_the_next_place_is_taken_where_the_best_is_away_and_says_what_is_lost(
     machine: Machine,
 ) -> None:

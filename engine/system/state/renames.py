@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from engine.orphans.carriers import with_images
 from engine.orphans.hand_overs import owned_again, set_aside_again
 from engine.plan.model import LegPlan, Plan
-from engine.plan.readers import is_itemised, readers_of
+from engine.plan.readers import is_itemised, readers_of, with_images
 from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
 from engine.system.journal.journal import Journal, open_journal

@@ -1,0 +1,46 @@
+"""What became of the pages of the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policyctl.documenting import Documented
+from policyctl.views.console import Json
+from policyctl.views.paths import counted
+
+_WORDS = ("new", "changed", "gone", "edited", "foreign")
+
+
+def docs_lines(found: Documented, *, check: bool) -> Iterator[str]:
+    """One line for each page that differs, and one for all."""
+    changes = found.changes
+    kinds = (
+        changes.created,
+        changes.replaced,
+        changes.removed,
+        changes.edited,
+        changes.foreign,
+    )
+    for word, paths in zip(_WORDS, kinds, strict=True):
+        yield from (f"  {word:<8} {path}" for path in paths)
+    pages = counted(len(found.pages), "page")
+    if not changes.any:
+        yield f"{found.folder}: {pages}, all as they should be"
+    elif not check and not changes.refused:
+        yield f"{found.folder}: {pages} as they should be"
+
+
+def docs_json(found: Documented, *, written: bool) -> Json:
+    """The same for programs."""
+    changes = found.changes
+    return {
+        "folder": str(found.folder),
+        "pages": sorted(found.pages),
+        "created": list(changes.created),
+        "replaced": list(changes.replaced),
+        "removed": list(changes.removed),
+        "edited": list(changes.edited),
+        "foreign": list(changes.foreign),
+        "differs": changes.any,
+        "written": written,
+    }
