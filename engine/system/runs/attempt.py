@@ -49,7 +49,7 @@ from engine.system.runs.leave_plan import leave_plan
 from engine.system.runs.observe import holder_of, observe, ssh_of
 from engine.system.runs.observe_target import NothingToRead
 from engine.system.state.arrivals import there_by
-from engine.system.state.claims import disown_missing, disown_unmade
+from engine.system.state.claims import disown_unmade, settle_claims
 from engine.system.state.records import new_run_id
 from engine.system.state.room_notes import note_room_left, note_rooms
 from engine.system.state.state import (
@@ -264,7 +264,7 @@ class Attempt:
         self._report_feeds(seen)
         if isinstance(self.leg_plan.leg, MirrorLeg):
             self.looked = tuple(one for one in seen.feeds if not refusals(self.findings, one.feed))
-        disown_missing(self.state, self.streams, self.looked)
+        settle_claims(self.state, self.streams, self.looked)
         note_rooms(self.plan, seen, self.state, self.clock())
         steps = steps_for(self.leg_plan, seen, this_run, self.findings)
         if not steps:

@@ -40,6 +40,7 @@ from engine.system.runs.name_folding import names_that_meet
 from engine.system.runs.observe_target import NothingToRead, TargetLook
 from engine.system.state.arrivals import there_by
 from engine.system.state.disk_identity import find_identity
+from engine.system.state.first_passes import FirstPass, FirstPasses
 from engine.system.state.state import State, stream_of
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, MirrorLeg, SqliteLeg, VersionsLeg
@@ -242,11 +243,15 @@ class _Look(TargetLook):
             anything |= taken
             if count > enough and anything:
                 break
+        file_system, mounts = identity_of(path, self.mounts), self._mounts(path, selection)
+        begun = FirstPasses(self.state.connection).of(stream) if before is None else None
+        now = FirstPass(tree=tree, file_system=file_system, mounts=mounts)
+        kept = kept or (begun is not None and begun.goes_on(now))
         return SourceSeen(
             path=path,
             presence=presence,
             identity=identity,
-            file_system=identity_of(path, self.mounts),
+            file_system=file_system,
             taken=tuple(one for one in taken_entries(path, selection) if (one,) not in strangers),
             missing=self._missing(feed),
             holder=holder.name if holder else "",
@@ -257,11 +262,11 @@ class _Look(TargetLook):
             keeping=tuple(self._keeping(feed)),
             entries=count if anything else 0,
             counted_all=count <= enough,
-            mounts=self._mounts(path, selection),
+            mounts=mounts,
             previous_entries=previous,
             previous_file_system=before.file_system if before else None,
             previous_mounts=self._carried_mounts(before.mounts, path, selection) if before else (),
-            mounted=tuple(look_at(point)[1] for point in self._mounts(path, selection)),
+            mounted=tuple(look_at(point)[1] for point in mounts),
             owned=self.state.owned(stream),
             journal=seen,
             tree=tree,

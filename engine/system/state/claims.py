@@ -8,16 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.runs.observation import FeedSeen
+from engine.runs.observation import FeedSeen, SourceSeen
 from engine.system.host.directories import list_directory, still_there
+from engine.system.state.first_passes import FirstPass, FirstPasses
 from engine.system.state.state import State, Stream
 
 
-def disown_missing(state: State, streams: Mapping[str, Stream], feeds: Iterable[FeedSeen]) -> None:
-    """Before a run, where the top of the copies was listed, on this machine or over SSH."""
+def settle_claims(state: State, streams: Mapping[str, Stream], feeds: Iterable[FeedSeen]) -> None:
+    """Before a run, where the top of the copies was listed, on this machine or over SSH.
+
+    Where the leg owns nothing then, and never has had a success, its first pass begins.
+    """
     for seen in feeds:
-        for name in seen.source.owned - set(seen.target.entries):
-            state.disown(streams[seen.feed], name)
+        stream, source = streams[seen.feed], seen.source
+        for name in source.owned - set(seen.target.entries):
+            state.disown(stream, name)
+        if not state.owned(stream) and state.last_seen(stream) is None:
+            FirstPasses(state.connection).note(stream, first_pass_of(source))
+
+
+def first_pass_of(source: SourceSeen) -> FirstPass:
+    """What a first pass of a tree would copy, as it is now."""
+    return FirstPass(tree=source.tree, file_system=source.file_system, mounts=source.mounts)
 
 
 def disown_unmade(

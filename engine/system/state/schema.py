@@ -222,6 +222,15 @@ CREATE TABLE acceptance (
     because TEXT NOT NULL,
     since TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE begun (
+    leg TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    tree BLOB NOT NULL,
+    file_system TEXT NOT NULL,
+    mounts BLOB NOT NULL,
+    PRIMARY KEY (leg, source, place)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE left_plan (
     place TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
@@ -247,7 +256,7 @@ _NEW_TABLES = {
     5: ("arrival", "generation"),
     6: ("rollback",),
     7: ("acceptance", "generation_room", "name_folding", "verification", "differing"),
-    8: ("left_plan",),
+    8: ("begun", "left_plan"),
 }
 """By the version that brought them."""
 

@@ -102,7 +102,7 @@ class Left(NamedTuple):
 ADOPTED = "adopted-"
 """Begins the id under which `adopt` notes what a leg has taken over."""
 _THIS = "leg = ? AND source = ? AND place = ?"
-_STREAM_TABLES = ("owned", "last_seen", "mount", "generation", "generation_room")
+_STREAM_TABLES = ("owned", "begun", "last_seen", "mount", "generation", "generation_room")
 _BY_SOURCE = (*_STREAM_TABLES, "verification", "differing")
 
 
@@ -233,6 +233,7 @@ class State(RunHistory):
         """Note that what lies there became this leg's without a pass of it having made it so."""
         with self._connection as db:
             db.execute(f"UPDATE last_seen SET tree = x'' WHERE {_THIS}", stream)  # noqa: S608 - only constants are put in
+            db.execute(f"DELETE FROM begun WHERE {_THIS}", stream)  # noqa: S608 - a constant
 
     def is_adopted(self, stream: Stream) -> bool:
         """Whether a person was shown all that the leg owns there, and what will go of it."""

@@ -348,7 +348,7 @@ def test_items_generations_follow_the_name_of_their_leg(tmp_path: Path) -> None:
 
 _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombstone")
 _NEW_IN_7 = ("acceptance", "generation_room", "name_folding", "verification", "differing")
-_NEW_IN_8 = ("left_plan",)
+_NEW_IN_8 = ("begun", "left_plan")
 _BEFORE_8 = tuple(f"DROP TABLE {name}" for name in _NEW_IN_8)
 _TO_7 = (*_BEFORE_8, "PRAGMA user_version = 7")
 _BEFORE_7 = (*_BEFORE_8, *(f"DROP TABLE {name}" for name in _NEW_IN_7))
