@@ -156,7 +156,7 @@ def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
         findings.error(
             "to-wrong-kind", f"nothing can be written into the source {name!r}", leg.at("to")
         )
-    elif isinstance(leg, VersionsLeg | SqliteLeg) and _is_far(leg.to.name, policy):
+    elif isinstance(leg, FetchLeg | VersionsLeg | SqliteLeg) and _is_far(leg.to.name, policy):
         findings.error(
             "to-wrong-kind",
             f"a {KIND_NAMES[type(leg)]} leg writes to directories of this machine only",

@@ -18,7 +18,7 @@ from engine.plan.readers import is_itemised
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget
-from policy.sources import BtrfsSource, FilesSource, Source, TreeSource
+from policy.sources import BtrfsSource, DeviceSource, FilesSource, Source, TreeSource
 from policy.values import AbsolutePath, parse_absolute_path
 from renderers.touched import is_remote
 
@@ -295,6 +295,9 @@ def _ssh_targets(plan: Plan, leg: LegPlan) -> Iterator[SshTarget]:
         destination = plan.destination(feed.writes.holder) if feed.writes is not None else None
         if destination is not None and destination.ssh is not None:
             yield destination.ssh
+        source = plan.source(feed.reads)
+        if isinstance(source, DeviceSource):
+            yield source.ssh
 
 
 def _keys(target: SshTarget) -> Iterator[AbsolutePath]:

@@ -29,7 +29,11 @@ def kind_of(leg: Leg) -> LegKind:
             from engine.legs.snapshot import SnapshotKind
 
             return SnapshotKind()
-        case FetchLeg() | DumpLeg():
+        case FetchLeg():
+            from engine.legs.fetch import FetchKind
+
+            return FetchKind()
+        case DumpLeg():
             raise LookupError(f"{leg.name} is of a kind that this version does not run")
 
 

@@ -5,7 +5,7 @@ no unit, since a timer that fails each night helps nobody, and running such a le
 """
 
 from engine.plan.model import LegPlan
-from policy.legs import MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
+from policy.legs import FetchLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.sources import (
     BtrfsSource,
     DeviceSource,
@@ -17,7 +17,7 @@ from policy.sources import (
     TreeSource,
 )
 
-_KINDS = (MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg)
+_KINDS = (FetchLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg)
 
 
 def is_runnable(leg: LegPlan) -> bool:

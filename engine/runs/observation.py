@@ -11,7 +11,7 @@ from engine.generations.names import Generation
 from engine.reach.targets import Identity, Landing, Presence, Target
 from engine.records.journal import JournalSeen
 from engine.steps.modes import Forced
-from policy.parts import Attribute
+from policy.parts import Attribute, SshTarget
 from policy.patterns import PathPattern
 from policy.values import Percentage
 
@@ -152,6 +152,10 @@ class FeedSeen:
     """Paths that it takes and that are one where the copies lie, which tells less names apart."""
     generations: tuple[Generation, ...] = ()
     """This leg's own, where it keeps any."""
+    device: SshTarget | None = None
+    """What is read, where that is a device; then `source` says nothing."""
+    fetched: tuple[tuple[bytes, int], ...] = ()
+    """The files of the newest generation, with their bytes, where they are of a device."""
     item: Item | None = None
     """What is read, where that is one of several items; then `source` says where it will be seen.
     """

@@ -103,10 +103,10 @@ def _rsync(what: str, feed: str | None, version: tuple[int, int, int] | None) ->
 
 
 def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
-    if seen.item is None:
+    if seen.item is None and seen.device is None:
         yield from _source(seen.feed, seen.source, waived)
         yield from _filter(seen)
-    else:
+    elif seen.item is not None:
         from engine.runs.preflight_items import into_itself_rows
 
         yield from into_itself_rows(seen)

@@ -8,6 +8,7 @@ from engine.generations.names import name_of
 from engine.generations.reasons import say
 from engine.generations.retention import Decision
 from engine.reach.command_words import show_command
+from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     CompleteGeneration,
     CopyDatabases,
@@ -36,6 +37,7 @@ from engine.steps.model import (
     WriteRules,
 )
 from engine.steps.snapshots import RemoveSnapshots, SnapshotStep, TakeSnapshot
+from policy.legs.fetch import Form
 from policy.values import display
 
 
@@ -59,6 +61,7 @@ def _explain(step: Step) -> str:
             return f"{step.feed}: {_explain_note(step)}"
         case (
             StageGeneration()
+            | FetchFile()
             | CopyGeneration()
             | CopyDatabases()
             | CompleteGeneration()
@@ -99,8 +102,10 @@ def _explain_change(step: BeginPass | SelectChanges | SendChanges | CatchUp | De
             return "delete what was counted, no more"
 
 
-def _explain_generation(step: GenerationStep) -> str:
+def _explain_generation(step: GenerationStep | FetchFile) -> str:
     match step:
+        case FetchFile():
+            return f"keep as {display(step.name)} what it says: {_fetched(step)}"
         case StageGeneration():
             return f"a new generation, {step.choice.reason}: written aside first"
         case CopyGeneration():
@@ -112,6 +117,11 @@ def _explain_generation(step: GenerationStep) -> str:
             return f"call it {display(step.name)}"
         case PruneGenerations():
             return f"remove {'; '.join(map(_explain_pruned, step.decisions))}"
+
+
+def _fetched(step: FetchFile) -> str:
+    form = "" if step.form is Form.NONE else f", which must be {step.form.value}"
+    return show_command(tuple(word.encode() for word in step.run)) + form
 
 
 def _explain_pruned(one: Decision) -> str:

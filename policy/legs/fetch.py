@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from policy.fields import Fields
 from policy.legs.common import CommonFields, LegCommon, parse_to
-from policy.nodes import Scalar, Sequence
+from policy.nodes import Mapping, Node
 from policy.parts import Keep
-from policy.values import Place
+from policy.values import Percentage, Place
+
+DEFAULT_SHRINK = Percentage(50_000)
+
+
+class Form(enum.Enum):
+    """What a file must be, whole to its end."""
+
+    XML = "xml"
+    JSON = "json"
+    TAR = "tar"
+    GZIP = "gzip"
+    TAR_GZIP = "tar.gz"
+    NONE = "none"
+    """Not empty; more is not known of it."""
+
+
+_ENDINGS = {
+    ".tar.gz": Form.TAR_GZIP,
+    ".tgz": Form.TAR_GZIP,
+    ".gz": Form.GZIP,
+    ".tar": Form.TAR,
+    ".xml": Form.XML,
+    ".json": Form.JSON,
+}
+"""The longer ones first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +43,7 @@ class FetchedFile:
 
     name: str
     run: tuple[str, ...]
+    form: Form = Form.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +53,32 @@ class FetchLeg(LegCommon):
     to: Place
     keep: Keep
     files: tuple[FetchedFile, ...]
+    max_shrink: Percentage = DEFAULT_SHRINK
+    """By what share a file may be smaller than in the generation before."""
 
 
 def parse(fields: Fields, common: CommonFields) -> FetchLeg:
     """Read a fetch leg; files are sorted, since their order in the manifest means nothing."""
-    files = []
-    for name, _, node in fields.entries("files"):
-        items = node.items if isinstance(node, Sequence) else []
-        run = tuple(item.text for item in items if isinstance(item, Scalar))
-        files.append(FetchedFile(name=name, run=run))
-    files.sort(key=lambda one: one.name)
-    return FetchLeg(**common, to=parse_to(fields), keep=fields.keep(), files=tuple(files))
+    files = [_file(fields, name, node) for name, _, node in fields.entries("files")]
+    return FetchLeg(
+        **common,
+        to=parse_to(fields),
+        keep=fields.keep(),
+        files=tuple(sorted(files, key=lambda one: one.name)),
+        max_shrink=fields.percentage("max_shrink") or DEFAULT_SHRINK,
+    )
+
+
+def _file(fields: Fields, name: str, node: Node) -> FetchedFile:
+    if isinstance(node, Mapping):
+        own = Fields(node, fields.findings)
+        said = own.text("parse")
+        form = Form(said) if said is not None else form_of(name)
+        return FetchedFile(name=name, run=own.texts("run"), form=form)
+    child = fields.child("files")
+    return FetchedFile(name=name, run=child.texts(name) if child else (), form=form_of(name))
+
+
+def form_of(name: str) -> Form:
+    """What a file of that name should be."""
+    return next((form for end, form in _ENDINGS.items() if name.lower().endswith(end)), Form.NONE)

@@ -17,6 +17,7 @@ from engine.legs.kind import Run
 from engine.records.journal import JournalSeen, UnknownReader
 from engine.records.reports import RunStatus
 from engine.runs.deletions import judge_deletions
+from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     CompleteGeneration,
     CopyDatabases,
@@ -224,6 +225,8 @@ class Executor:
                 self._generations.complete(step)
             case PruneGenerations():
                 self._generations.prune(step)
+            case FetchFile():
+                self._generations.fetch(step)
             case TakeSnapshot():
                 self._items.take(step)
             case RemoveSnapshots():

@@ -22,6 +22,7 @@ from engine.rsync.output import parse_figures
 from engine.runs.preflight import lacks_room
 from engine.runs.sqlite_judgement import judge_copies, wanted
 from engine.sqlite.copies import CopyStatus, read_lines
+from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     GOING,
     STAGING,
@@ -145,6 +146,13 @@ class GenerationRuns:
         full = status is RunStatus.DEGRADED and _is_full(step.target, reason)
         if (found and not good) or full:
             raise FeedStopped(status, reason)
+
+    def fetch(self, step: FetchFile) -> None:
+        """Keep what a device says. Raises `FeedStopped`, `OutOfTime` and `ItemOutOfTime`."""
+        from engine.system.passes.fetch_runs import fetch_file  # for that kind of leg alone
+
+        with _giving_room_back(step.target):
+            fetch_file(step, self.feeds)
 
     def complete(self, step: CompleteGeneration) -> None:
         """Rename it once it is on the disk. Raises `FeedStopped`.

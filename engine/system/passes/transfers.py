@@ -101,6 +101,24 @@ class Transfers:
             raise ItemOutOfTime("its own time limit has passed") if mine < left else OutOfTime
         return told
 
+    def command(
+        self, feed: str, argv: tuple[bytes, ...], *, on_output: Callable[[bytes], bytes]
+    ) -> Completed:
+        """Run any command of a feed within its time. Raises `OutOfTime`, `ItemOutOfTime`.
+
+        And `CommandNotStarted`, and whatever `on_output` raises.
+        """
+        left, mine = self.left, self._left_of(feed)
+        if left <= 0:
+            raise OutOfTime
+        told = run(
+            Command(argv=argv, timeout=min(left, mine), on_output=on_output, keep_open=self.locks)
+        )
+        self._used[feed] = self._used.get(feed, 0.0) + told.seconds
+        if told.timed_out:
+            raise ItemOutOfTime("its own time limit has passed") if mine < left else OutOfTime
+        return told
+
     # ── Several at a time ────────────────────────────────────────────────────────────────────
 
     def start(self, feed: str, argv: tuple[bytes, ...], *, silence: float | None = None) -> Started:

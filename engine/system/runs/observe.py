@@ -12,7 +12,7 @@ from engine.plan.model import Feed, LegPlan, Location, Plan, tree_root
 from engine.plan.readers import is_itemised, read_place, reader_of, tree_read, writers_of
 from engine.plan.selection import Selection, Verdict, is_reserved
 from engine.plan.spots import below
-from engine.reach.targets import Identity, Presence
+from engine.reach.targets import Presence
 from engine.records.journal import JournalSeen
 from engine.rsync.filters import render_rules
 from engine.rsync.output import parse_version
@@ -35,6 +35,7 @@ from engine.system.host.process import Command, CommandNotStarted, run
 from engine.system.host.taken import carried, taken_entries
 from engine.system.journal.journal import Journal
 from engine.system.journal.look import look_into
+from engine.system.runs.devices import device_of, device_seen, nowhere
 from engine.system.runs.name_folding import names_that_meet
 from engine.system.runs.observe_target import NothingToRead, TargetLook
 from engine.system.state.arrivals import there_by
@@ -104,7 +105,10 @@ def holder_of(leg_plan: LegPlan) -> str | None:
 
 
 def ssh_of(plan: Plan, leg_plan: LegPlan, places: Places) -> SshTarget | None:
-    """The other machine that a leg writes to; None where it writes on this one."""
+    """The other machine that a leg writes to, or a device that it reads; None: all is here."""
+    device = next((one for feed in leg_plan.feeds if (one := device_of(plan, feed))), None)
+    if device is not None:
+        return device
     destination = plan.destination(holder_of(leg_plan))
     if destination is None or not places.reaches_over_ssh(destination):
         return None
@@ -135,6 +139,9 @@ class _Look(TargetLook):
 
     def feed(self, feed: Feed) -> FeedSeen:
         """Both ends of a feed, and its rules."""
+        device = device_of(self.plan, feed)
+        if device is not None:
+            return self._device(feed, device)
         assert feed.selection is not None
         assert feed.writes is not None
         path = self.places.filter_file(self.leg_plan.name, feed.reads)
@@ -181,6 +188,16 @@ class _Look(TargetLook):
         # Where both are one directory, it is swallowed.
         return bool(names) and selection.decide(names or (), directory=True) is Verdict.TAKEN
 
+    def _device(self, feed: Feed, device: SshTarget) -> FeedSeen:
+        """A device, and the folder of its generations: whether it answers, the run finds out."""
+        assert feed.writes is not None
+        if self.places.staged:
+            raise NothingToRead(f"{feed.reads} is a device: below another root none is asked")
+        stream = stream_of(self.plan, self.leg_plan, feed, self.state)
+        target = self.target(feed.writes)
+        known = self.state.generations.among(stream, target.directories)
+        return device_seen(feed, device, target, known)
+
     def item(self, feed: Feed, item: Item) -> FeedSeen:
         """An item, and the folder of its generations."""
         assert feed.writes is not None
@@ -191,13 +208,7 @@ class _Look(TargetLook):
         at = self.run.directory + b"/item"
         return FeedSeen(
             feed=item.name,
-            source=SourceSeen(
-                path=at,
-                presence=Presence.DIRECTORY,
-                identity=Identity(path=at, device=0, inode=0),
-                file_system="",
-                previous_entries=before.entries if before is not None else None,
-            ),
+            source=nowhere(at, before.entries if before is not None else None),
             target=target,
             filter_path=b"",
             filter_state=FilterState.NONE,

@@ -1,0 +1,1 @@
+"""What devices say, kept as files and read to the end."""
