@@ -25,5 +25,5 @@ def test_what_of_the_reference_this_version_runs() -> None:
         ("sqlite", True),
         ("versions", True),
         ("dump", False),
-        ("fetch", False),
+        ("fetch", True),
     }
