@@ -71,7 +71,7 @@ def test_the_rules_of_the_reference_do_what_they_should(tmp_path: Path) -> None:
 
 
 def test_the_tests_of_the_reference_stay_quick() -> None:
-    """Promtool needs about 0.15 ms to look at one rule: 20 s for the reference with its weekly leg."""
+    """Promtool needs about 0.15 ms to look at one rule: 20 s for the reference."""
     step = step_of(reference())
     looks = sum(len(steps_of(one, step)) for one in read_tests(reference())["tests"])
     assert looks * len(alerts_of(reference())) < 240_000
