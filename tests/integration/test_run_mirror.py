@@ -133,15 +133,15 @@ def test_kinds_that_are_not_built_say_so_in_one_line(tmp_path: Path) -> None:
         manifest()
         .replace(
             "routes:",
-            '  weekly: {kind: fetch, from: firewall, to: "disk:/firewall", keep: {last: 2}, '
-            'files: {c.xml: [cat, /c.xml]}, schedule: "Sat 05:00", timeout: 1h}\nroutes:',
+            '  weekly: {kind: dump, from: cache, to: "disk:/cache", keep: {last: 2}, '
+            'schedule: "Sat 05:00", timeout: 1h}\nroutes:',
         )
-        .replace("legs:", "  firewall: {kind: device, ssh: root@firewall.example.net}\nlegs:")
+        .replace("legs:", "  cache: {kind: redis, connect: {socket: /run/redis}}\nlegs:")
     )
     lab.apply()
     report = lab.run("weekly")
     assert report.status is RunStatus.REFUSED
-    assert report.reason == "kind: this version does not run legs of the kind fetch"
+    assert report.reason == "kind: this version does not run legs of the kind dump"
     assert lab.history("weekly")[0].status is RunStatus.REFUSED
 
 

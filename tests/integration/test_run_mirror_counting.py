@@ -66,7 +66,7 @@ def test_law_35_one_refused_source_stops_no_other(tmp_path: Path) -> None:
     write(lab.source / "a")
     (tmp_path / "srv/music").mkdir()
     report = lab.run()
-    assert report.status is RunStatus.REFUSED
+    assert report.status is RunStatus.DEGRADED
     assert {one.feed: one.status for one in report.feeds} == {
         "data": RunStatus.OK,
         "music": RunStatus.REFUSED,

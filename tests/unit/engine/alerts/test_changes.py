@@ -47,10 +47,10 @@ def test_law_08_a_schedule_moves_the_threshold_of_what_comes_after_it():
         text = re.sub(r"rpo: \d+[hd]", "rpo: 90d", REFERENCE.read_text())
         return compile_policy(load(schedule(text).encode(), "reference.yaml")[1])
 
-    def weekly(text):
-        return re.sub(r'(  sda-mirror:.*?schedule: )"', r'\1"Sun ', text, count=1, flags=re.S)
+    def monthly(text):
+        return re.sub(r'(  sda-mirror:.*?schedule: )"', r'\1"*-*-01 ', text, count=1, flags=re.S)
 
-    found = said(compiled(str), compiled(weekly))
+    found = said(compiled(str), compiled(monthly))
     action, words = found["OffsiteStale"]
     assert action is Action.UPDATE
     assert [word.partition(":")[0] for word in words] == ["fires for data older than"]

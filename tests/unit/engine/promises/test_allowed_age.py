@@ -32,8 +32,8 @@ def health(plan: Plan, leg: LegPlan, *, since: timedelta, data: timedelta) -> He
 
 def test_the_legs_of_the_reference_that_run_here() -> None:
     assert sorted(HERE) == [
-        *("host-config", "lvm-snapshots", "offsite", "pvc-files", "sda-mirror"),
-        *("sqlite-copies", "synology-direct"),
+        *("firewall-config", "firewall-system", "host-config", "lvm-snapshots", "offsite"),
+        *("pvc-files", "sda-mirror", "sqlite-copies", "synology-direct"),
     ]
 
 
@@ -54,7 +54,8 @@ def test_law_08_status_and_alerts_judge_by_the_same_ages(name: str) -> None:
 def test_the_gap_of_the_leg_before_comes_on_top() -> None:
     offsite, first = HERE["offsite"], HERE["sda-mirror"]
     assert {one.name for one in inputs_of(PLAN, offsite)} == {
-        *("host-config", "pvc-files", "sda-mirror", "sqlite-copies"),
+        *("firewall-config", "firewall-system", "host-config", "pvc-files", "sda-mirror"),
+        "sqlite-copies",
     }
     assert offsite.allowed_age is not None
     assert first.allowed_age is not None

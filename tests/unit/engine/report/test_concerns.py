@@ -22,7 +22,8 @@ def tracker(health: TrackerHealth) -> TrackerStatus:
 
 
 def test_a_failing_leg_says_why_and_what_to_type() -> None:
-    one, other = to_act_on(homelab_facts())
+    found = {one.about: one for one in to_act_on(homelab_facts())}
+    one, other = found["pvc-files"], found["synology-direct"]
     assert (other.about, other.what, other.more) == ("synology-direct", "stale", TOO_LONG)
     assert one == Concern(
         about="pvc-files",

@@ -16,7 +16,7 @@ from engine.runs.observation import (
     Waiver,
 )
 from engine.runs.preflight import preflight, preflight_kind, refusals
-from policy.legs import FetchLeg, MirrorLeg
+from policy.legs import DumpLeg, MirrorLeg
 from policy.parts import Keep, KubernetesRunner, Limits, SshTarget
 from policy.values import Duration, Percentage, Place
 
@@ -172,9 +172,9 @@ def test_a_leg_of_the_cluster_is_refused() -> None:
 
 
 def test_a_kind_that_is_not_built_is_refused() -> None:
-    leg = FetchLeg(name="router", limits=LIMITS, keep=Keep(last=1), to=LEG.to, files=())
+    leg = DumpLeg(name="cache", limits=LIMITS, keep=Keep(last=1), to=LEG.to)
     (row,) = preflight_kind(LegPlan(leg=leg, feeds=()))
-    assert row.found == "this version does not run legs of the kind fetch"
+    assert row.found == "this version does not run legs of the kind dump"
 
 
 def test_a_refusal_stops_its_feed_and_one_of_the_leg_stops_all() -> None:
