@@ -11,8 +11,11 @@ from tests.lab.homelab import REFERENCE, Homelab, manifest
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]
 LEGS = ("sda-mirror", "host-config", "synology-direct", "offsite")
-VOLUME_LEGS = ("lvm-snapshots", "pvc-files", "sqlite-copies")
-"""A container has no volumes: these have alerts, and are not run."""
+OTHER_LEGS = (
+    *("lvm-snapshots", "pvc-files", "sqlite-copies"),
+    *("firewall-config", "firewall-system"),
+)
+"""A container has no volumes and no firewall: these have alerts, and are not run."""
 CONFIGURATION = """\
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [/etc/prometheus/rules/*.yml]
@@ -64,7 +67,7 @@ def monitored(homelab: Homelab) -> Homelab:
     lab.systemctl("start", "prometheus.service")
     lab.wait("Prometheus is ready", lambda: ask(homelab, "status/buildinfo"))
     homelab.apply(REFERENCE)
-    lab.wait("it has read the rules", lambda: watched(homelab) == {*LEGS, *VOLUME_LEGS})
+    lab.wait("it has read the rules", lambda: watched(homelab) == {*LEGS, *OTHER_LEGS})
     return homelab
 
 

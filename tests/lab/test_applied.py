@@ -12,8 +12,8 @@ from tests.lab.homelab import REFERENCE, ZONE, Homelab, compiled, manifest
 pytestmark = [pytest.mark.lab, pytest.mark.root]
 
 HERE = (
-    *("host-config", "lvm-snapshots", "offsite", "pvc-files", "sda-mirror", "sqlite-copies"),
-    "synology-direct",
+    *("firewall-config", "firewall-system", "host-config", "lvm-snapshots", "offsite"),
+    *("pvc-files", "sda-mirror", "sqlite-copies", "synology-direct"),
 )
 """The legs of the reference that this version runs on the host."""
 

@@ -31,6 +31,7 @@ def without_host_config() -> str:
     text, count = re.subn(r"^  host-config: .*\n", "", REFERENCE, flags=re.MULTILINE)
     text, source = re.subn(r"^  host:\n(?:    .*\n)+", "", text, flags=re.MULTILINE)
     assert (count, source) == (1, 1)
+    text = text.replace("    needs: [host]\n", "").replace(", needs: [host]", "")
     return text.replace("host-config, ", "")
 
 
