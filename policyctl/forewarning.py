@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from engine.plan.model import RouteLine
 from engine.restore.aim import Aim
+from engine.restore.elsewhere import parts_elsewhere
 from engine.restore.steps import BEFORE, STAGING
 from engine.restore.versions import Kind, Version
 from engine.system.host.descent import list_inside
@@ -19,6 +21,7 @@ from engine.system.restore.entries import CannotLook, NoRoot, looker
 from engine.system.restore.staging import read_note
 from policy.sources import LvmThinSource
 from policy.values import display
+from policyctl.boundary import Refused
 
 if TYPE_CHECKING:
     from policyctl.restoring import Found, Restoring
@@ -34,6 +37,7 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
         yield f"not kept by this copy, and not restored: {said}"
     if os.geteuid() != 0:
         yield "you are not root: all that comes back will belong to you"
+    yield from _of_parts(restoring, found)
     yield from _of_runs(restoring, version)
     yield from _of_databases(found, version)
     if not version.database and not version.directory:
@@ -43,6 +47,32 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
     if found.asked.snapshots and itself and isinstance(source, LvmThinSource):
         item = f"{source.name}:{display(b'/'.join(found.asked.subject.names))}"
         yield f"its snapshots lie in its own pool: `policyctl rollback {item}` is quicker"
+
+
+def refuse_parts(restoring: Restoring, found: Found) -> None:
+    """Raises `Refused`: in its place a directory would lack what other legs carry of it."""
+    others = [one for one in _parts(restoring, found) if one.leg is not None]
+    if others:
+        said = ", ".join(f"{one.text} ({one.leg})" for one in others)
+        raise Refused(
+            f"{display(found.asked.path)} holds parts that ride other legs, and are not in this "
+            f"copy: {said}. In its place they would be set aside with the rest. Restore it to a "
+            "new folder, without --in-place, and each part by itself; nothing was changed"
+        )
+
+
+def _of_parts(restoring: Restoring, found: Found) -> Iterator[str]:
+    for one in _parts(restoring, found):
+        path = shlex.quote(one.text)
+        if one.leg is not None:
+            yield f"{one.text} rides {one.leg}, and does not come: `policyctl restore {path}`"
+        else:
+            yield f"{one.text} is in no copy ({one.reason})"
+
+
+def _parts(restoring: Restoring, found: Found) -> tuple[RouteLine, ...]:
+    subject = found.asked.subject
+    return parts_elsewhere(restoring.plan.table(subject.source.name), subject.names)
 
 
 def _of_databases(found: Found, version: Version) -> Iterator[str]:

@@ -32,7 +32,7 @@ from policy.patterns import Component, PatternError, parse_component
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
-from policyctl.forewarning import notes_of
+from policyctl.forewarning import notes_of, refuse_parts
 
 _ITEMS_DEEP = 4  # names that the address of an item has at most
 
@@ -235,6 +235,8 @@ class Restoring:
                 ", which is no state to put in the place of what is there: restore it to a new "
                 "folder, without --in-place; nothing was changed"
             )
+        if aim.in_place:
+            refuse_parts(self, found)
         return Proposal(
             found=found,
             version=version,

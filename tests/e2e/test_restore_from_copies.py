@@ -138,6 +138,27 @@ def test_generations_that_a_later_hop_carried_on_come_back_from_there(tmp_path: 
     assert (tmp_path / "restored-from-nas/file").read_text() == "one"
 
 
+def test_the_newest_generation_is_whole_although_another_leg_began_before(tmp_path: Path) -> None:
+    """A hop's own age is that of the oldest leg that it reads, which began before it was made."""
+    (tmp_path / "old").mkdir()
+    first = '  first: {kind: mirror, to: "disk:/first", schedule: "01:00"}\nroutes:'
+    text = HISTORY.replace("routes:", first) + "  /srv/data/b: first\n"
+    machine = Machine(tmp_path / "old", text)
+    machine.write("srv/data/b/other", "rides the first leg")
+    assert machine("apply").code == 0
+    for content in ("one", "two"):
+        machine.write("srv/data/a/file", content)
+        assert machine("run", "first").code == 0
+        time.sleep(1.1)  # generations are named by the second
+        assert machine("run", "nightly").code == 0
+        assert machine("run", "offsite").code == 0
+    nas = taken_out(machine, tmp_path, "@nas.example.net/volume1/copies")
+    done = policyctl("restore", "--at", str(nas), "/srv/data/a/file", "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert [one["whole"] for one in done.json["versions"]] == ["complete", "complete"]
+    assert (tmp_path / "restored-from-nas/file").read_text() == "two"
+
+
 def test_what_is_left_goes_with_no_leg_and_is_nobodys_orphan(tmp_path: Path) -> None:
     machine = Machine(tmp_path, HOUSE.replace("from: nightly", "from: disk"))
     assert machine("apply").code == 0
@@ -145,7 +166,8 @@ def test_what_is_left_goes_with_no_leg_and_is_nobodys_orphan(tmp_path: Path) -> 
         assert machine("run", "nightly", "offsite").code == 0
     left = json.loads((machine.root / "mnt/disk" / LEFT).read_text())
     assert left["destination"] == "disk"
-    assert [len(left["runs"][leg]) for leg in left["runs"]] == [2]
+    # Of all legs: what the disk had got when it was carried on is told further on, too.
+    assert {leg: len(runs) for leg, runs in left["runs"].items()} == {"nightly": 2, "offsite": 1}
     assert (machine.root / "mnt/disk" / LEFT).stat().st_mode & 0o777 == 0o600
     far = machine.root / "@nas.example.net/volume1/copies"
     assert json.loads((far / LEFT).read_text())["destination"] == "nas"

@@ -216,3 +216,26 @@ def test_sidecars_of_the_old_database_are_set_aside_with_it(tmp_path: Path) -> N
     assert done.code == 0, done.err
     assert names_in(live.parent)[1:] == ["app.db", "file"]
     assert names_in(kept(live.parent)) == ["app.db", "app.db-shm", "app.db-wal"]
+
+
+def test_a_directory_whose_parts_ride_other_legs_takes_no_place(machine: Machine) -> None:
+    """In its place it would lack them, and what is there of them would be set aside (law 28)."""
+    write(machine.root / "srv/data/a/deep/other", "rides another leg")
+    text = machine.manifest.read_text()
+    legs = '  second: {kind: mirror, to: "disk:/second", schedule: "03:00", timeout: 5m}\nroutes:'
+    text = text.replace("routes:", legs) + "  /srv/data/a/deep: second\n"
+    machine.manifest.write_text(text + '  /srv/data/a/cache: {none: "made anew"}\n')
+    assert machine("apply").code == 0
+    assert machine("run", "nightly", "second", "--allow", "deletions").code == 0
+    before = tree(machine.root / "srv/data")
+    done = machine("restore", "/srv/data/a", "--in-place", "--yes", "a")
+    assert done.code == 5
+    assert "/srv/data/a/deep (second)" in done.err
+    assert "nothing was changed" in done.err
+    assert tree(machine.root / "srv/data") == before
+    into = machine("restore", "/srv/data/a")
+    assert into.code == 0, into.err
+    assert "/srv/data/a/deep rides second, and does not come" in into.out
+    assert "/srv/data/a/cache is in no copy (made anew)" in into.out
+    part = machine("restore", "/srv/data/a/deep", "--in-place", "--yes", "deep")
+    assert part.code == 0, part.err

@@ -255,9 +255,9 @@ class _Search:
         maker = self._maker()
         if maker == len(self.copy.via) - 1:
             return self._judged_here(folder, names)
-        # What lies beside copies tells of the last hop alone, and of how its data were.
-        left = self.known.left is not None
-        until = as_of_along(self.hops) if left else carried_until(self.hops[maker:])
+        # Where no more is known than the last hop, how its data were has to do.
+        whole = len(self.hops) == len(self.copy.via)
+        until = carried_until(self.hops[maker:]) if whole else as_of_along(self.hops)
         late = f"{self.copy.leg} is not known to have succeeded since it was made"
         return {
             name: (Whole.COMPLETE, "")
@@ -300,13 +300,15 @@ class _Search:
     def _hops(self) -> list[tuple[Ran, ...]]:
         """The successes of each hop on the way, the newest first."""
         if self.known.left is not None:
-            runs = self.known.left.runs.get(self.copy.leg, ())
+            every = [self.known.left.runs.get(leg, ()) for leg in self.copy.via]
             good = RunStatus.OK
             return [
                 tuple(
                     Ran(started=one.began, ended=one.ended, status=good, data_as_of=one.data_as_of)
                     for one in runs
                 )
+                # What an earlier version has left tells of the last hop alone.
+                for runs in (every if all(every) else every[-1:])
             ]
         both = zip(self.copy.via, self.feeds, strict=True)
         return [self._ran(leg, feed) for leg, feed in both]

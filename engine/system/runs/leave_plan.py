@@ -55,14 +55,9 @@ def _write(root: bytes, text: bytes) -> None:
 
 def _left(plan: Plan, holder: Destination, state: State, record: RunRecord) -> LeftPlan:
     assert record.ended is not None
-    runs = {
-        one.name: _runs(one.name, state, record) for one in plan.legs if _writes(one, holder.name)
-    }
+    # Of all legs: what a later hop has carried on is as whole as what was there when it began.
+    runs = {one.name: _runs(one.name, state, record) for one in plan.legs}
     return LeftPlan(destination=holder.name, written=record.ended, runs=runs, plan=plan)
-
-
-def _writes(leg: LegPlan, holder: str) -> bool:
-    return any(one.writes is not None and one.writes.holder == holder for one in leg.feeds)
 
 
 def _runs(leg: str, state: State, record: RunRecord) -> list[LeftRun]:
