@@ -25,6 +25,7 @@ from engine.system.restore.compare import (
 from engine.system.sqlite.reading import find_problems, opened, said
 from policy.parts import Attribute
 from policyctl.boundary import Refused
+from policyctl.forewarning import without
 from policyctl.restoring import Proposal, Restoring
 
 _MAGIC = b"SQLite format 3\0"
@@ -92,6 +93,7 @@ class _Checks:
         owned = owned_places(self.restoring.plan)
         places = (self.chosen.location, other.location)
         others = {names for one in places for names in one.inner(owned)}
+        others.update(without(self.restoring, self.proposal.found))
         inside = self.proposal.found.asked.inside
 
         def skipped(names: Names) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.plan.model import RouteLine
 from engine.restore.aim import Aim
-from engine.restore.elsewhere import parts_elsewhere
+from engine.restore.elsewhere import left_there, parts_elsewhere
 from engine.restore.steps import BEFORE, STAGING
 from engine.restore.versions import Kind, Version
 from engine.system.host.descent import list_inside
@@ -61,11 +61,21 @@ def refuse_parts(restoring: Restoring, found: Found) -> None:
         )
 
 
+def without(restoring: Restoring, found: Found) -> tuple[tuple[bytes, ...], ...]:
+    """What stays behind of a directory as it is now: older states of what other legs carry."""
+    if found.as_of is not None:
+        return ()
+    depth = len(found.asked.subject.names)
+    return tuple(left_there(_parts(restoring, found), depth))
+
+
 def _of_parts(restoring: Restoring, found: Found) -> Iterator[str]:
     for one in _parts(restoring, found):
         path = shlex.quote(one.text)
-        if one.leg is not None:
+        if one.leg is not None and found.as_of is None:
             yield f"{one.text} rides {one.leg}, and does not come: `policyctl restore {path}`"
+        elif one.leg is not None:
+            yield f"{one.text} rides {one.leg}: `policyctl restore {path}` looks for it there"
         else:
             yield f"{one.text} is in no copy ({one.reason})"
 

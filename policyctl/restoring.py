@@ -32,7 +32,7 @@ from policy.patterns import Component, PatternError, parse_component
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
-from policyctl.forewarning import notes_of, refuse_parts
+from policyctl.forewarning import notes_of, refuse_parts, without
 
 _ITEMS_DEEP = 4  # names that the address of an item has at most
 
@@ -222,7 +222,8 @@ class Restoring:
         place = self.known.place(version.place)
         assert place is not None, "it was looked at"
         try:
-            fetch = fetch_of(self.plan, version, place, found.asked.inside)
+            left = without(self, found)
+            fetch = fetch_of(self.plan, version, place, found.asked.inside, left)
         except FilterError as error:
             raise Refused(f"{display(found.asked.path)}: {error}; nothing was restored") from None
         stamp = self.now.strftime("%Y%m%dT%H%M%SZ").encode()

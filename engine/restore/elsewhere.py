@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from engine.plan.model import RouteLine, RoutingTable
 
 
@@ -23,3 +25,14 @@ def parts_elsewhere(table: RoutingTable | None, names: tuple[bytes, ...]) -> tup
         )
     )
     return tuple(sorted(found, key=lambda one: one.text))
+
+
+def left_there(parts: tuple[RouteLine, ...], depth: int) -> Iterator[tuple[bytes, ...]]:
+    """The paths, below one of so many names, of parts that are named without a wildcard.
+
+    What lies of them among the copies of the directory is of a time when they rode its leg.
+    """
+    for one in parts:
+        names = one.pattern.literal
+        if names is not None:
+            yield names[depth:]

@@ -7,7 +7,7 @@ a copy of a symlink to a directory never brings what that directory holds on thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.plan.model import Location, Plan
@@ -16,7 +16,7 @@ from engine.reach.ssh_command import remote_shell
 from engine.reach.targets import Target
 from engine.restore.versions import Version
 from engine.rsync.command import merge_rules
-from engine.rsync.filters import enter_rule, matching_rules, take_rule
+from engine.rsync.filters import enter_rule, exclude_rule, matching_rules, take_rule
 from engine.rsync.itemized import FORMAT
 from engine.rsync.set_aside import PARTIAL
 from engine.standing.bring_back import kept_options, others_rules
@@ -65,10 +65,15 @@ class Fetch:
 
 
 def fetch_of(
-    plan: Plan, version: Version, place: Place, inside: tuple[Component, ...] = ()
+    plan: Plan,
+    version: Version,
+    place: Place,
+    inside: tuple[Component, ...] = (),
+    without: Sequence[tuple[bytes, ...]] = (),
 ) -> Fetch:
     """How a version is fetched; of a directory only what a pattern matches in it, where one is.
 
+    `without`: paths below it that stay behind, such as what another leg carries by now.
     Raises `FilterError` where its path is too long for a rule.
     """
     names = version.location.names
@@ -83,6 +88,7 @@ def fetch_of(
         b"--no-human-readable",
         # Directories that a wildcard has entered, and nothing in them was wanted.
         *((b"--prune-empty-dirs",) if len(inside) > 1 else ()),
+        *(b"--filter=" + exclude_rule((*names, *one)) for one in without),
         *(b"--filter=" + rule for rule in _rules(plan, version.location, inside)),
     )
     source = Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument

@@ -14,7 +14,7 @@ _FILES = 1_000
 def verify(
     named: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[LEG|PATH]...", help="What to compare. Default: every mirror."),
+        typer.Argument(metavar="[LEG|PATH]...", help="What to compare. Default: every leg."),
     ] = None,
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,

@@ -220,6 +220,8 @@ def test_sidecars_of_the_old_database_are_set_aside_with_it(tmp_path: Path) -> N
 
 def test_a_directory_whose_parts_ride_other_legs_takes_no_place(machine: Machine) -> None:
     """In its place it would lack them, and what is there of them would be set aside (law 28)."""
+    write(machine.root / "srv/data/a/deep/other", "rode the same leg once")
+    assert machine("run", "nightly").code == 0
     write(machine.root / "srv/data/a/deep/other", "rides another leg")
     text = machine.manifest.read_text()
     legs = '  second: {kind: mirror, to: "disk:/second", schedule: "03:00", timeout: 5m}\nroutes:'
@@ -236,6 +238,9 @@ def test_a_directory_whose_parts_ride_other_legs_takes_no_place(machine: Machine
     into = machine("restore", "/srv/data/a")
     assert into.code == 0, into.err
     assert "/srv/data/a/deep rides second, and does not come" in into.out
+    # Its copy of then is an orphan in the directory, and no state of now.
+    assert (machine.root / "mnt/disk/data/a/deep/other").exists()
+    assert names_in(machine.folder / "restored-from-disk/a") == ["file"]
     assert "/srv/data/a/cache is in no copy (made anew)" in into.out
     part = machine("restore", "/srv/data/a/deep", "--in-place", "--yes", "deep")
     assert part.code == 0, part.err
