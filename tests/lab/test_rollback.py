@@ -264,9 +264,8 @@ def test_an_encrypted_volume_goes_back_once_it_is_closed(used: Machine) -> None:
     format_and_mount(used, unlock(used, volume, "opened"), "/live/vm-2")
     used.write("/root/users", UNLOCKING.replace("GROUP", GROUP).replace("KEY", KEY), mode="755")
     used.write("/live/vm-2/file", "first")
-    used.run(
-        "sync"
-    )  # LVM freezes what is mounted from it, and knows of nothing above an encryption
+    # LVM freezes what is mounted on a volume, and knows nothing of an encryption in between.
+    used.run("sync")
     used.policyctl("run", "snaps")
     used.write("/live/vm-2/file", "newest")
     # Who has unmounted it, and left it unlocked, has it in use: nothing is renamed.
