@@ -18,6 +18,8 @@ from policy.legs.versions import VersionsLeg
 Leg = MirrorLeg | SnapshotLeg | VersionsLeg | SqliteLeg | FetchLeg | DumpLeg
 CopyingLeg = MirrorLeg | VersionsLeg
 """Legs that copy trees as they are, by rsync, and say what they keep of each file."""
+KeepingLeg = VersionsLeg | SqliteLeg | FetchLeg
+"""Legs that run here and keep generations in folders."""
 
 _PARSERS: dict[str, Callable[[Fields, CommonFields], Leg]] = {
     "mirror": mirror.parse,
@@ -49,6 +51,7 @@ __all__ = [
     "DumpLeg",
     "FetchLeg",
     "FetchedFile",
+    "KeepingLeg",
     "Leg",
     "LegCommon",
     "MirrorLeg",

@@ -26,7 +26,7 @@ from engine.system.host.places import Places
 from engine.system.journal.journal import open_journal
 from engine.system.measure.generation_look import Folder, folders_of, root_of
 from engine.system.state.state import ADOPTED, State, Stream, open_state, stream_of
-from policy.legs import SqliteLeg, VersionsLeg
+from policy.legs import KeepingLeg, VersionsLeg
 from policy.values import display
 
 
@@ -47,9 +47,7 @@ class FolderFound:
 
 def keeps_generations(leg: LegPlan | None) -> bool:
     """Whether what a leg owns are generations in folders of this machine."""
-    return (
-        leg is not None and isinstance(leg.leg, VersionsLeg | SqliteLeg) and leg.leg.runner is None
-    )
+    return leg is not None and isinstance(leg.leg, KeepingLeg) and leg.leg.runner is None
 
 
 def preview(
@@ -168,7 +166,7 @@ class _Look:
         return found
 
     def _goes(self, folder: Folder, names: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        assert isinstance(self.leg.leg, VersionsLeg | SqliteLeg)
+        assert isinstance(self.leg.leg, KeepingLeg)
         taken = (
             Generation(moment=moment, standing=Standing.COMPLETE)
             for name in names

@@ -20,7 +20,7 @@ from engine.system.measure.inodes import Inodes
 from engine.system.measure.walk import count_once
 from engine.system.state.disk_identity import is_another_disk
 from engine.system.state.state import State, Stream, stream_of
-from policy.legs import SqliteLeg, VersionsLeg
+from policy.legs import KeepingLeg
 
 
 def count_generations(
@@ -47,7 +47,7 @@ def known_rooms(plan: Plan, state: State | None) -> Iterator[GenerationRoom]:
 
 def _kept(plan: Plan) -> Iterator[tuple[LegPlan, Feed]]:
     for leg in plan.legs:
-        if isinstance(leg.leg, SqliteLeg | VersionsLeg):
+        if isinstance(leg.leg, KeepingLeg):
             yield from ((leg, feed) for feed in leg.feeds if feed.writes is not None)
 
 
