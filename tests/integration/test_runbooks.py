@@ -52,11 +52,6 @@ def miniature(server: Server, nas: Path) -> str:
     lab["host"] = socket.gethostname()
     there = yaml.safe_load(f"{{{server.yaml()}}}")
     lab["destinations"]["synology"].update(there, path=str(nas))
-    # The same server plays the firewall.
-    lab["sources"]["firewall"].update(there)
-    said = ["printf", "<config/>"]
-    lab["legs"]["firewall-config"]["files"] = {"config.xml": said}
-    lab["legs"]["firewall-system"]["files"] = {"full.tar.gz": {"run": said, "parse": "none"}}
     del lab["checks"], lab["monitoring"]
     place = {"media": "thin-pool", "site": "home"}
     lab["sources"]["pvcs"] = {"kind": "btrfs", "path": "/srv/pool", "subvolumes": "*", **place}
@@ -189,7 +184,6 @@ def lab(tmp_path: Path, server: Server) -> Iterator[Lab]:
         found.policyctl("apply")
         found.policyctl("run", "lvm-snapshots", "pvc-files", "sqlite-copies", "app-files")
         found.policyctl("run", "sda-mirror", "host-config", "synology-direct")
-        found.policyctl("run", "firewall-config", "firewall-system")
         found.policyctl("run", "offsite")
         yield found
 
