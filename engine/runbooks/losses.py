@@ -16,7 +16,7 @@ from engine.schedule.due import all_legs, runs_here
 from engine.standing.bring_back import connection, kept_options
 from engine.standing.copy_paths import copy_path
 from policy.destinations import Destination
-from policy.legs import Leg, MirrorLeg
+from policy.legs import FetchLeg, Leg, MirrorLeg
 
 _OTHER_DISK = (b"--allow", b"other-file-system")
 
@@ -84,7 +84,8 @@ def _parts(plan: Plan, chains: Chains) -> Iterator[Part]:
 
 def _filled_anew(plan: Plan, chains: Chains, destination: Destination) -> Section:
     ordered = [plan.leg(one.leg) for one in all_legs(plan, now=REFERENCE_START)]
-    legs = [one for one in ordered if one is not None]
+    # What was fetched of a device is compared with nothing, and comes anew with its next run.
+    legs = [one for one in ordered if one is not None and not isinstance(one.leg, FetchLeg)]
     writers = [leg for leg in legs if _writes_to(leg, destination)]
     readers = [leg for leg in legs if _reads_from(plan, leg, destination)]
     elsewhere = [leg for leg in plan.legs if leg not in legs and _writes_to(leg, destination)]
