@@ -112,7 +112,8 @@ class Lab:
 
 
 def _may(line: str, fails: str) -> bool:
-    return bool(fails) and line.startswith(fails)
+    # The firewall of this lab answers nobody: nothing was fetched that could be brought back.
+    return bool(fails) and (line.startswith(fails) or "pfsense" in line)
 
 
 def sums(folder: Path, *, without: tuple[str, ...] = ()) -> dict[bytes, str]:
