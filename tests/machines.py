@@ -55,7 +55,7 @@ def machine(**more: object) -> Machine:
     """A small server with data, and nothing to copy it to."""
     seen = (directory("/srv", "photos", "mail"), directory("/etc", "fstab", "hosts"))
     base = {"host": "server", "timezone": "Europe/Sofia", "directories": seen}
-    return Machine(**{**base, **more})  # type: ignore[arg-type]
+    return Machine(**{**base, **more})  # type: ignore[arg-type]  # fields by name
 
 
 # ── Any machine ──────────────────────────────────────────────────────────────────────────────
