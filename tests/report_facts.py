@@ -88,6 +88,8 @@ def histories() -> dict[str, list[Ran]]:
         ],
         "pvc-files": [ran(local(day, 5), 41, data_as_of=local(day, 0)) for day in nights],
         "sqlite-copies": [ran(local(day, 5, 41), 3, data_as_of=local(day, 0)) for day in nights],
+        "firewall-config": [ran(local(day, 5), 0.1, data_as_of=local(day, 5)) for day in nights],
+        "firewall-system": [ran(local(day, 5), 2, data_as_of=local(day, 5)) for day in (3, 10)],
         "host-config": [ran(local(day, 5), 0.2, data_as_of=local(day, 5)) for day in nights],
     }
     found["pvc-files"][0] = ran(

@@ -78,7 +78,6 @@ def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
     return (
         _tier(one),
         -moment.timestamp() if moment is not None else 0.0,
-        _taken_away(one, as_of),
         # Without any age, what stands in its place is newer than what was taken away from there.
         _KINDS.index(one.kind) if moment is None else 0,
         tuple(-byte for byte in one.name) if moment is None else (),
@@ -88,11 +87,24 @@ def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
         len(one.copy.via),
         # Of two that are alike in all this, always the same one.
         one.place,
-        one.location.names,
+        one.copy.location.names,
         one.copy.via,
+        _standing(one, as_of),
         one.kind.value,
+        one.location.names,
         one.name,
     )
+
+
+def _standing(one: Version, as_of: datetime | None) -> int:
+    """The order of one copy's states of the same moment.
+
+    First what stood in its place then and was taken away later, then what stands there now, last
+    what had been taken away by then.
+    """
+    if one.kind is not Kind.SET_ASIDE:
+        return 1
+    return 2 if _taken_away(one, as_of) else 0
 
 
 def _taken_away(one: Version, as_of: datetime | None) -> bool:
@@ -148,8 +160,6 @@ def _tie(chosen: Version, other: Version, as_of: datetime | None) -> str:
     """Why of two that are equally new."""
     if _tier(other) != _tier(chosen) or other.at(as_of) != chosen.at(as_of):
         return ""
-    if _taken_away(other, as_of):
-        return ""
     if chosen.database and not other.database:
         return ", a verified copy: a plain copy of a live database may not open"
     if len(chosen.lost) < len(other.lost):
@@ -171,15 +181,15 @@ def _behind(one: Version, chosen: Version, as_of: datetime | None) -> str:
         return f"not known how old or whole: {one.why}" if one.why else "not known how whole"
     if one.at(as_of) != chosen.at(as_of):
         return "older"
-    if _taken_away(one, as_of):
-        return "a later run took it away"
     if chosen.database and not one.database:
         return "a plain copy: if a program was writing the database, it may not open"
     if len(one.lost) > len(chosen.lost):
         return "the same state, and it keeps less"
     if one.far and not chosen.far:
         return "the same state, and farther away"
-    return "the same state, over more hops" if _fewer(chosen, one) else "the same state"
+    if _fewer(chosen, one):
+        return "the same state, over more hops"
+    return "a later run took it away" if _taken_away(one, as_of) else "the same state"
 
 
 def unseen_words(one: Unseen) -> str:

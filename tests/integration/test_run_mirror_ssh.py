@@ -320,7 +320,8 @@ def test_law_01_where_only_rsync_is_run_no_symlink_is_followed(
     with serving(tmp_path / "server") as server:
         away = Away(tmp_path, server)
         keys = server.directory / "authorized_keys"
-        forced = f'command="{shutil.which("rrsync")} {options} /",restrict '
+        rrsync = f"{shutil.which('rrsync')} -no-lock {options} /"  # the root is every test's
+        forced = f'command="{rrsync}",restrict '
         keys.write_text(forced + keys.read_text())
         write(away.source / "a/1")
         first = away.run()
