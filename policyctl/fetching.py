@@ -103,8 +103,9 @@ class _Checks:
         return skipped
 
     def _entered(self, names: Names) -> bool:
-        """The way to what a pattern matches."""
-        return len(names) < len(self.proposal.found.asked.inside)
+        """The way to what a pattern matches, or to what another leg owns."""
+        inside = len(names) < len(self.proposal.found.asked.inside)
+        return inside or names in self.proposal.fetch.ways
 
 
 def _unsound(tree: Tree, *, database: bool) -> Iterator[Difference]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.plan.model import Location, Plan
+from engine.plan.readers import owned_places
 from engine.progress import OPTION
 from engine.reach.ssh_command import remote_shell
 from engine.reach.targets import Target
@@ -47,6 +48,8 @@ class Fetch:
     source: bytes
     piece: tuple[bytes, ...]
     """Where it lies afterwards, below the folder."""
+    ways: tuple[tuple[bytes, ...], ...] = ()
+    """Below that: directories on the way to what other legs own there, the inner ones first."""
 
     def argv(self, folder: bytes, *, doubted: bool = False) -> tuple[bytes, ...]:
         """The command that fetches it into a folder.
@@ -92,7 +95,14 @@ def fetch_of(
         *(b"--filter=" + rule for rule in _rules(plan, version.location, inside)),
     )
     source = Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument
-    return Fetch(options=options, source=source, piece=(TREE, *names))
+    ways = tuple(_ways(plan, version.location))
+    return Fetch(options=options, source=source, piece=(TREE, *names), ways=ways)
+
+
+def _ways(plan: Plan, location: Location) -> list[tuple[bytes, ...]]:
+    owned = location.inner(owned_places(plan))
+    found = {names[:depth] for names in owned for depth in range(1, len(names))}
+    return sorted(found, key=lambda one: (-len(one), one))
 
 
 def fetch_drawn(plan: Plan, version: Version, place: Place, rules: bytes) -> Fetch:

@@ -24,7 +24,7 @@ from engine.runbooks.parts import Part, parts_of
 from engine.schedule.calendars import REFERENCE_START
 from engine.schedule.due import all_legs
 from policy.destinations import Destination
-from policy.legs import FetchLeg, MirrorLeg
+from policy.legs import MirrorLeg
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 
 _FOUND = Variable("FOUND")
@@ -165,8 +165,7 @@ def _over_ssh(parts: Sequence[Part], destination: Destination) -> Section:
 def _a_host_again(plan: Plan) -> Iterator[Section]:
     """A host in the place of the old one, which takes over the copies that there are."""
     ordered = [plan.leg(one.leg) for one in all_legs(plan, now=REFERENCE_START)]
-    # What was fetched of a device is small, and fetched again: it needs no leg to take it over.
-    legs = [one for one in ordered if one is not None and not isinstance(one.leg, FetchLeg)]
+    legs = [one for one in ordered if one is not None]
     yield Section(
         title="A host in its place",
         intro=(

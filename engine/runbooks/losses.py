@@ -84,8 +84,7 @@ def _parts(plan: Plan, chains: Chains) -> Iterator[Part]:
 
 def _filled_anew(plan: Plan, chains: Chains, destination: Destination) -> Section:
     ordered = [plan.leg(one.leg) for one in all_legs(plan, now=REFERENCE_START)]
-    # What was fetched of a device is compared with nothing, and comes anew with its next run.
-    legs = [one for one in ordered if one is not None and not isinstance(one.leg, FetchLeg)]
+    legs = [one for one in ordered if one is not None]
     writers = [leg for leg in legs if _writes_to(leg, destination)]
     readers = [leg for leg in legs if _reads_from(plan, leg, destination)]
     elsewhere = [leg for leg in plan.legs if leg not in legs and _writes_to(leg, destination)]
@@ -159,7 +158,7 @@ def _history(plan: Plan, chains: Chains, destination: Destination) -> Iterator[S
     )
     for own, later in found:
         back = _fetched_back(plan, own, later)
-        if back is not None:
+        if back:
             place = str(own.location)
             adopted: Command = (
                 *(b"policyctl", b"adopt", place.encode(), b"--by", own.leg.encode(), b"--yes"),
@@ -169,7 +168,7 @@ def _history(plan: Plan, chains: Chains, destination: Destination) -> Iterator[S
                     f"{later.leg} deletes what it does not find here any more. To keep what "
                     f"{own.leg} has made before, bring that back first, and have it adopted:",
                 ),
-                commands=(back, adopted),
+                commands=(*back, adopted),
             )
 
 
@@ -194,17 +193,21 @@ def _folder(copy: Copy) -> Copy:
     return replace(copy, location=replace(location, names=location.names[: copy.dated]), dated=None)
 
 
-def _fetched_back(plan: Plan, own: Copy, later: Copy) -> Command | None:
-    """The command that copies a directory from a later hop; None where it is no plain one."""
+def _fetched_back(plan: Plan, own: Copy, later: Copy) -> tuple[Command, ...]:
+    """The commands that copy a directory from a later hop; none where they are no plain ones."""
     leg, here, there = plan.leg(own.leg), plan.destination(own.place), plan.destination(later.place)
     if leg is None or not runs_here(leg) or here is None or there is None or here.ssh is not None:
-        return None
+        return ()
     source = Target(
         holder=later.place, root=there.path.text, names=later.location.names, ssh=there.ssh
     )
     target = here.path.joined(own.location.names).text
     options = (*kept_options(plan, later.leg), *connection(there.ssh))
-    return (b"rsync", *options, b"--", source.argument, target.rstrip(b"/") + b"/")
+    copied: Command = (b"rsync", *options, b"--", source.argument, target.rstrip(b"/") + b"/")
+    # rsync makes the last directory of its destination, and none above it.
+    above = own.location.names[:-1]
+    folder = here.path.joined(above).text
+    return ((b"mkdir", b"-p", b"--", folder), copied) if above else (copied,)
 
 
 def _gone_on(readers: Sequence[LegPlan]) -> Iterator[Step]:
@@ -224,7 +227,8 @@ def _gone_on(readers: Sequence[LegPlan]) -> Iterator[Step]:
 
 
 def _seen(writers: Sequence[LegPlan]) -> Iterator[Step]:
-    names = [leg.name.encode() for leg in writers]
+    # What a device has said is compared with nothing: it may say another thing now.
+    names = [leg.name.encode() for leg in writers if not isinstance(leg.leg, FetchLeg)]
     verify: list[Command] = [(b"policyctl", b"verify", *names)] if names else []
     yield Step(
         text=("See that the copies are right, and how everything stands:",),

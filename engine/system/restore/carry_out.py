@@ -10,7 +10,7 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from engine.exit_codes import meaning_of
@@ -44,6 +44,7 @@ from engine.system.restore.staging import (
     writable,
     write_note,
 )
+from engine.system.restore.ways import remove_empty
 from policy.values import display
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -270,11 +271,10 @@ class RestoreRun:
         return not self.version.far and not self.check(tree)
 
     def _is_there(self, name: bytes) -> bool:
-        try:
+        with suppress(FileNotFoundError):
             os.stat(name, dir_fd=self._folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
+            return True
+        return False
 
     # ── Fetching and checking ────────────────────────────────────────────────────────────────
 
@@ -320,6 +320,7 @@ class RestoreRun:
             raise NotRestored(
                 f"rsync told of {self._told:,} entries, and {every:,} are here; {self._holds}"
             )
+        self._counted.entries -= remove_empty(self._staging, self._note.piece, self.fetch.ways)
         self._differences = tuple(self.check(tree))
         if self._differences and self.aim.in_place:
             raise Doubtful(self._differences)
