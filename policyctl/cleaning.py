@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from engine.changes.changes import ChangeSet
 from engine.orphans.carriers import NotCarried, carried_now
+from engine.orphans.clean_up import in_no_copy
 from engine.orphans.migration import new_arrivals
 from engine.orphans.noted_copies import Orphan
 from engine.orphans.orphans import orphans_between, set_aside_between
@@ -226,8 +227,9 @@ def _standing(cleaner: Cleaner, looked: Looked) -> Standing:
     """Who carries the paths now; nothing is compared."""
     carriers: dict[Location, Carrier] = {}
     live = looked.record.orphan.live
-    if looked.record.orphan.is_set_aside:
-        return Standing(looked=looked, carriers=(), uncarried="it is no copy")
+    why = in_no_copy(looked.record.orphan)
+    if why:
+        return Standing(looked=looked, carriers=(), uncarried=why)
     paths = looked.scope.paths or ((live.pattern.literal,) if live.pattern.literal else ())
     for names in paths:
         try:

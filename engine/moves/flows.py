@@ -70,9 +70,11 @@ def offers(both: Cut, gained: Iterable[Flow], left: Iterable[Flow]) -> tuple[Off
     found: list[Offer] = []
     for new in comes:
         old = next((one for one in stays if _is_offered(both, one, new)), None)
-        if old is not None:
+        after = tuple(_awaited(new, comes))
+        # What comes anew at an earlier hop are other generations than those that are left.
+        if old is not None and not (after and _form(both.plan, new)):
             stays.remove(old)  # it can be renamed once
-            found.append(Offer(old=old, new=new, after=tuple(_awaited(new, comes))))
+            found.append(Offer(old=old, new=new, after=after))
     return tuple(found)
 
 

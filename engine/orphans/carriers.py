@@ -11,6 +11,7 @@ from engine.plan.selection import Selection, Verdict, ignore_hits
 from engine.plan.spots import Spot, covers, literal_head, spot_below
 from policy.legs import MirrorLeg
 from policy.patterns import PathPattern, literal_component
+from policy.sources import BtrfsSource, LvmThinSource
 
 _ROOT = PathPattern()
 
@@ -56,8 +57,23 @@ def is_owned(plan: Plan, place: Spot, retired: Collection[Location] = ()) -> boo
         one.contains(here) and found.writes.contains(one) and found.writes != one for one in retired
     ):
         return False
+    if found.writes == here and _is_dated(plan, found):
+        return True  # generations go with `keep`, whatever the next one takes
     inner = PathPattern(place.pattern.components[len(found.writes.names) :])
-    return found.selection is None or _takes_all(found.selection, inner)
+    selection = selection_of(plan, found)
+    return selection is None or _takes_all(selection, inner)
+
+
+def selection_of(plan: Plan, feed: Feed) -> Selection | None:
+    """What a feed takes, or what comes to it where it takes all of a leg's snapshots."""
+    taker = plan.leg(feed.reads) if feed.selection is None else None
+    feeds = taker.feeds if taker is not None else ()
+    return feeds[0].selection if len(feeds) == 1 and feeds[0].writes is None else feed.selection
+
+
+def _is_dated(plan: Plan, feed: Feed) -> bool:
+    mirrors = (leg for leg in plan.legs if isinstance(leg.leg, MirrorLeg))
+    return not any(feed is one for leg in mirrors for one in leg.feeds)
 
 
 def owner_of(plan: Plan, holder: str, names: tuple[bytes, ...]) -> Feed | None:
@@ -139,8 +155,28 @@ def hops_of(plan: Plan, source: str, pattern: PathPattern, leg: str) -> Iterator
     """The copies of a pattern that a leg takes from a source, and those of all hops behind it."""
     first = plan.leg(leg)
     for feed in first.feeds if first is not None else ():
-        if first is not None and feed.reads == source and feed.writes is not None:
-            yield from _follow(plan, (first,), feed, feed.writes, pattern)
+        if first is None or feed.reads != source:
+            continue
+        for legs, writer in _writers(plan, first, feed):
+            mirrored = isinstance(legs[-1].leg, MirrorLeg) or _has_items(plan, source)
+            # Below the names of generations nothing bears its live path: they go as a whole.
+            shape = pattern if mirrored else _ROOT
+            if writer.writes is not None:
+                yield from _follow(plan, legs, writer, writer.writes, shape)
+
+
+def _writers(plan: Plan, first: LegPlan, feed: Feed) -> Iterator[tuple[tuple[LegPlan, ...], Feed]]:
+    """Who writes what a leg takes: itself, or those that read its snapshots."""
+    if feed.writes is not None:
+        yield (first,), feed
+        return
+    for reader in plan.legs:
+        yield from (((first, reader), one) for one in reader.feeds if one.reads == first.name)
+
+
+def _has_items(plan: Plan, source: str) -> bool:
+    """Whether its routes name items, each of which has its own directory of generations."""
+    return isinstance(plan.source(source), (LvmThinSource, BtrfsSource))
 
 
 def _follow(

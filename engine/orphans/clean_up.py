@@ -82,8 +82,9 @@ def copies_by_paths(
     plan: Plan, orphan: Orphan, scope: Scope
 ) -> dict[tuple[Location, ...], list[Names]]:
     """Paths of the scope by the places that carry them today. Raises `NotCarried`."""
-    if orphan.is_set_aside:
-        raise NotCarried("what was set aside is in no copy of today")
+    why = in_no_copy(orphan)
+    if why:
+        raise NotCarried(why)
     groups: dict[tuple[Location, ...], list[Names]] = {}
     for names in scope.paths:
         hops = carried_now(plan, orphan.live.holder, names)
@@ -95,6 +96,15 @@ def copies_by_paths(
             raise NotCarried("its copies of today lie where they cannot be compared")
         groups.setdefault(roots, []).append(names)
     return groups
+
+
+def in_no_copy(orphan: Orphan) -> str:
+    """Why no copy of today can hold what an orphan does; empty where one may."""
+    if orphan.is_set_aside:
+        return "what was set aside is in no copy of today"
+    if orphan.form:
+        return "it holds generations, and no copy of today has states of then"
+    return ""
 
 
 def _is_mirrored(plan: Plan, hop: Hop) -> bool:

@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from engine.orphans.carriers import Hop, NotCarried, carried_now, hops_of, is_taken
+from engine.orphans.carriers import Hop, NotCarried, carried_now, hops_of, is_taken, selection_of
 from engine.orphans.clean_up import Names, Scope
 from engine.orphans.noted_copies import Arrival, Orphan
 from engine.orphans.orphans import arrivals_between
 from engine.plan.model import Feed, Location, Plan
 from engine.plan.readers import read_place
-from engine.plan.selection import Selection
+from engine.plan.selection import Selection, Verdict
 from engine.plan.spots import Spot, spot_below
 from policy.legs import MirrorLeg
 from policy.patterns import Component, PathPattern, literal_component
+from policy.values import display
 
 
 class NotMovable(Exception):
@@ -87,12 +88,7 @@ def _move(plan: Plan, orphan: Orphan, names: Names, scope: Scope) -> Move:
     hops = _hops(plan, orphan, names)
     fitting = [one for one in hops if _fits(plan, one, orphan)]
     if not fitting:
-        places = sorted({one.root.holder for one in hops})
-        raise NotMovable(
-            f"its data go to {', '.join(places)} now, and not to {old.holder}"
-            if orphan.base.holder not in places
-            else "its files would lie differently at their new place"
-        )
+        raise NotMovable(_why_unfit(plan, orphan, hops, names[:-1]))
     # The leg's own place, where there is one: another one's may be filled already.
     hop = next((one for one in fitting if one.leg == orphan.leg), fitting[0])
     new = Location(holder=hop.root.holder, names=(*hop.root.names, *names))
@@ -107,6 +103,27 @@ def _move(plan: Plan, orphan: Orphan, names: Names, scope: Scope) -> Move:
         leg=hop.leg,
         feed=hop.feed,
         reads=tuple(Location(holder=one.holder, names=(*one.names, *names)) for one in roots),
+    )
+
+
+def _why_unfit(plan: Plan, orphan: Orphan, hops: Iterable[Hop], item: Names) -> str:
+    here = [one for one in hops if one.root.holder == orphan.base.holder]
+    if not here:
+        places = sorted({one.root.holder for one in hops})
+        return f"its data go to {', '.join(places)} now, and not to {orphan.base.holder}"
+    alike = next((one for one in here if one.form and one.form == orphan.form), None)
+    to = plan.destination(orphan.base.holder)
+    if alike is None or to is None:
+        return "its files would lie differently at their new place"
+    selection = selection_of(plan, alike.feed)
+    if item and selection is not None and selection.decide(item, directory=True) != Verdict.TAKEN:
+        return "no leg carries it now: nothing is to be renamed"
+    # Their leg keeps a record of each, so they are given to it by `adopt`.
+    place = Location(holder=alike.root.holder, names=(*alike.root.names, *item))
+    folder = display(to.path.joined(place.names).text)
+    return (
+        f"it is a generation: move those that shall stay into {folder}, then "
+        f"`policyctl adopt {place} --by {alike.leg}`"
     )
 
 

@@ -40,6 +40,7 @@ def _left_behind(before: Plan, plan: Plan) -> tuple[Orphan, ...]:
     found: dict[Spot, Orphan] = {}
     for source, pattern, leg in _carried(before, plan):
         for hop in hops_of(before, source, pattern, leg):
+            depth = len(hop.place.pattern.components) - len(hop.root.names)
             known = before.destination(hop.place.holder) is not None
             if not known or is_owned(plan, hop.place, retired):
                 continue
@@ -47,7 +48,7 @@ def _left_behind(before: Plan, plan: Plan) -> tuple[Orphan, ...]:
                 place=hop.place,
                 leg=hop.leg,
                 reads=hop.feed.reads,
-                live=Spot(holder=source, pattern=pattern),
+                live=Spot(holder=source, pattern=pattern if depth else _ROOT),
                 why=_why(plan, source, pattern, hop),
                 form=hop.form,
             )
@@ -162,6 +163,7 @@ def orphans_of(applied: Plan | None, plan: Plan, changes: ChangeSet) -> dict[str
         places = [
             _shown(hop.root, one.pattern)
             for hop in (hops_of(before, one.source, one.pattern, leg.name) if leg else ())
+            if not hop.form  # generations stay until their leg is gone, and go by `keep` before
         ]
         if places:
             found[one.text] = list(dict.fromkeys(places))

@@ -43,6 +43,9 @@ def _advice(one: Standing) -> str:
         return f"{nothing_of_it(one.looked.record)}; {listed}"
     if one.looked.record.orphan.is_set_aside:
         return f"it is no copy, so only its name goes: {by_name}"
+    if one.looked.record.orphan.form and one.uncarried:
+        keep = f"`policyctl migrate {name}` says how they are kept"
+        return f"{one.uncarried}: {keep}; only its name goes: {by_name}"
     if one.uncarried:
         return f"no copy is made any more: {one.uncarried}; only its name goes: {by_name}"
     now = ", ".join(f"{_at(one, carrier.place)} by {carrier.leg}" for carrier in one.carriers)

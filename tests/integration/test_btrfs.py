@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from engine.generations.names import name_of
+from engine.orphans.orphans import orphans_between
 from engine.records.reports import FeedReport, RunReport, RunStatus, Verdict
 from engine.runs.observation import Waiver
 from engine.system.items import btrfs, subvolume_snapshots, subvolumes
+from engine.system.orphans.clean_up import cleaning
 from engine.system.passes.execute import Executor
 from engine.system.passes.item_runs import ItemRuns
+from engine.system.state.state import open_state
 from tests.integration.btrfs import Machine, do, mounted_btrfs, subvolume, text
 from tests.integration.killing import before_step, die, killed
 from tests.integration.lab import HOSTILE, at, tree, write
@@ -98,6 +101,34 @@ def test_a_name_that_speaks_like_the_tool_says_nothing(pool: Machine) -> None:
     report = pool.run("snaps")
     assert report.status is RunStatus.OK, report
     assert len(pool.snapshots(name)) == 1
+
+
+def test_law_16_generations_of_items_are_orphans_once_no_run_sees_to_them(pool: Machine) -> None:
+    """Each has a directory of its own, whose name is bytes."""
+    odd = HOSTILE[0]
+    subvolume(os.fsencode(pool.pool) + b"/" + odd)
+    write(at(pool.pool, odd, odd))
+    for leg in ("snaps", "files"):
+        pool.run(leg)
+    before = pool.plan
+    pool.restart(text().replace("disk:/files", "disk:/new") + '  "data:apps": {none: "heaps"}\n')
+    with open_state(pool.places.state_file) as state:
+        state.orphans.note(orphans_between(before, pool.plan), pool.now)
+    pool.restart(pool.text)
+    with cleaning(pool.plan, pool.places, pool.now) as cleaner:
+        found = {str(one.orphan.place): cleaner.look(one) for one in cleaner.state.orphans.all()}
+        assert {name: one.files for name, one in found.items()} == {
+            "disk:/dbs/apps": 0,
+            "disk:/files": 3,
+            "disk:/files/apps": 1,
+        }
+        with cleaner.holding("disk"):
+            cleaner.remove(found["disk:/files/apps"], lambda _: None)
+        folders = {at(pool.disk, b"files", name) for name in (b"photos", odd, b"apps")}
+        assert sum(len(list(one.iterdir())) for one in folders) == 2
+        with cleaner.holding("disk"):
+            cleaner.remove(cleaner.look(found["disk:/files"].record), lambda _: None)
+        assert not any(list(one.iterdir()) for one in folders)
 
 
 def test_an_item_has_the_address_that_the_manifest_gives(pool: Machine) -> None:

@@ -285,6 +285,31 @@ def test_a_later_hop_takes_along_what_another_leg_makes_at_the_disk(here: House)
     assert passed(here, "onward").files == 0
 
 
+def test_law_16_a_generation_waits_at_a_later_hop_until_the_disk_has_it(house: House) -> None:
+    """`onward` reads another place now: what it does not find there it would delete."""
+    kept = '  kept: {kind: versions, to: "disk:/%s", schedule: "02:00", keep: {last: 9}}\n'
+    write(house.data / "photos/film", b"first")
+    house.apply(house.text("photos: kept", legs=ONWARD + kept % "kept"))
+    for content in (b"second", b"third"):
+        house.run("kept")
+        write(house.data / "photos/film", content)
+    house.run("onward")
+    house.apply(house.text("photos: kept", legs=ONWARD + kept % "kept/new"))
+    house.run("kept")
+    house.run("onward")
+    assert house.orphans().keys() == {"disk:/kept", "big:/y/kept"}
+    there = house.moves("big:/y/kept")
+    assert len(there) == 2
+    assert all("where it is not: it would delete" in words(one) for one in there)
+    assert len(house.migrate("big:/y/kept").stays) == 2
+    # A person moves the older ones to where their leg writes now.
+    for one in (house.disk / "kept").glob("2026*"):
+        one.rename(house.disk / "kept/new" / one.name)
+    assert house.migrate("big:/y/kept").stays == ()
+    passed(house, "onward")
+    assert len(list((big(house) / "y/kept/new").iterdir())) == 3
+
+
 def test_a_name_that_a_leg_gets_and_another_place(here: House) -> None:
     both_hops(here)
     legs = ONWARD.replace("onward: {", "later: {was: onward, ").replace("big:/y", "big:/z")

@@ -137,6 +137,9 @@ class Migrator:
             return f"{place} is there, and not {move.leg}'s: nothing is overwritten"
         if move.new.names[-1] in self._names(replace(move.new, names=move.new.names[:-1])):
             return f"{move.new} is there already, and nothing is overwritten"
+        lacking = next((one for one in move.reads if not self._is_there(one)), None)
+        if lacking is not None:
+            return f"{move.leg} reads {lacking}, where it is not: it would delete what is renamed"
         return ""
 
     def _stream(self, move: Move) -> Stream:

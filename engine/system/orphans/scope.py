@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.orphans.carriers import carried_inside, owner_of, retired_inside
+from engine.orphans.carriers import carried_inside, owner_of, retired_inside, selection_of
 from engine.orphans.clean_up import Names, Scope
 from engine.orphans.noted_copies import Orphan
 from engine.plan.model import Feed, Location, Plan, tree_root
@@ -20,8 +20,10 @@ from engine.reach.targets import Presence
 from engine.rsync.set_aside import SET_ASIDE
 from engine.system.host.places import Places
 from engine.system.orphans.reach import Reached, Unreached
-from engine.system.state.state import State, Stream, place_text
+from engine.system.state.records import Stream
+from engine.system.state.state import State, place_text, streams_below
 from policy.patterns import Component, PathPattern, literal_component
+from policy.values import display
 
 _OWNED = frozenset({Verdict.TAKEN, Verdict.BLOCKED, Verdict.RESERVED})
 
@@ -102,7 +104,30 @@ class ScopeFinder:
             owned = self.state.owned(Stream(leg=orphan.leg, source=orphan.reads, place=text))
             tops = [(*place.names, one) for one in owned if top is None or top.matches(one)]
             found.update(self._matching(tops, components[len(place.names) + 1 :]))
-        return found
+        return found | set(self._of_items(orphan))
+
+    def _of_items(self, orphan: Orphan) -> Iterator[Names]:
+        """Generations of items, each of which has its own directory below the leg's."""
+        if not orphan.form:
+            return
+        base = orphan.base
+        wanted = orphan.place.pattern.components[len(base.names) :]
+        below = streams_below(self.plan, orphan.leg, base, self.state)
+        for stream, names in self.state.owned_by(orphan.leg).items():
+            if below.holds(stream):
+                for item in self._shown_as(base.names, stream.source.split("/")):
+                    inner = item[len(base.names) :]
+                    if len(wanted) <= len(inner) and _may_meet(inner, wanted):
+                        yield from ((*item, name) for name in names)
+
+    def _shown_as(self, above: Names, parts: list[str]) -> Iterator[Names]:
+        """Directories there whose names are shown so: an item is known by that alone."""
+        if not parts:
+            yield above
+            return
+        for name in self.reached.entries(above):
+            if display(name) == parts[0]:
+                yield from self._shown_as((*above, name), parts[1:])
 
     def _opened(self, names: Names, orphan: Orphan) -> Iterator[Names]:
         """A path, or where it is the orphan's base, what lies in it.
@@ -145,8 +170,9 @@ class ScopeFinder:
         for names in paths:
             above = Location(holder=orphan.place.holder, names=names[:-1])
             text = place_text(self.plan, above, self.state)
-            stream = Stream(leg=orphan.leg, source=orphan.reads, place=text)
-            self.state.disown(stream, names[-1])
+            for stream in self.state.owned_by(orphan.leg):
+                if stream.place == text:
+                    self.state.disown(stream, names[-1])
 
     # ── Whose it is now ──────────────────────────────────────────────────────────────────────
 
@@ -155,10 +181,10 @@ class ScopeFinder:
         feed = owner_of(self.plan, self.reached.holder, names)
         if feed is None or feed.writes is None:
             return True
-        inner = names[len(feed.writes.names) :]
-        if feed.selection is None or not inner:
+        inner, selection = names[len(feed.writes.names) :], selection_of(self.plan, feed)
+        if selection is None or not inner:
             return False
-        verdict = self._verdict(feed.selection, inner, names)
+        verdict = self._verdict(selection, inner, names)
         if verdict not in _OWNED:
             return True
         return verdict is Verdict.TAKEN and self._has_lapsed(feed, feed.writes, inner)
@@ -231,6 +257,10 @@ class ScopeFinder:
         """Whether a directory below is the orphan's own leg's."""
         text = place_text(self.plan, Location(holder=orphan.place.holder, names=names), self.state)
         return bool(self.state.owned(Stream(leg=orphan.leg, source=orphan.reads, place=text)))
+
+
+def _may_meet(names: Names, components: tuple[Component, ...]) -> bool:
+    return all(one.matches(name) for one, name in zip(components, names, strict=False))
 
 
 def _is_whole_further_on(orphan: Orphan) -> bool:

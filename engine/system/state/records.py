@@ -12,6 +12,7 @@ from typing import NamedTuple
 from engine.reach.targets import Landing
 from engine.records.reports import FeedReport, RunStatus
 from engine.rsync.set_aside import RUN_ID_FORMAT
+from policy.patterns import Component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,37 @@ class Stream(NamedTuple):
     """Name of what is read."""
     place: str
     """Where it is written."""
+
+
+class Below(NamedTuple):
+    """All streams of a leg at places below one of its own: those of its items."""
+
+    leg: str
+    head: str
+    tail: str
+    """What the text of each such place begins and ends with."""
+
+    def holds(self, stream: Stream) -> bool:
+        """Whether a stream is one of them."""
+        place = stream.place
+        return (
+            stream.leg == self.leg
+            and place.startswith(self.head)
+            and place.endswith(self.tail)
+            and len(place) > len(self.head) + len(self.tail)
+        )
+
+
+class Left(NamedTuple):
+    """Entries that a leg has noted as its own and that an orphan is, or lies in."""
+
+    stream: Stream
+    entries: Component | None
+    """None: all of them."""
+
+    def holds(self, stream: Stream, name: bytes) -> bool:
+        """Whether an entry of a stream is one of them."""
+        return stream == self.stream and (self.entries is None or self.entries.matches(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,15 +13,14 @@ from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
 from engine.system.journal.journal import Journal, open_journal
 from engine.system.state.drills import Drills
+from engine.system.state.records import Below, Left, Stream
 from engine.system.state.state import (
-    Below,
-    Left,
     State,
-    Stream,
     items_below,
     open_state,
     place_text,
     stream_of,
+    streams_below,
 )
 
 
@@ -58,7 +57,10 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
         )
         _follow_in_orphans(plan, state)
         state.keep_only(
-            _streams(plan, state, busy), tuple(_below(plan, state, busy)), tuple(_left(plan, state))
+            _streams(plan, state, busy),
+            tuple(_below(plan, state, busy)),
+            tuple(_left(plan, state)),
+            tuple(_items_left(plan, state)),
         )
         _follow_in_pauses(plan, state)
         state.measurements.keep_only({one.name for one in plan.sources})
@@ -102,6 +104,13 @@ def _left(plan: Plan, state: State) -> Iterator[Left]:
         for place, entries in one.orphan.tops:
             text = place_text(plan, place, state)
             yield Left(Stream(leg=one.orphan.leg, source=one.orphan.reads, place=text), entries)
+
+
+def _items_left(plan: Plan, state: State) -> Iterator[Below]:
+    """The same of legs that keep generations of items: each has its own directory below."""
+    for one in state.orphans.all():
+        if one.orphan.form:
+            yield streams_below(plan, one.orphan.leg, one.orphan.base, state)
 
 
 def _follow_in_orphans(plan: Plan, state: State) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.orphans.noted_copies import Arrival
 from engine.plan.model import Feed, LegPlan, Location, Plan
@@ -23,8 +22,10 @@ from engine.system.state.measurements import Measurements
 from engine.system.state.orphans import Orphans
 from engine.system.state.pauses import Pauses
 from engine.system.state.records import (
+    Below,
     ItemRecord,
     LastSeen,
+    Left,
     RoomRecord,
     RunRecord,
     Stream,
@@ -37,7 +38,6 @@ from engine.system.state.records import (
 from engine.system.state.rooms import Rooms
 from engine.system.state.run_history import RunHistory
 from engine.system.state.schema import WAY_OUT, StateUnusable, connect
-from policy.patterns import Component
 
 
 def stream_of(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Stream:
@@ -60,43 +60,16 @@ def place_text(plan: Plan, place: Location, state: State) -> str:
     return f"{place} at {account}:{destination.path} on {identity}"
 
 
-class Below(NamedTuple):
-    """All streams of a leg at places below one of its own: those of its items."""
-
-    leg: str
-    head: str
-    tail: str
-    """What the text of each such place begins and ends with."""
-
-    def holds(self, stream: Stream) -> bool:
-        """Whether a stream is one of them."""
-        place = stream.place
-        return (
-            stream.leg == self.leg
-            and place.startswith(self.head)
-            and place.endswith(self.tail)
-            and len(place) > len(self.head) + len(self.tail)
-        )
-
-
 def items_below(plan: Plan, leg: LegPlan, feed: Feed, state: State) -> Below:
     """The streams of a leg's items. The feed writes somewhere."""
     assert feed.writes is not None
-    place = str(feed.writes)
-    tail = place_text(plan, feed.writes, state).removeprefix(place)
-    return Below(leg=leg.name, head=place.rstrip("/") + "/", tail=tail)
+    return streams_below(plan, leg.name, feed.writes, state)
 
 
-class Left(NamedTuple):
-    """Entries that a leg has noted as its own and that an orphan is, or lies in."""
-
-    stream: Stream
-    entries: Component | None
-    """None: all of them."""
-
-    def holds(self, stream: Stream, name: bytes) -> bool:
-        """Whether an entry of a stream is one of them."""
-        return stream == self.stream and (self.entries is None or self.entries.matches(name))
+def streams_below(plan: Plan, leg: str, place: Location, state: State) -> Below:
+    """The streams of a leg at places below one."""
+    tail = place_text(plan, place, state).removeprefix(str(place))
+    return Below(leg=leg, head=str(place).rstrip("/") + "/", tail=tail)
 
 
 ADOPTED = "adopted-"
@@ -164,6 +137,12 @@ class State(RunHistory):
         query = f"SELECT name FROM owned WHERE {_THIS} AND run_id = ? AND NOT seen"  # noqa: S608 - a constant
         rows = self._connection.execute(query, (*stream, run_id))
         return frozenset(bytes(row[0]) for row in rows)
+
+    def owned_by(self, leg: str) -> dict[Stream, frozenset[bytes]]:
+        """The same at all places where a leg has written."""
+        query = "SELECT DISTINCT leg, source, place FROM owned WHERE leg = ?"
+        streams = [Stream(*row) for row in self._connection.execute(query, (leg,))]
+        return {stream: self.owned(stream) for stream in streams}
 
     def disown(self, stream: Stream, name: bytes) -> None:
         """Forget an entry: it was removed."""
@@ -283,11 +262,13 @@ class State(RunHistory):
         streams: Iterable[Stream],
         below: Collection[Below] = (),
         left: Collection[Left] = (),
+        items_left: Collection[Below] = (),
     ) -> None:
         """Forget what legs owned at places that they no longer write.
 
         `below`: where legs keep items, of which nobody knows which there are. `left`: what stays
         known as an orphan's: only that may be removed, and nothing else of the same leg.
+        `items_left`: the same of items.
         """
         kept = set(streams)
         with self._connection as db:
@@ -304,6 +285,7 @@ class State(RunHistory):
                 lapsed = [
                     (*stream, name)
                     for stream in gone
+                    if not any(one.holds(stream) for one in items_left)
                     for name in self.owned(stream)
                     if not any(one.holds(stream, name) for one in left)
                 ]

@@ -120,3 +120,13 @@ def test_one_copy_is_offered_once() -> None:
     assert shown(before, after) == ["nas:/copies/a → nas:/direct/a"]
     # And where one stays behind, and two come.
     assert shown(after, before) == ["nas:/direct/a → nas:/copies/a after nightly"]
+
+
+def test_law_16_generations_that_are_made_anew_are_not_those_that_a_later_hop_has() -> None:
+    """Renamed there, they would be deleted with its next pass: the disk has others."""
+    dated = {"kind": "versions", "to": "disk:/kept", "keep": {"last": 3}}
+    route = {"/srv/data/k": "kept"}
+    before = planned(route, {"kept": dated})
+    assert shown(before, planned(route, {"kept": {**dated, "to": "disk:/new"}})) == []
+    onward = {"kept": dated, "onward": {**LEGS["onward"], "to": "nas:/new"}}
+    assert "nas:/copies/kept/k → nas:/new/kept/k" in shown(before, planned(route, onward))

@@ -189,7 +189,8 @@ def test_only_a_mirror_takes_over() -> None:
     before = planned()
     after = planned(legs={"full": {**LEGS["full"], "to": "disk:/other"}})
     assert steps(before, after, "disk:/dumps", "2026-01-01T00:00:00Z") == [
-        "stays: its files would lie differently at their new place"
+        "stays: it is a generation: move those that shall stay into /mnt/disk/other, then "
+        "`policyctl adopt disk:/other --by full`"
     ]
 
 
@@ -216,6 +217,21 @@ def test_generations_become_no_plain_tree() -> None:
     ]
     assert steps(after, before, "nas:/plain", "a") == [
         "stays: its files would lie differently at their new place"
+    ]
+
+
+def test_law_16_generations_are_given_to_their_leg_by_hand() -> None:
+    """A record is kept of each, and a name does not make one."""
+    versions = {"kind": "versions", "from": "data", "keep": {"last": 3}}
+    before, after = (
+        compiled(manifest(destinations=DISKS, legs={"one": {**versions, "to": to}}, routes=None))[
+            0
+        ].plan
+        for to in ("disk:/kept", "disk:/kept/{source}")
+    )
+    assert steps(before, after, "disk:/kept", "2026-01-01T00:00:00Z") == [
+        "stays: it is a generation: move those that shall stay into /mnt/disk/kept/data, then "
+        "`policyctl adopt disk:/kept/data --by one`"
     ]
 
 

@@ -164,6 +164,50 @@ def test_an_orphan_says_how_its_files_lie() -> None:
     ]
 
 
+KEPT = {"kind": "versions", "to": "disk:/kept", "keep": {"last": 3}}
+
+
+def test_law_16_generations_are_left_as_a_whole_and_by_their_leg_alone() -> None:
+    """A path that leaves them goes with `keep`; where the leg has left, no run removes them."""
+    legs = {**LEGS, "kept": KEPT}
+    routes = {"/srv/data/k": "kept", "/srv/data/m": "kept"}
+    before = planned(routes, legs)
+    assert left(before, planned({"/srv/data/m": "kept"}, legs)) == {}
+    assert left(before, planned({**routes, "/srv/data/k": "direct"}, legs)) == {}
+    elsewhere = planned(routes, {**legs, "kept": {**KEPT, "to": "disk:/kept/{source}"}})
+    assert left(before, elsewhere) == {
+        "disk:/kept": "kept writes somewhere else, or reads something else",
+        "nas:/copies/kept": "onward does not carry it any more",
+    }
+    for one in orphans_between(before, elsewhere):
+        assert (one.base.names, str(one.live), one.form) == (
+            one.place.pattern.literal,
+            "data:/",
+            "kept",
+        )
+
+
+def test_law_16_so_are_those_of_an_item() -> None:
+    pool = {"pool": {"kind": "btrfs", "path": "/srv/pool", "subvolumes": "*"}}
+    snapshots = {"kind": "snapshot", "keep": {"last": 2}}
+    versions = {"kind": "versions", "from": "snapshots", "to": "disk:/k", "keep": {"last": 3}}
+    legs = {"snapshots": snapshots, "kept": versions}
+    plain, without = (
+        compiled(manifest(destinations=DISKS, sources=pool, legs=legs, routes=routes))[0].plan
+        for routes in (
+            {"pool:": "snapshots"},
+            {"pool:": "snapshots", "pool:a": {"none": "heaps"}},
+        )
+    )
+    assert left(plain, without) == {"disk:/k/a": "routed to none: heaps"}
+    elsewhere = {**legs, "kept": {**versions, "to": "disk:/other"}}
+    sections = {"destinations": DISKS, "sources": pool, "routes": {"pool:": "snapshots"}}
+    after = compiled(manifest(**sections, legs=elsewhere))[0].plan
+    assert left(plain, after) == {"disk:/k": "kept writes somewhere else, or reads something else"}
+    (one,) = orphans_between(plain, after)
+    assert (one.leg, one.reads, one.form) == ("kept", "snapshots", "snapshots/kept")
+
+
 def test_what_arrives_is_what_going_back_would_leave() -> None:
     before, after = planned(), planned({"/srv/data/a": "direct"})
     arrivals = arrivals_between(before, after)

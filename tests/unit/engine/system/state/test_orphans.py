@@ -8,8 +8,8 @@ from engine.orphans.noted_copies import Orphan
 from engine.plan.model import Location
 from engine.plan.spots import spot, spot_below
 from engine.system.state.orphans import OrphanTotal, Tombstone
-from engine.system.state.records import Stream
-from engine.system.state.state import Left, open_state
+from engine.system.state.records import Left, Stream
+from engine.system.state.state import open_state
 from policy.patterns import literal_component
 from tests.integration.lab import HOSTILE
 
