@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +83,8 @@ class Found:
     zone: ZoneInfo
     place: str | None
     """Which copy was asked for."""
+    despite: frozenset[str] = frozenset()
+    """Destinations whose copies are known to be the wrong ones: nothing is compared with those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,8 +204,19 @@ class Restoring:
 
     # ── What is found ────────────────────────────────────────────────────────────────────────
 
-    def find(self, asked: Asked, *, as_of: datetime | None, place: str | None) -> Found:
-        """Look at every copy, and choose."""
+    def find(
+        self,
+        asked: Asked,
+        *,
+        as_of: datetime | None,
+        place: str | None,
+        despite: Collection[str] = (),
+    ) -> Found:
+        """Look at every copy, and choose. Raises `Refused` where `despite` names none."""
+        strange = sorted(set(despite) - {one.name for one in self.plan.destinations})
+        if strange:
+            known = ", ".join(one.name for one in self.plan.destinations)
+            raise Refused(f"--despite {strange[0]} is no destination; there are: {known}")
         versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
         choice = choose(versions, as_of=as_of, place=place, zone=self.zone)
         return Found(
@@ -213,6 +227,7 @@ class Restoring:
             as_of=as_of,
             zone=self.zone,
             place=place,
+            despite=frozenset(despite),
         )
 
     def propose(self, found: Found, aim: Aim) -> Proposal:
@@ -259,7 +274,7 @@ class Restoring:
             and not one.far
             and not one.part
             and one.database == chosen.database
-            and one.place != chosen.place
+            and one.place not in {chosen.place, *found.despite}
             and (one.kind is Kind.NEWEST or one.at(None) == chosen.at(None))
         ]
         return tuple({one.place: one for one in reversed(alike)}.values())

@@ -75,6 +75,15 @@ def restore(
             "--yes", metavar="NAME", help="With --in-place: the last name of PATH. Do not ask."
         ),
     ] = None,
+    despite: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--despite",
+            metavar="DESTINATION",
+            help="Compare nothing with what lies there: it is known to be the wrong copy. "
+            "Repeatable.",
+        ),
+    ] = None,
     explained: Annotated[
         bool, typer.Option("--explain", help="Only show what would be done, step by step.")
     ] = False,
@@ -113,7 +122,8 @@ def restore(
         else:
             work = stack.enter_context(restoring(policy, root))
         moment = moment_asked(as_of, work.zone) if as_of is not None else None
-        found = work.find(work.ask(path, glob=glob), as_of=moment, place=from_)
+        asked = work.ask(path, glob=glob)
+        found = work.find(asked, as_of=moment, place=from_, despite=despite or ())
         if listed:
             _list(work, found, json=json)
             return
@@ -260,11 +270,13 @@ def _carry_out(work: Restoring, proposal: Proposal, again: list[str]) -> Restore
         tell(f"policyctl: {end}; nothing is lost: the same command goes on")
         raise typer.Exit(128 + end.number) from None
     except Doubtful as doubt:
-        _refuse_doubtful(proposal, doubt, again)
+        _refuse_doubtful(work, proposal, doubt, again)
         raise
 
 
-def _refuse_doubtful(proposal: Proposal, doubt: Doubtful, again: list[str]) -> None:
+def _refuse_doubtful(
+    work: Restoring, proposal: Proposal, doubt: Doubtful, again: list[str]
+) -> None:
     """Raises `Refused`: what came does not take the place of what is there."""
     from policyctl.boundary import Refused
     from policyctl.views.console import tell
@@ -272,10 +284,13 @@ def _refuse_doubtful(proposal: Proposal, doubt: Doubtful, again: list[str]) -> N
 
     for line in difference_lines(doubt.differences):
         tell(line)
+    others = sorted(one.place for one in work.near(proposal.found))
+    wrong = f"; where you know that the copy at {others[0]} is the wrong one: " if others else ""
+    wrong += " ".join(f"--despite {one}" for one in others)
     raise Refused(
         f"{proposal.version.label} is damaged or differs from another copy of it, as told above, "
         f"so it was not put in its place, and nothing was changed{_next(proposal, again)}; to look "
-        "at it, restore it to a new folder, without --in-place"
+        f"at it, restore it to a new folder, without --in-place{wrong}"
     )
 
 

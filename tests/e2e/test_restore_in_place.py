@@ -182,6 +182,23 @@ def test_a_doubtful_copy_does_not_take_the_place_of_what_is_there(machine: Machi
     assert (machine.root / "srv/data/a/file").read_text() == "live"
 
 
+def test_who_knows_which_copy_is_the_wrong_one_says_so(machine: Machine) -> None:
+    copy = machine.root / "mnt/disk/data/a/file"
+    times = copy.stat()
+    copy.write_text("onX")
+    os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
+    asked = ("restore", "/srv/data/a/file", "--in-place", "--yes", "file", "--from", "nas")
+    done = machine(*asked)
+    assert done.code == 5
+    assert "where you know that the copy at disk is the wrong one: --despite disk" in done.err
+    wrong = machine(*asked, "--despite", "nowhere")
+    assert wrong.code == 5
+    assert "--despite nowhere is no destination; there are: disk, nas" in wrong.err
+    done = machine(*asked, "--despite", "disk")
+    assert done.code == 0, done.err
+    assert (machine.root / "srv/data/a/file").read_text() == "one"
+
+
 def test_what_one_run_took_away_does_not_take_the_place_of_the_whole(machine: Machine) -> None:
     """It holds the old file alone: the others of that day have stayed where they were."""
     live = machine.root / "srv/data/a"
