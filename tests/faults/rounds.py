@@ -40,6 +40,7 @@ from engine.system.tracker.inotify import Inotify
 from engine.system.tracker.tracker import Tracker
 from tests.faults.world import LEGS, World, filled, small_disk
 from tests.faults.writer import Writer
+from tests.processes import parents
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -101,14 +102,12 @@ def ended(process: int) -> bool:
 
 def below(process: int) -> list[int]:
     """All processes that a process has started, and those that they have."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError, IndexError):
-            parent = int(entry.read_text().rpartition(")")[2].split()[1])
-            parents.setdefault(parent, []).append(int(entry.parent.name))
+    started: dict[int, list[int]] = {}
+    for one, parent in parents():
+        started.setdefault(parent, []).append(one)
     found, waiting = [], [process]
     while waiting:
-        children = parents.get(waiting.pop(), [])
+        children = started.get(waiting.pop(), [])
         found += children
         waiting += children
     return found

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.processes import parents
+
 CONFIG = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -87,11 +89,10 @@ class Server:
 
     def drop_connections(self) -> None:
         """End what serves the open connections, but not the server."""
-        for entry in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
-                parent = int(entry.read_text().rpartition(")")[2].split()[1])
-                if parent == self.process:
-                    os.kill(int(entry.parent.name), signal.SIGKILL)
+        for process, parent in parents():
+            if parent == self.process:
+                with suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
 
     def forget_host(self) -> None:
         (self.directory / "known_hosts").write_text("")

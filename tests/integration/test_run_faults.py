@@ -21,6 +21,7 @@ import pytest
 
 from tests.integration.lab import manifest, tree, wrap_rsync, write
 from tests.integration.mounts import CHECKOUT, MountNamespace, mount_namespace
+from tests.processes import proc_files
 
 pytestmark = [pytest.mark.tool("rsync", "unshare", "nsenter", "mount"), pytest.mark.root]
 MARK = b".policyctl-destination"
@@ -380,12 +381,7 @@ def test_law_07_what_a_killed_run_has_started_keeps_its_locks(
 
 
 def _rsyncs(place: Path) -> list[bytes]:
-    lines = []
-    for one in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            lines.append(one.read_bytes())
-        except OSError:
-            continue
+    lines = (line for _, line in proc_files("cmdline"))
     return [line for line in lines if line.startswith(b"rsync") and bytes(place) in line]
 
 

@@ -22,6 +22,7 @@ from tests.integration.away import Away
 from tests.integration.lab import only, tree, wrap_rsync, write
 from tests.integration.sshd import Server, serving
 from tests.integration.tracking import Trackers
+from tests.processes import proc_files
 
 pytestmark = pytest.mark.tool("rsync", "sshd", "ssh-keygen", "ssh-keyscan")
 BIG = 3_000_000
@@ -365,15 +366,9 @@ def test_a_long_state_directory_does_not_make_the_socket_too_long(
 
 def processes_naming(text: str) -> dict[int, bytes]:
     """Processes whose command line holds the text, this one aside."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if text.encode() in line and int(entry.name) != os.getpid():
-            found[int(entry.name)] = line
-    return found
+    lines = dict(proc_files("cmdline"))
+    lines.pop(os.getpid(), None)
+    return {process: line for process, line in lines.items() if text.encode() in line}
 
 
 def nobody_is_left(away: Away) -> None:

@@ -48,6 +48,5 @@ def test_what_others_copy_is_no_reason_to_say_safe() -> None:
 
 def test_the_next_run_and_the_legs_that_need_somebody() -> None:
     found = headline(homelab_facts())
-    never = ("firewall-config", "firewall-system")
-    assert found.unsound == (*never, "pvc-files", "synology-direct")
+    assert found.unsound == ("pvc-files", "synology-direct")
     assert found.next_run == min(one.due for one in homelab_facts().legs if one.due)
