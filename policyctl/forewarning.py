@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.plan.model import RouteLine
 from engine.restore.aim import Aim
+from engine.restore.choice import doubt_words
 from engine.restore.elsewhere import left_there, parts_elsewhere
 from engine.restore.steps import BEFORE, STAGING
 from engine.restore.versions import Kind, Version
@@ -37,6 +38,8 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
         yield f"not kept by this copy, and not restored: {said}"
     if os.geteuid() != 0:
         yield "you are not root: all that comes back will belong to you"
+    if version.doubt is not None:
+        yield doubt_words(version.doubt, restoring.zone)
     yield from _of_parts(restoring, found)
     yield from _of_runs(restoring, version)
     yield from _of_databases(found, version)

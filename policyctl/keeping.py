@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from engine.system.host.places import Places
 from engine.system.measure.generation_look import Folder, folders_of
 from engine.system.state.reading import read_state
 from engine.system.state.state import State
+from engine.system.state.verifications import Verifications
 from policy.legs import MirrorLeg
 from policy.parts import Keep
 from policyctl.boundary import Refused
@@ -68,10 +70,25 @@ def _of_leg(
             item=folder.item,
             place=folder.place,
             keep=keep,
-            kept=tuple(_kept(folder, keep, zone, runs, now)),
+            kept=_compared(
+                tuple(_kept(folder, keep, zone, runs, now)), leg.name, folder.item, state
+            ),
             set_aside=folder.set_aside,
             why_not=folder.why_not,
         )
+
+
+def _compared(kept: tuple[Kept, ...], leg: str, item: str, state: State) -> tuple[Kept, ...]:
+    """The same; the one that the last comparison was of says what that has shown."""
+    last = Verifications(state.connection).last(leg, item)
+    if last is None or last.sound:
+        return kept
+    moments = (one.decision.generation.moment for one in kept)
+    newest = max((one for one in moments if one <= last.began), default=None)
+    return tuple(
+        replace(one, differed=last.ended) if one.decision.generation.moment == newest else one
+        for one in kept
+    )
 
 
 def _kept(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from engine.restore.versions import NEVER, Kind, Unseen, Version, Whole
+from engine.restore.versions import NEVER, Doubt, Kind, Unseen, Version, Whole
 from engine.rsync.set_aside import run_start
 from engine.standing.copy_standing import There
 from policy.values import display
@@ -55,7 +55,9 @@ def choose(
         others = (Passed(version=one, why=reasons[id(one)], eligible=False) for one in ranked)
         return Choice(chosen=None, passed=tuple(others))
     chosen, *rest = eligible
-    passed = [Passed(version=one, why=_behind(one, chosen, as_of), eligible=True) for one in rest]
+    passed = [
+        Passed(version=one, why=_behind(one, chosen, as_of, zone), eligible=True) for one in rest
+    ]
     passed += [
         Passed(version=one, why=reasons[id(one)], eligible=False)
         for one in ranked
@@ -78,6 +80,7 @@ def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
     return (
         _tier(one),
         -moment.timestamp() if moment is not None else 0.0,
+        one.doubt is not None,
         # Without any age, what stands in its place is newer than what was taken away from there.
         _KINDS.index(one.kind) if moment is None else 0,
         tuple(-byte for byte in one.name) if moment is None else (),
@@ -153,13 +156,15 @@ def _because(
         )
     if not rest:
         return f"it is the only one{there}{until} that may be taken"
-    return f"it is the newest{there}{until}" + _tie(chosen, rest[0], as_of)
+    return f"it is the newest{there}{until}" + _tie(chosen, rest[0], as_of, zone)
 
 
-def _tie(chosen: Version, other: Version, as_of: datetime | None) -> str:
+def _tie(chosen: Version, other: Version, as_of: datetime | None, zone: ZoneInfo) -> str:
     """Why of two that are equally new."""
     if _tier(other) != _tier(chosen) or other.at(as_of) != chosen.at(as_of):
         return ""
+    if other.doubt is not None and chosen.doubt is None:
+        return f", and nothing speaks against it: {_doubted(other.doubt, zone)} at {other.label}"
     if chosen.database and not other.database:
         return ", a verified copy: a plain copy of a live database may not open"
     if len(chosen.lost) < len(other.lost):
@@ -173,7 +178,7 @@ def _fewer(one: Version, other: Version) -> bool:
     return len(one.copy.via) < len(other.copy.via)
 
 
-def _behind(one: Version, chosen: Version, as_of: datetime | None) -> str:
+def _behind(one: Version, chosen: Version, as_of: datetime | None, zone: ZoneInfo) -> str:
     """Why an eligible one comes behind the chosen one."""
     if one.part:
         return "it holds only what one run took away"
@@ -181,6 +186,13 @@ def _behind(one: Version, chosen: Version, as_of: datetime | None) -> str:
         return f"not known how old or whole: {one.why}" if one.why else "not known how whole"
     if one.at(as_of) != chosen.at(as_of):
         return "older"
+    if one.doubt is not None and chosen.doubt is None:
+        return f"the same state, and doubted: {_doubted(one.doubt, zone)}"
+    return _behind_alike(one, chosen, as_of)
+
+
+def _behind_alike(one: Version, chosen: Version, as_of: datetime | None) -> str:
+    """Of two that show the same state, and against which nothing more speaks."""
     if chosen.database and not one.database:
         return "a plain copy: if a program was writing the database, it may not open"
     if len(one.lost) > len(chosen.lost):
@@ -190,6 +202,18 @@ def _behind(one: Version, chosen: Version, as_of: datetime | None) -> str:
     if _fewer(chosen, one):
         return "the same state, over more hops"
     return "a later run took it away" if _taken_away(one, as_of) else "the same state"
+
+
+def _doubted(doubt: Doubt, zone: ZoneInfo) -> str:
+    return f"{display(doubt.path)} differed when compared on {shown(doubt.at, zone)}"
+
+
+def doubt_words(doubt: Doubt, zone: ZoneInfo) -> str:
+    """What speaks against a version that is taken all the same."""
+    return (
+        f"{_doubted(doubt, zone)} (same size and time, other content): this copy is damaged there, "
+        "or what it was made of was; look at it before you use it"
+    )
 
 
 def unseen_words(one: Unseen) -> str:

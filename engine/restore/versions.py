@@ -39,6 +39,16 @@ NEVER = frozenset({Whole.INCOMPLETE, Whole.DAMAGED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What speaks against a state: the last comparison of it with what it was made of."""
+
+    path: bytes
+    """The first file whose content differed, below the root of the copy."""
+    at: datetime
+    """When it was compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One state of a path at one place."""
 
@@ -67,6 +77,8 @@ class Version:
     """A copy that SQLite itself has made and checked."""
     lost: tuple[Attribute, ...] = ()
     """What the copy cannot have kept."""
+    doubt: Doubt | None = None
+    """What `verify` has found against it; None: nothing."""
 
     @property
     def place(self) -> str:

@@ -20,6 +20,8 @@ class Kept:
     """The run that will prune it, if all runs succeed; None: none of the next three years."""
     waits: bool = False
     """It is to go, and the next run removes as many others as may go in one."""
+    differed: datetime | None = None
+    """When it was compared, and was not as it should be; None: that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,8 @@ class _Held:
     """A leg on the way that has not run since what it takes, or where it writes, has changed."""
     as_of: datetime | None
     allowed: timedelta | None
+    doubted: datetime | None
+    """When it was compared and found to differ; None: nothing is known against it."""
 
     @property
     def too_old_at(self) -> datetime | None:
@@ -141,7 +143,16 @@ def _held(plan: Plan, region: Region, by_leg: Mapping[str, LegStatus]) -> Iterat
             behind=behind,
             as_of=None if behind else as_of_along(ran),
             allowed=way[-1].allowed,
+            doubted=_doubted(way[-1], feeds[-1]),
         )
+
+
+def _doubted(status: LegStatus, feed: Feed | None) -> datetime | None:
+    """When a comparison has found that what lies there is not what it should be."""
+    item = next((one for one in status.items if feed and one.name == feed.reads), None)
+    if item is None or item.verified is None or not item.differing:
+        return None
+    return item.verified.ended
 
 
 def _is_behind(status: LegStatus, feed: Feed | None, part: PathPattern | None) -> bool:
@@ -174,11 +185,16 @@ def _part(region: Region, held: tuple[_Held, ...], wanted: Objective, now: datet
 
 
 def _is_fresh(one: _Held, now: datetime) -> bool:
-    return one.as_of is not None and (one.too_old_at is None or now <= one.too_old_at)
+    if one.as_of is None or one.doubted is not None:
+        return False
+    return one.too_old_at is None or now <= one.too_old_at
 
 
 def _ages(region: Region, held: tuple[_Held, ...]) -> Iterator[Limit]:
     for one in held:
+        if one.doubted is not None:
+            what = f"the copy by {one.copy.leg} differs"
+            yield Limit(at=one.doubted, what=what, part=region.label)
         if one.as_of is None:
             what = f"age of {one.copy.leg}" if one.made else f"no copy by {one.copy.leg}"
             if one.behind:

@@ -39,10 +39,17 @@ def _row(one: Kept, zone: ZoneInfo) -> tuple[str, ...]:
     return (
         name_of(generation.moment).decode(),
         _local(generation.moment, zone),
-        generation.standing.value,
+        _standing(one, zone),
         "; ".join(map(say, one.decision.reasons)),
         _goes(one, zone),
     )
+
+
+def _standing(one: Kept, zone: ZoneInfo) -> str:
+    made = one.decision.generation.standing.value
+    if one.differed is None:
+        return made
+    return f"{made}, but differed on {_local(one.differed, zone)}"
 
 
 def _aside(one: SetAside, zone: ZoneInfo) -> str:
@@ -98,6 +105,7 @@ def _kept_json(one: Kept) -> dict[str, Json]:
         "name": name_of(generation.moment).decode(),
         "moment": generation.moment.isoformat(),
         "standing": generation.standing.value,
+        "differed": one.differed.isoformat() if one.differed is not None else None,
         "verdict": one.decision.verdict.value,
         "reasons": [say(reason) for reason in one.decision.reasons],
         "goes": one.goes.isoformat() if one.goes is not None else None,

@@ -63,6 +63,32 @@ def test_what_a_disk_has_lost_is_seen_until_it_is_right_again(machine: Verifying
     assert "copies differ" not in machine("status").out
 
 
+def test_what_differs_is_taken_for_less_wherever_copies_are_judged(tmp_path: Path) -> None:
+    """`status`, `show generations` and `restore` know what `verify` has found."""
+    machine = Verifying(tmp_path, HISTORY)
+    machine.write("srv/data/a/file", "one")
+    assert machine("apply").code == 0
+    assert machine("run", "nightly", "offsite").code == 0
+    (generation,) = (machine.root / "mnt/disk/data").iterdir()
+    before = machine("restore", "/srv/data/a/file", "--explain")
+    assert f"takes     disk:{generation.name}" in before.out
+    machine.rot(f"mnt/disk/data/{generation.name}/a/file")
+    assert machine.verify("nightly", "--full").code == 6
+    status = machine("status").out
+    assert "at risk now: data" in status
+    (source,) = machine("status", "--json").json["sources"]
+    assert (source["limit"], source["fresh_copies"]) == ("the copy by nightly differs", 1)
+    (line,) = [
+        one for one in machine("show", "generations").out.split("\n") if generation.name in one
+    ]
+    assert "verified, but differed on" in line
+    found = machine("restore", "/srv/data/a/file", "--explain")
+    assert f"takes     nas:{generation.name}" in found.out
+    assert "the same state, and doubted: a/file differed when compared on" in found.out
+    asked = machine("restore", "/srv/data/a", "--from", "disk", "--explain")
+    assert "this copy is damaged there, or what it was made of was" in asked.out
+
+
 def test_one_path_is_compared_at_each_of_its_places(machine: Verifying) -> None:
     assert machine.verify("/srv/data/b").code == 0
     machine.rot("mnt/disk/b/file")

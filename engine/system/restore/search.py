@@ -13,6 +13,7 @@ from engine.plan.left_plan import LeftPlan
 from engine.plan.model import Feed, Location, Plan
 from engine.promises.chains import Copy
 from engine.records.reports import RunStatus
+from engine.restore.doubts import Folder, doubted
 from engine.restore.fetch import Place
 from engine.restore.versions import (
     Kind,
@@ -38,9 +39,11 @@ from engine.system.restore.entries import (
 )
 from engine.system.state.disk_identity import is_another_disk
 from engine.system.state.state import State, stream_of
+from engine.system.state.verifications import Verifications
 from engine.system.telling.facts import item_successes
 from policy.legs import MirrorLeg, SnapshotLeg
 from policy.sources import TreeSource
+from policy.values import display
 
 _STANDINGS = {
     Standing.VERIFIED: Whole.VERIFIED,
@@ -88,7 +91,8 @@ def find_versions(
     unseen: list[Unseen] = []
     for copy in copies:
         try:
-            found = tuple(_Search(known, copy, source).versions())
+            search = _Search(known, copy, source)
+            found = search.doubted(tuple(search.versions()))
         except NoRoot:
             unseen.append(Unseen(copy=copy, there=Seen.AWAY))
             continue
@@ -118,6 +122,23 @@ class _Search:
                 yield from self._generations(looker)
             else:
                 yield from self._mirrored(looker)
+
+    def doubted(self, versions: Sequence[Version]) -> tuple[Version, ...]:
+        """The same; each says what comparing it has shown."""
+        feed, names = self.feeds[-1], self.copy.location.names
+        if self.state is None or feed is None or feed.writes is None:
+            return tuple(versions)
+        reads, root = feed.reads, feed.writes.names
+        if self.copy.dated is not None and names[len(root) : self.copy.dated]:  # an item's own
+            root = names[: self.copy.dated]
+            reads = display(b"/".join(root[len(feed.writes.names) :]))
+        made = (
+            one
+            for one in Verifications(self.state.connection).of(self.copy.leg, reads)
+            if not one.refused
+        )
+        last = next(made, None)
+        return doubted(versions, Folder(names=root, compared=last)) if last else tuple(versions)
 
     @contextmanager
     def _looker(self) -> Iterator[Looker]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.plan.model import Location
 from engine.promises.chains import Copy
 from engine.restore.choice import choose, said, unseen_words
-from engine.restore.versions import NEVER, Kind, Unseen, Version, Whole
+from engine.restore.versions import NEVER, Doubt, Kind, Unseen, Version, Whole
 from engine.standing.copy_standing import There
 from policy.parts import Attribute
 
@@ -88,6 +88,24 @@ def test_what_a_failed_run_set_aside_is_not_the_newest_from_then_on(
     assert found.chosen.kind is kind
     if kind is Kind.NEWEST:
         assert [one.why for one in found.passed] == ["a later run took it away"]
+
+
+def test_of_equal_states_one_that_was_found_to_differ_comes_last() -> None:
+    """It is the newest all the same: what is older is another state."""
+    doubt = Doubt(path=b"data/file", at=NOW)
+    found = chosen(version(doubt=doubt), version("zzz", hops=2))
+    assert found.chosen is not None
+    assert found.chosen.place == "zzz"
+    assert found.why == (
+        "it is the newest, and nothing speaks against it: data/file differed when compared on "
+        "Sat 28 Nov 2026 12:00:00 at disk"
+    )
+    assert found.passed[0].why == (
+        "the same state, and doubted: data/file differed when compared on Sat 28 Nov 2026 12:00:00"
+    )
+    older = chosen(version(doubt=doubt), version("zzz", hours=1)).chosen
+    assert older is not None
+    assert older.place == "disk"
 
 
 def test_a_verified_database_comes_before_a_plain_copy_of_the_same_moment() -> None:

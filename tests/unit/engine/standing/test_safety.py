@@ -1,5 +1,6 @@
 """What is safe and until when, over hand-made histories."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.promises.allowed_age import SLACK
@@ -7,6 +8,8 @@ from engine.records.reports import RunStatus
 from engine.standing.facts import ItemFacts, LegFacts, Ran
 from engine.standing.safety import Safety, SourceSafety, safety_of
 from engine.standing.status import leg_status
+from engine.verify.comparison import Difference
+from engine.verify.verdict import Verified
 from tests.strategies import compiled, manifest
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -39,11 +42,16 @@ def ran(hours: float, as_of: float | None = None) -> Ran:
     return Ran(started=started, ended=started, status=RunStatus.OK, data_as_of=known)
 
 
-def judged(plan, **successes: Ran | None) -> tuple[SourceSafety, ...]:
+def judged(
+    plan, verified: Verified | None = None, **successes: Ran | None
+) -> tuple[SourceSafety, ...]:
+    """`verified`: the last comparison of the copies of `local`."""
     rows = []
     for leg in plan.legs:
         success = successes[leg.name]
-        item = ItemFacts(name=leg.feeds[0].reads, last=success, success=success)
+        compared = verified if leg.name == "local" else None
+        reads = leg.feeds[0].reads
+        item = ItemFacts(name=reads, last=success, success=success, verified=compared)
         facts = LegFacts(last=success, ended=success, success=success, items=(item,))
         rows.append(leg_status(plan, leg, facts, applied_at=NOW, now=NOW))
     return safety_of(plan, rows, now=NOW)
@@ -57,6 +65,25 @@ def test_a_source_is_safe_until_its_first_copy_gets_too_old() -> None:
     # A day between two runs and an hour for each: the nearer hop is late first.
     assert one.first.at == NOW - 10 * HOUR + 25 * HOUR + SLACK
     assert one.first.what == "allowed age of local"
+
+
+def test_a_copy_that_was_found_to_differ_is_not_fresh_however_young() -> None:
+    found = Verified(
+        leg="local",
+        reads="data",
+        began=NOW - 2 * HOUR,
+        ended=NOW - HOUR,
+        seed=None,
+        compared=7,
+        files=7,
+        counts=((Difference.DAMAGED, 1),),
+    )
+    (one,) = judged(planned(), found, local=ran(10), offsite=ran(6, 10))
+    assert (one.safety, one.fresh, one.copies) == (Safety.AT_RISK, 1, 2)
+    assert one.first is not None
+    assert (one.first.at, one.first.what) == (NOW - HOUR, "the copy by local differs")
+    sound = replace(found, counts=())
+    assert judged(planned(), sound, local=ran(10), offsite=ran(6, 10))[0].safety is Safety.SAFE
 
 
 def test_one_copy_too_old_puts_the_source_at_risk_and_says_since_when() -> None:

@@ -92,6 +92,7 @@ def test_programs_get_the_same() -> None:
         "name": "2026-11-27T03-00-00Z",
         "moment": "2026-11-27T03:00:00+00:00",
         "standing": "verified",
+        "differed": None,
         "verdict": "keep",
         "reasons": ["last 1 of 1", "the newest verified one"],
         "goes": "2026-11-29T01:00:00+00:00",
