@@ -36,6 +36,18 @@ class Region:
     because: str
     origin: Origin
 
+    @property
+    def databases(self) -> bool:
+        """Whether no leg takes more of it than its databases: then these are what it is about."""
+        return bool(self.copies) and all(one.partial for one in self.copies)
+
+    @property
+    def real(self) -> list[Copy]:
+        """The copies that count: off the source's own medium, and of all that it is about."""
+        return [
+            one for one in self.copies if not one.snapshot and (self.databases or not one.partial)
+        ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortfall:
@@ -254,7 +266,7 @@ class _Chooser:
 
 def _shortfall(region: Region, wanted: Objective) -> tuple[str, str] | None:
     """Name the first thing that the copies do not amount to, as code and sentence."""
-    real = [copy for copy in region.copies if not copy.snapshot and not copy.partial]
+    real = region.real
     fresh = [copy for copy in real if _fresh(copy, wanted.rpo)]
     tests: tuple[tuple[str, int | None, Callable[[list[Copy]], int], str], ...] = (
         ("objective-copies", wanted.copies, lambda c: len(places_of(region.source, c)), "copies"),

@@ -126,8 +126,8 @@ def safety_of(
 
 def _held(plan: Plan, region: Region, by_leg: Mapping[str, LegStatus]) -> Iterator[_Held]:
     """The copies that are made here, all the way from the live data."""
-    for copy in region.copies:
-        if copy.snapshot or copy.partial or not by_leg.keys() >= set(copy.via):
+    for copy in region.real:
+        if not by_leg.keys() >= set(copy.via):
             continue
         way = [by_leg[name] for name in copy.via]
         if any(one.health in _ELSEWHERE for one in way):

@@ -190,3 +190,19 @@ class TestChoice:
 )
 def test_hours(seconds: int, text: str) -> None:
     assert hours(seconds) == text
+
+
+def test_where_only_databases_are_taken_these_are_what_is_judged() -> None:
+    """Nobody has asked for copies of the rest: then no copy of it is missing."""
+    sections = {
+        "destinations": {"disk": {"path": "/mnt/disk", "media": "hdd", "site": "home"}},
+        "sources": {"apps": {"kind": "tree", "path": "/srv/apps", "media": "ssd", "site": "home"}},
+        "legs": {
+            "dbs": {"kind": "sqlite", "from": "apps", "to": "disk:/d", "keep": {"last": 3}, **DAILY}
+        },
+        "routes": None,
+    }
+    wanted = {"default": {"copies": 2, "rpo": "26h"}}
+    assert found(manifest(**sections, objectives=wanted)) == []
+    (one,) = found(manifest(**sections, objectives={"default": {"copies": 2, "rpo": "10h"}}))
+    assert one.message == "'apps:' has 1 of 2 copies within 10h (disk up to 25 h)"
