@@ -239,4 +239,9 @@ def _type_hint(error: ValidationError, title: str) -> str:
         return f"the unit is missing: {units}"
     if error.validator_value == "string" and isinstance(error.instance, int | float | bool):
         return "put it in quotes"
+    if error.validator_value == "object" and list(error.absolute_path)[-1:] == ["keep"]:
+        rule = "last" if type(error.instance) is int else "within"
+        return (
+            f"such as keep: {{{rule}: {error.instance}}}, or daily, weekly, monthly with a number"
+        )
     return ""

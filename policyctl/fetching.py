@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from engine.plan.readers import owned_places
 from engine.progress import ProgressSink
@@ -43,10 +45,14 @@ def carry_out(restoring: Restoring, proposal: Proposal, sink: ProgressSink | Non
         check=lambda tree: tuple(checks.differences(tree)),
         sink=sink,
     )
+    made = not proposal.aim.in_place and not os.path.lexists(proposal.aim.folder)
     with interruptible():
         try:
             return run.go(proposal.steps)
         except NotRestored as error:
+            if made:
+                with suppress(OSError):  # it holds what the same command goes on with
+                    Path(os.fsdecode(proposal.aim.folder)).rmdir()
             raise Refused(str(error)) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from policy.values import display
 from policyctl.boundary import Refused
 
 if TYPE_CHECKING:
-    from policyctl.restoring import Found, Restoring
+    from policyctl.restoring import Asked, Found, Restoring
 
 
 def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
@@ -50,6 +50,22 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
     if found.asked.snapshots and itself and isinstance(source, LvmThinSource):
         item = f"{source.name}:{display(b'/'.join(found.asked.subject.names))}"
         yield f"its snapshots lie in its own pool: `policyctl rollback {item}` is quicker"
+
+
+def refuse_unknown(
+    restoring: Restoring, asked: Asked, place: str | None, despite: Collection[str]
+) -> None:
+    """Raises `Refused`: what was typed as the name of a copy, or of a destination, is none."""
+    holders = list(dict.fromkeys(one.place for one in asked.copies))
+    if place is not None and place.partition(":")[0] not in holders:
+        raise Refused(
+            f"--from {place} is no copy of {display(asked.path)}; there are: {', '.join(holders)}; "
+            "nothing was restored"
+        )
+    known = [one.name for one in restoring.plan.destinations]
+    strange = next((one for one in despite if one not in known), None)
+    if strange is not None:
+        raise Refused(f"--despite {strange} is no destination; there are: {', '.join(known)}")
 
 
 def refuse_parts(restoring: Restoring, found: Found) -> None:

@@ -33,7 +33,7 @@ from policy.patterns import Component, PatternError, parse_component
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
-from policyctl.forewarning import notes_of, refuse_parts, without
+from policyctl.forewarning import notes_of, refuse_parts, refuse_unknown, without
 
 _ITEMS_DEEP = 4  # names that the address of an item has at most
 
@@ -212,11 +212,8 @@ class Restoring:
         place: str | None,
         despite: Collection[str] = (),
     ) -> Found:
-        """Look at every copy, and choose. Raises `Refused` where `despite` names none."""
-        strange = sorted(set(despite) - {one.name for one in self.plan.destinations})
-        if strange:
-            known = ", ".join(one.name for one in self.plan.destinations)
-            raise Refused(f"--despite {strange[0]} is no destination; there are: {known}")
+        """Look at every copy, and choose. Raises `Refused` where `place` or `despite` is none."""
+        refuse_unknown(self, asked, place, despite)
         versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
         choice = choose(versions, as_of=as_of, place=place, zone=self.zone)
         return Found(

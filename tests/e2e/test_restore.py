@@ -362,7 +362,10 @@ def test_what_a_pattern_matches_comes_back_and_nothing_else(machine: Machine) ->
     none = machine("restore", "/srv/data/pets/z*", "--glob", "--to", "./none")
     assert none.code == 5
     assert "holds nothing that the pattern matches" in none.err
-    assert names_in(machine.folder / "none") == []
+    strange = machine("restore", "/srv/data/a/file", "--from", "nowhere")
+    assert strange.code == 5
+    assert "--from nowhere is no copy of /srv/data/a/file; there are: disk, nas" in strange.err
+    assert not (machine.folder / "none").exists(), "what it had made is gone again"
     place = machine("restore", "/srv/data/pets/x*", "--glob", "--in-place", "--yes", "pets")
     assert place.code == 5
     assert "cannot take its place" in place.err

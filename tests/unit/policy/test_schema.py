@@ -143,6 +143,18 @@ class TestSentences:
                 "14 must be duration",
                 "the unit is missing: 14m, 14h, 14d",
             ),
+            (
+                {"legs": {"v": {"kind": "versions", "to": "disk:/", "keep": "7d"}}},
+                "bad-type",
+                "'7d' must be a mapping",
+                "such as keep: {within: 7d}, or daily, weekly, monthly with a number",
+            ),
+            (
+                {"legs": {"v": {"kind": "versions", "to": "disk:/", "keep": 7}}},
+                "bad-type",
+                "7 must be a mapping",
+                "such as keep: {last: 7}, or daily, weekly, monthly with a number",
+            ),
             ({"host": ""}, "bad-value", "", ""),
             ({"destinations": {}}, "bad-value", "must not be empty", ""),
             ({"destinations": []}, "bad-type", "must be a mapping", ""),
