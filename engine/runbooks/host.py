@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from engine.plan.model import LegPlan, Plan
 from engine.promises.chains import Chains
+from engine.promises.order_words import turn_words, wait_words
+from engine.promises.restore_order import RestoreOrder
 from engine.runbooks.model import (
     Blank,
     Code,
     Command,
     Joined,
     Runbook,
+    Said,
     Section,
     Step,
     Text,
@@ -33,7 +36,7 @@ _ENTRY = Variable("ENTRY")
 MANIFEST = b"/etc/policyctl/backup-policy.yaml"
 
 
-def host_runbook(plan: Plan, chains: Chains) -> Runbook:
+def host_runbook(plan: Plan, chains: Chains, order: RestoreOrder) -> Runbook:
     """What to do when nothing is left but copies."""
     home = {one.site for one in plan.sources}
     far_first = sorted(plan.destinations, key=lambda one: (one.site in home, one.name))
@@ -47,8 +50,29 @@ def host_runbook(plan: Plan, chains: Chains) -> Runbook:
                 "that made them: neither a manifest nor records are needed to get them back.",
             ),
         ),
-        sections=(*places, *_a_host_again(plan)),
+        sections=(*_in_order(order), *places, *_a_host_again(plan)),
     )
+
+
+def _in_order(order: RestoreOrder) -> Iterator[Section]:
+    """What comes first when all is lost: nothing is opened by what lies inside it."""
+    rows: list[tuple[Text, Text]] = []
+    for number, turn in enumerate(order.turns, start=1):
+        waits = (Said(f"; {wait_words(wait)}") for wait in turn.waits)
+        rows.append(((f"{number}. ", Code.of(turn.name)), (Said(turn_words(turn)), *waits)))
+    if rows:
+        yield Section(
+            title="In which order",
+            intro=(
+                (
+                    "Each needs what stands above it. From the copies alone ",
+                    Code(b"policyctl restore --order --at DIR"),
+                    " tells the same.",
+                ),
+            ),
+            columns=("what", "how, and with what"),
+            listing=tuple(rows),
+        )
 
 
 def _from(plan: Plan, chains: Chains, destination: Destination) -> Iterator[Section]:

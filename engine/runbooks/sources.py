@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from engine.plan.kinds import source_kind
 from engine.plan.model import Plan
 from engine.promises.chains import Chains
-from engine.runbooks.model import Code, Runbook, Section, Text
+from engine.promises.order_words import wait_words
+from engine.promises.restore_order import Wait
+from engine.runbooks.model import Code, Runbook, Said, Section, Text
 from engine.runbooks.options import Wanted
 from engine.runbooks.parts import Part, parts_of, restorable, takers_of
 from engine.runbooks.products import product_sections
@@ -25,15 +27,23 @@ from policy.sources import (
 )
 
 
-def source_runbook(plan: Plan, chains: Chains, source: Source) -> Runbook:
-    """What to do when something of a source is lost."""
+def source_runbook(
+    plan: Plan, chains: Chains, source: Source, waits: Sequence[Wait] = ()
+) -> Runbook:
+    """What to do when something of a source is lost; `waits`: what all of it waits for."""
     parts = parts_of(plan, chains, source)
     return Runbook(
         subject=source.name,
         title=f"{source.name} is lost, or a part of it",
-        intro=(_what(source),),
+        intro=(_what(source), *_before(waits)),
         sections=tuple(_sections(plan, chains, source, parts)),
     )
+
+
+def _before(waits: Sequence[Wait]) -> Iterator[Text]:
+    if waits:
+        said = "; ".join(map(wait_words, waits))
+        yield "All of it comes back ", Said(said), "."
 
 
 def _what(source: Source) -> Text:

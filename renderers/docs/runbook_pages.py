@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from engine.overview.overview import Overview
 from engine.plan.model import Plan
 from engine.promises.chains import Chains
+from engine.promises.restore_order import restore_order
 from engine.runbooks.host import host_runbook
 from engine.runbooks.losses import destination_runbook
 from engine.runbooks.model import (
@@ -36,13 +37,15 @@ FILL_IN = "# fill in: "
 
 def runbook_pages(plan: Plan, chains: Chains, overview: Overview) -> Iterator[Page]:
     """One page for each source, for each destination, and for the host."""
+    order = restore_order(plan)
+    waits = {one.name: one.waits for one in order.turns}
     for source in plan.sources:
-        book = source_runbook(plan, chains, source)
+        book = source_runbook(plan, chains, source, waits.get(source.name, ()))
         copies = _copies(plan, overview, source.name)
         yield _page(book, copies, path=f"runbooks/{source.name}.md")
     for one in plan.destinations:
         yield _page(destination_runbook(plan, chains, one), path=f"losses/{one.name}.md")
-    yield _page(host_runbook(plan, chains), path="host-lost.md")
+    yield _page(host_runbook(plan, chains, order), path="host-lost.md")
 
 
 def _copies(plan: Plan, overview: Overview, source: str) -> Table:
