@@ -99,6 +99,7 @@ def _facts(
         acceptances=standing.acceptances,
         generations=standing.generations,
         keepings=records.keepings,
+        drills=standing.drills,
         runs=records.runs,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.compile import compile_policy
+from engine.drill.outcome import Drilled, DrillFacts, Status
 from engine.generations.names import Generation, Standing
 from engine.generations.retention import decide
 from engine.moves.acceptances import acceptances
@@ -21,6 +22,7 @@ from engine.records.measurement import GenerationRoom, Volume
 from engine.records.reports import RunStatus
 from engine.report.facts import Facts, LegRun, RoomHistory
 from engine.schedule.pauses import Pause
+from engine.standing.drills import DrillStatus, drill_status
 from engine.standing.facts import ItemFacts, LegFacts, Ran, RoomFacts
 from engine.standing.forecast import RoomDay
 from engine.standing.keeping import Keeping, Kept
@@ -197,6 +199,40 @@ def homelab_facts(plan: Plan | None = None, **more) -> Facts:
     return replace(_facts_of(plan) if plan is not None else _reference(), **more)
 
 
+def drills(plan: Plan, now: datetime) -> Iterator[DrillStatus]:
+    """One has taken both of its destinations in turn, and failed at one; the other waits."""
+    for one in plan.drills:
+        done: tuple[Drilled, ...] = ()
+        if one.name == "nfs":
+            good = Drilled(
+                drill="nfs",
+                source="nfs",
+                place="sda",
+                began=local(24, 10),
+                ended=local(24, 10, 9),
+                status=Status.OK,
+                seed=7,
+                files=512,
+                bytes=2_000_000_000,
+                seconds=41.5,
+                compared=430,
+                databases=2,
+                whole=1_600_000_000_000,
+            )
+            bad = replace(
+                good,
+                place="synology",
+                began=local(54, 10),
+                ended=local(54, 10, 20),
+                status=Status.FAILED,
+                reason="2 of 498 files are not what they should be",
+                fault_count=2,
+            )
+            done = (good, bad)
+        facts = DrillFacts(expected_since=now - 90 * DAY, drills=done)
+        yield drill_status(plan, one, facts, now=now)
+
+
 @cache
 def _reference() -> Facts:
     return _facts_of(homelab())
@@ -256,5 +292,6 @@ def _facts_of(plan: Plan) -> Facts:
             ),
         ),
         keepings=tuple(keepings(plan)),
+        drills=tuple(drills(plan, now)),
         runs=tuple(newest),
     )

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from engine.report.facts import Facts
 from engine.schedule.pauses import Pause
+from engine.standing.drills import DrillStatus
 from engine.standing.status import Health, ItemStatus, LegStatus
 from engine.standing.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
 from engine.verify.verdict import said
@@ -55,6 +56,7 @@ def to_act_on(facts: Facts) -> Iterator[Concern]:
             yield _full(place)
     if facts.tracker is not None and not facts.tracker.sound:
         yield _of_tracker(facts.tracker)
+    yield from (_of_drill(one) for one in facts.drills if not one.sound)
     for sentence in facts.faults:
         yield Concern(about="policy", what=sentence)
 
@@ -139,6 +141,17 @@ def _item_fault(item: ItemStatus) -> str:
 
 def _why(item: ItemStatus) -> str:
     return item.last.reason if item.failing and item.last is not None else ""
+
+
+def _of_drill(drill: DrillStatus) -> Concern:
+    failing = (one for one in drill.places if one.failing and one.last is not None)
+    reasons = [f"{one.place}: {one.last.reason}" for one in failing if one.last and one.last.reason]
+    return Concern(
+        about=f"drill {drill.drill}",
+        what=drill.health.value,
+        more="; ".join(reasons),
+        do=f"`policyctl drill {drill.drill}`" + (" once that is mended" if reasons else ""),
+    )
 
 
 def _full(place: DestinationStatus) -> Concern:

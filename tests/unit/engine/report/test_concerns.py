@@ -22,7 +22,7 @@ def tracker(health: TrackerHealth) -> TrackerStatus:
 
 
 def test_a_failing_leg_says_why_and_what_to_type() -> None:
-    found = {one.about: one for one in to_act_on(homelab_facts())}
+    found = {one.about: one for one in to_act_on(homelab_facts(drills=()))}
     one, other = found["pvc-files"], found["synology-direct"]
     assert (other.about, other.what, other.more) == ("synology-direct", "stale", TOO_LONG)
     assert one == Concern(
@@ -35,7 +35,7 @@ def test_a_failing_leg_says_why_and_what_to_type() -> None:
 
 @pytest.mark.parametrize("health", [one for one in Health if not one.sound])
 def test_each_state_that_needs_somebody_says_what_to_do(health: Health) -> None:
-    facts = homelab_facts()
+    facts = homelab_facts(drills=())
     legs = (replace(leg_of(facts, "sda-mirror"), health=health),)
     found = list(to_act_on(replace(facts, legs=legs)))
     assert [one.what for one in found] == [health.value]
@@ -45,7 +45,7 @@ def test_each_state_that_needs_somebody_says_what_to_do(health: Health) -> None:
 
 
 def test_copies_that_differ_are_told_though_runs_succeed() -> None:
-    facts = homelab_facts()
+    facts = homelab_facts(drills=())
     leg = leg_of(facts, "sda-mirror")
     item = replace(
         leg.items[0],
@@ -59,7 +59,7 @@ def test_copies_that_differ_are_told_though_runs_succeed() -> None:
 
 
 def test_a_full_destination_a_dead_tracker_and_drift() -> None:
-    facts = homelab_facts()
+    facts = homelab_facts(drills=())
     over = replace(facts.destinations[0], health=RoomHealth.OVER, used=0.91)
     found = list(
         to_act_on(
@@ -81,14 +81,14 @@ def test_a_full_destination_a_dead_tracker_and_drift() -> None:
 
 
 def test_a_pause_is_worth_knowing_until_it_ends() -> None:
-    found = {one.about: one for one in to_know(homelab_facts())}
+    found = {one.about: one for one in to_know(homelab_facts(drills=()))}
     assert found["host-config"].what == "paused"
     assert found["host-config"].until == NOW + timedelta(days=2)
     assert "`policyctl resume host-config` ends it" in found["host-config"].do
 
 
 def test_a_disk_that_will_be_full_soon_is_worth_a_thought() -> None:
-    facts = homelab_facts()
+    facts = homelab_facts(drills=())
     soon, late = (
         replace(facts.destinations[0], full_on=NOW.date() + timedelta(days=days))
         for days in (80, 200)
@@ -98,7 +98,7 @@ def test_a_disk_that_will_be_full_soon_is_worth_a_thought() -> None:
 
 
 def test_a_seed_goes_on_and_a_tracker_that_never_ran() -> None:
-    facts = homelab_facts()
+    facts = homelab_facts(drills=())
     leg = replace(leg_of(facts, "sda-mirror"), health=Health.SEEDING, seeding_since=NOW)
     found = list(
         to_know(replace(facts, legs=(leg,), notes=(), tracker=tracker(TrackerHealth.NOT_STARTED)))
@@ -108,7 +108,7 @@ def test_a_seed_goes_on_and_a_tracker_that_never_ran() -> None:
 
 
 def test_an_item_that_failed_in_a_run_that_went_on_is_told_by_itself() -> None:
-    facts = homelab_facts()
+    facts = homelab_facts(drills=())
     leg = leg_of(facts, "offsite")
     failed = ran(local(0, 6), status=RunStatus.FAILED, reason="its directory is gone")
     item = replace(leg.items[0], last=failed, stale=True)
