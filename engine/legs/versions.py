@@ -49,6 +49,8 @@ class VersionsKind:
 def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Iterator[Step]:
     seen, base = frame.seen, frame.base
     linked = f"linked to {base.decode()}" if base is not None else "the first generation here"
+    if base is not None and seen.damaged:
+        linked += ", by content: a comparison has found damage there"
     path = run.directory + b"/filter-" + _file_name(seen.feed)
     yield WriteRules(feed=seen.feed, path=path, text=_rules(seen, leg_plan))
     yield from frame.opening(leg.name)
@@ -62,6 +64,7 @@ def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Itera
             seen.source.path,
             frame.staging,
             frame.bases,
+            by_content=seen.damaged,
         ),
         still=frame.still,
         target=frame.target,

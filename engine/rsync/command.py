@@ -82,17 +82,21 @@ def generation_command(
     source: bytes,
     staging: Target,
     bases: tuple[bytes, ...],
+    *,
+    by_content: bool = False,
 ) -> tuple[bytes, ...]:
     """Copy everything into an empty folder; what lies unchanged in a base beside it is linked.
 
     Nothing is written through a link: what differs in any attribute is copied (rsync(1),
     --link-dest). A file that is cut off is of no use to anybody, since the next run begins anew.
+    `by_content`: only what also has the same content is linked; both sides are read whole.
     """
     return (
         b"rsync",
         b"--recursive",
         *_kept(preserve, cannot_keep),
         *(b"--link-dest=../" + base for base in bases),
+        *((b"--checksum",) if by_content and bases else ()),
         b"--timeout=%d" % SILENCE,
         b"--info=stats2",
         b"--no-human-readable",

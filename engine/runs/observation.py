@@ -152,6 +152,8 @@ class FeedSeen:
     """Paths that it takes and that are one where the copies lie, which tells less names apart."""
     generations: tuple[Generation, ...] = ()
     """This leg's own, where it keeps any."""
+    damaged: bool = False
+    """Whether a comparison has found other content of the same size and time in the newest one."""
     device: SshTarget | None = None
     """What is read, where that is a device; then `source` says nothing."""
     fetched: tuple[tuple[bytes, int], ...] = ()

@@ -46,7 +46,13 @@ def _paths(what: Difference, found: Sequence[Found]) -> Iterator[str]:
 
 def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
     """What to type next; nothing where all is well."""
-    for leg in _legs(found, Difference.DAMAGED):
+    dated = [one for one in found if one.generation]
+    for leg in _legs(dated, Difference.DAMAGED):
+        yield (
+            f"{leg}: `policyctl run {leg}` compares by content and makes a generation of what is "
+            "live now; those that there are stay as they are: see first that the live side is right"
+        )
+    for leg in _legs([one for one in found if not one.generation], Difference.DAMAGED):
         yield (
             f"{leg}: find out which side is right before anything else: `policyctl explain PATH` "
             "lists the other copies; runs go by size and time, and leave both as they are"
@@ -57,7 +63,7 @@ def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
             "damaged; `policyctl restore PATH --list` names older ones for --from"
         )
     whole = (Difference.MISSING, Difference.EXTRA, Difference.DIFFERENT, Difference.ATTRIBUTES)
-    for leg in _legs([one for one in found if one.generation], *whole):
+    for leg in _legs(dated, *whole):
         yield f"{leg}: a new generation puts that right: `policyctl run {leg}`; this one stays so"
     for leg in _legs([one for one in found if not one.generation], *whole):
         yield f"{leg}: a full pass puts that right: `policyctl run {leg} --full`"

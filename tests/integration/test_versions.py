@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from engine.generations.names import moment_of, name_of
 from engine.records.reports import RunStatus
 from engine.system.passes import generation_runs
 from engine.system.state.state import open_state, stream_of
+from engine.system.state.verifications import Verifications
+from engine.verify.comparison import Difference
+from engine.verify.verdict import Verified
 from tests.integration.killing import Patch, before_step, die, killed
 from tests.integration.lab import HOSTILE, Lab, at, only, tree, wrap_rsync, write
 
@@ -151,6 +155,44 @@ def test_law_15_nothing_is_ever_written_into_a_complete_generation(house: House)
     assert inodes(first) == before
     newest = house.hist / house.generations()[-1]
     assert newest.joinpath("a/one").stat().st_mode & 0o777 == 0o600
+
+
+def made(house: House) -> list[Path]:
+    return [house.disk / "hist" / name for name in house.generations()]
+
+
+def test_law_15_a_damaged_file_is_not_linked_to_for_ever(house: House) -> None:
+    """Its size and time are right: without a look at the content each run would link it."""
+    house.run("hist")
+    (first,) = made(house)
+    damaged = first / "a/two"
+    times = damaged.stat()
+    damaged.write_bytes(b"2" * 4999 + b"X")
+    os.utime(damaged, ns=(times.st_atime_ns, times.st_mtime_ns))
+    house.run("hist")
+    second = made(house)[-1]
+    assert (second / "a/two").stat().st_ino == damaged.stat().st_ino, "nobody has seen it yet"
+    found = Verified(
+        leg="hist",
+        reads="data",
+        began=house.now,
+        ended=house.now,
+        seed=None,
+        compared=1,
+        files=1,
+        counts=((Difference.DAMAGED, 1),),
+    )
+    with open_state(house.places.state_file) as state:
+        Verifications(state.connection).note(found)
+    assert "by content: a comparison has found damage there" in house.explain("hist")
+    house.run("hist")
+    third = made(house)[-1]
+    assert (third / "a/two").read_bytes() == b"2" * 5000
+    assert (third / "a/one").stat().st_ino == (second / "a/one").stat().st_ino
+    assert damaged.read_bytes().endswith(b"X"), "what is complete stays as it is"
+    with open_state(house.places.state_file) as state:
+        Verifications(state.connection).note(replace(found, began=house.now, counts=()))
+    assert "by content" not in house.explain("hist")
 
 
 def test_what_was_not_copied_whole_makes_no_generation(

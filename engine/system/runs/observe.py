@@ -35,6 +35,7 @@ from engine.system.host.process import Command, CommandNotStarted, run
 from engine.system.host.taken import carried, taken_entries
 from engine.system.journal.journal import Journal
 from engine.system.journal.look import look_into
+from engine.system.runs.damage import is_damaged
 from engine.system.runs.devices import device_of, device_seen, nowhere
 from engine.system.runs.name_folding import names_that_meet
 from engine.system.runs.observe_target import NothingToRead, TargetLook
@@ -160,6 +161,7 @@ class _Look(TargetLook):
             into_itself=self._into_itself(feed, feed.selection, target),
             meeting=names_that_meet(self, feed, target, self._read_path(feed), self.mounts),
             generations=self.state.generations.among(stream, target.directories) if keeps else (),
+            damaged=is_damaged(self.state, self.leg_plan, feed.reads),
             filter_path=os.fsencode(path),
             filter_state=_filter_state(os.fsencode(path), feed.selection)
             if isinstance(self.leg_plan.leg, CopyingLeg)
@@ -208,6 +210,7 @@ class _Look(TargetLook):
         at = self.run.directory + b"/item"
         return FeedSeen(
             feed=item.name,
+            damaged=is_damaged(self.state, self.leg_plan, item.name),
             source=nowhere(at, before.entries if before is not None else None),
             target=target,
             filter_path=b"",
