@@ -106,7 +106,7 @@ class Machine:
         """Run a module of the checkout with the machine's own Python."""
         return self.run("python3", "-m", module, *arguments)
 
-    def wait(self, what: str, true: Callable[[], object], seconds: float = 30.0) -> None:
+    def wait(self, what: str, true: Callable[[], object], seconds: float = 120.0) -> None:
         """Wait until something is true of it."""
         deadline = time.monotonic() + seconds
         while not true():

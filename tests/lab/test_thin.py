@@ -214,7 +214,7 @@ def test_a_killed_reader_leaves_what_the_next_run_closes(pool: Machine) -> None:
     name = ask(pool, "take", "data", "28")
     for unit, reader in (("leg", READER), ("other", "other")):
         start_reading(pool, unit, name, reader, KEY)
-    pool.wait("both have mounted", lambda: sleeping(pool) == 2, seconds=60)
+    pool.wait("both have mounted", lambda: sleeping(pool) == 2, seconds=300)
     pool.systemctl("kill", "--signal=KILL", "leg")
     pool.wait("it has gone", lambda: sleeping(pool) == 1)
     pool.run("grep", SEEN, "/proc/self/mountinfo", code=1)
