@@ -185,3 +185,30 @@ def test_a_failing_hook_stops_the_run_but_not_what_closes_it(tmp_path: Path) -> 
     assert report.reason == "the command sh ended with 3: no power"
     assert log.read_text() == "finally\n"
     assert lab.copies() == {}
+
+
+def test_names_that_were_one_file_are_parted_where_their_content_differs(lab: Lab) -> None:
+    """rsync(1), --hard-links; docs/explanation/incremental-passes.md says what follows from it."""
+    for name in ("file", "same"):
+        write(lab.source / name, b"one")
+        (lab.source / f"{name}2").hardlink_to(lab.source / name)
+    (lab.source / "link").symlink_to("file")
+    os.link(lab.source / "link", lab.source / "link2", follow_symlinks=False)
+    assert lab.run().status is RunStatus.OK
+    (lab.source / "file2").unlink()
+    write(lab.source / "file2", b"two")
+    times = (lab.source / "same").stat()
+    (lab.source / "same2").unlink()
+    write(lab.source / "same2", b"one")
+    (lab.source / "same2").chmod(0o600)
+    os.utime(lab.source / "same2", ns=(times.st_atime_ns, times.st_mtime_ns))
+    (lab.source / "link2").unlink()
+    (lab.source / "link2").symlink_to("file")
+    assert lab.run().status is RunStatus.OK
+    assert (lab.disk / "file").read_bytes() == b"one"
+    assert (lab.disk / "file2").read_bytes() == b"two"
+    # With equal size and time, or the same target, they stay one; what they hold is right.
+    assert (lab.disk / "same").samefile(lab.disk / "same2")
+    inodes = {os.lstat(lab.disk / name).st_ino for name in ("link", "link2")}
+    assert len(inodes) == 1
+    assert (lab.disk / "link2").readlink() == Path("file")
