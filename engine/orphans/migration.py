@@ -83,7 +83,7 @@ def _move(plan: Plan, orphan: Orphan, names: Names, scope: Scope) -> Move:
     if orphan.form is None:
         raise NotMovable("an earlier version has noted it, and not how its files lie")
     old = Location(holder=orphan.base.holder, names=(*orphan.base.names, *names))
-    if any(_may_meet(names, one) for one in scope.kept):
+    if any(may_meet(names, one) for one in scope.kept):
         raise NotMovable(f"in {old} lie copies of other legs, and it can only be renamed whole")
     hops = _hops(plan, orphan, names)
     fitting = [one for one in hops if _fits(plan, one, orphan)]
@@ -183,7 +183,7 @@ def _fits(plan: Plan, hop: Hop, orphan: Orphan) -> bool:
     return hop.root.holder == orphan.base.holder and hop.form == orphan.form
 
 
-def _may_meet(names: Names, pattern: PathPattern) -> bool:
+def may_meet(names: Names, pattern: PathPattern) -> bool:
     """Whether what a pattern matches may lie in a path, or the path in it."""
     return all(one.matches(name) for one, name in zip(pattern.components, names, strict=False))
 
@@ -193,7 +193,7 @@ def _awaited(move: Move, arrivals: Iterable[Arrival]) -> str:
     for one in arrivals:
         for place in move.reads:
             same = one.place.holder == place.holder
-            if same and _may_meet(place.names, one.place.pattern):
+            if same and may_meet(place.names, one.place.pattern):
                 return (
                     f"{move.leg} reads {place}, and what belongs there has yet to come: "
                     f"`policyctl run {one.leg}` first"
@@ -226,7 +226,7 @@ def _left_inside(selection: Selection, names: Names) -> Iterator[tuple[Component
     """What below a path a selection leaves, though it takes the path itself; relative to it."""
     for line in selection.lines:
         components = line.pattern.components
-        if not _may_meet(names, line.pattern):
+        if not may_meet(names, line.pattern):
             continue
         if len(components) <= len(names):
             return  # it decides the path itself; the lines behind it decide nothing in it

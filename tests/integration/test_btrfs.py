@@ -22,6 +22,7 @@ from engine.system.items import btrfs, subvolume_snapshots, subvolumes
 from engine.system.orphans.clean_up import cleaning
 from engine.system.passes.execute import Executor
 from engine.system.passes.item_runs import ItemRuns
+from engine.system.state.renames import follow_renames
 from engine.system.state.state import open_state
 from tests.integration.btrfs import Machine, do, mounted_btrfs, subvolume, text
 from tests.integration.killing import before_step, die, killed
@@ -114,7 +115,7 @@ def test_law_16_generations_of_items_are_orphans_once_no_run_sees_to_them(pool: 
     pool.restart(text().replace("disk:/files", "disk:/new") + '  "data:apps": {none: "heaps"}\n')
     with open_state(pool.places.state_file) as state:
         state.orphans.note(orphans_between(before, pool.plan), pool.now)
-    pool.restart(pool.text)
+    follow_renames(pool.plan, pool.places)
     with cleaning(pool.plan, pool.places, pool.now) as cleaner:
         found = {str(one.orphan.place): cleaner.look(one) for one in cleaner.state.orphans.all()}
         assert {name: one.files for name, one in found.items()} == {

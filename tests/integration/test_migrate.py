@@ -302,6 +302,8 @@ def test_law_16_a_generation_waits_at_a_later_hop_until_the_disk_has_it(house: H
     assert len(there) == 2
     assert all("where it is not: it would delete" in words(one) for one in there)
     assert len(house.migrate("big:/y/kept").stays) == 2
+    # The other hop holds the same still, and will not for long: that proves nothing.
+    assert "no copy of today has states of then" in house.verify("disk:/kept")
     # A person moves the older ones to where their leg writes now.
     for one in (house.disk / "kept").glob("2026*"):
         one.rename(house.disk / "kept/new" / one.name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from engine.orphans.carriers import carried_inside, owner_of, retired_inside, selection_of
 from engine.orphans.clean_up import Names, Scope
+from engine.orphans.migration import may_meet
 from engine.orphans.noted_copies import Orphan
 from engine.plan.model import Feed, Location, Plan, tree_root
 from engine.plan.readers import read_place
@@ -111,13 +112,13 @@ class ScopeFinder:
         if not orphan.form:
             return
         base = orphan.base
-        wanted = orphan.place.pattern.components[len(base.names) :]
+        wanted = PathPattern(orphan.place.pattern.components[len(base.names) :])
         below = streams_below(self.plan, orphan.leg, base, self.state)
         for stream, names in self.state.owned_by(orphan.leg).items():
             if below.holds(stream):
                 for item in self._shown_as(base.names, stream.source.split("/")):
                     inner = item[len(base.names) :]
-                    if len(wanted) <= len(inner) and _may_meet(inner, wanted):
+                    if len(wanted.components) <= len(inner) and may_meet(inner, wanted):
                         yield from ((*item, name) for name in names)
 
     def _shown_as(self, above: Names, parts: list[str]) -> Iterator[Names]:
@@ -257,10 +258,6 @@ class ScopeFinder:
         """Whether a directory below is the orphan's own leg's."""
         text = place_text(self.plan, Location(holder=orphan.place.holder, names=names), self.state)
         return bool(self.state.owned(Stream(leg=orphan.leg, source=orphan.reads, place=text)))
-
-
-def _may_meet(names: Names, components: tuple[Component, ...]) -> bool:
-    return all(one.matches(name) for one, name in zip(components, names, strict=False))
 
 
 def _is_whole_further_on(orphan: Orphan) -> bool:
