@@ -158,10 +158,10 @@ def small_disk(world: World, *, loop: bool) -> Iterator[None]:
 def filled(directory: Path) -> Iterator[None]:
     """Leave no room in a file system for the length of the block."""
     filler = directory / "filler"
-    with filler.open("wb") as file, suppress(OSError):
+    # Unbuffered: what a buffer still held would be refused once more when the file is closed.
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(1 << 20))
-            file.flush()
     try:
         yield
     finally:
