@@ -47,6 +47,10 @@ class CheckReport:
         findings = Findings([*self.findings, *more]).sorted()
         return replace(self, findings=findings, proven=self.proven and not more)
 
+    def with_warnings(self, more: tuple[Diagnostic, ...]) -> CheckReport:
+        """The report with further warnings; they leave the proof as it is."""
+        return replace(self, findings=Findings([*self.findings, *more]).sorted())
+
 
 def check_manifest(data: bytes, file: str) -> CheckReport:
     """Read, compile, judge and prove a manifest."""

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from engine.check_plans import with_checks
 from engine.drill_plans import with_drills
 from engine.plan.circles import find_circle
-from engine.plan.model import LegPlan, Plan, RoutingTable
+from engine.plan.model import CheckPlan, LegPlan, Plan, RoutingTable
 from engine.promises.chains import Chains
 from engine.promises.need_findings import check_needs
 from engine.promises.objectives import check_objectives
@@ -137,7 +138,8 @@ def _judged(policy: Policy, findings: Findings) -> Compilation | None:
     check_secrets(policy, tables, chains, findings)
     check_objectives(policy, tables, chains, findings)
     check_needs(policy, tables, chains, findings)
-    plan = with_drills(_plan(policy, tables, drafts, timeline), policy, chains, findings)
+    plan = with_checks(_plan(policy, tables, drafts, timeline), policy)
+    plan = with_drills(plan, policy, chains, findings)
     return Compilation(plan=plan, drafts=drafts, timeline=timeline, chains=chains)
 
 
@@ -169,7 +171,7 @@ def _plan(
         ignores=policy.ignores,
         legs=tuple(_leg_plan(leg, policy, drafts, timeline) for leg in policy.legs),
         objectives=policy.objectives,
-        checks=policy.checks,
+        checks=tuple(CheckPlan(check=one) for one in policy.checks),
         monitoring=policy.monitoring,
     )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
+from engine.alerts.check_alerts import check_stem
 from engine.alerts.drill_alerts import drill_stem
 from engine.alerts.words import alert_stem
 from engine.plan.circles import find_circle
 from engine.routing.tables import tree_of
+from policy.checks import Check, SqliteIntegrityCheck
 from policy.diagnostics import Findings, Origin
 from policy.drills import Drill
 from policy.legs import (
@@ -40,9 +42,7 @@ def check_references(policy: Policy, findings: Findings) -> None:
         _check_target(leg, policy, findings)
         _check_after(leg, policy, findings)
     for check in policy.checks:
-        if not isinstance(policy.source(check.source), SqliteSource):
-            known = [one.name for one in policy.sources if isinstance(one, SqliteSource)]
-            _unknown(check.source, "sqlite source", known, check.source_origin, findings)
+        _check_check(check, policy, findings)
     for rule in policy.ignores:
         for name in rule.only:
             if policy.source(name) is None:
@@ -52,6 +52,15 @@ def check_references(policy: Policy, findings: Findings) -> None:
     _check_after_circle(policy, findings)
     _check_was(policy, findings)
     _check_alert_names(policy, findings)
+
+
+def _check_check(check: Check, policy: Policy, findings: Findings) -> None:
+    if not isinstance(check, SqliteIntegrityCheck):
+        return
+    fitting = SqliteSource | TreeSource
+    if not isinstance(policy.source(check.source), fitting):
+        known = [one.name for one in policy.sources if isinstance(one, fitting)]
+        _unknown(check.source, "sqlite or tree source", known, check.at("source"), findings)
 
 
 def _check_needs(policy: Policy, findings: Findings) -> None:
@@ -65,7 +74,7 @@ def _check_needs(policy: Policy, findings: Findings) -> None:
 
 def _check_alert_names(policy: Policy, findings: Findings) -> None:
     """Whoever is woken knows by the name alone which leg is meant."""
-    first: dict[str, Leg | Drill] = {}
+    first: dict[str, Leg | Drill | Check] = {}
     for leg in policy.legs:
         other = first.setdefault(alert_stem(leg), leg)
         if other is not leg:
@@ -83,6 +92,15 @@ def _check_alert_names(policy: Policy, findings: Findings) -> None:
                 f"the alerts of {drill.name!r} would have the names of those of {other.name!r}",
                 drill.origin,
                 hint="give the drill another name",
+            )
+    for check in policy.checks:
+        other = first.setdefault(check_stem(check.name), check)
+        if other is not check:
+            findings.error(
+                "alert-twice",
+                f"the alerts of {check.name!r} would have the names of those of {other.name!r}",
+                check.origin,
+                hint="give the check another name",
             )
 
 

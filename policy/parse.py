@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zoneinfo
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,6 +19,7 @@ from policy.nodes import Document, Mapping, Node
 from policy.routes import parse_ignore, parse_objective, parse_route
 from policy.schema import check_shape
 from policy.sources import parse_source
+from policy.urls import check_no_secret, url_problem
 
 T = TypeVar("T")
 
@@ -100,7 +100,8 @@ def _timezone(top: Fields) -> str:
 def _monitoring(fields: Fields | None) -> Monitoring:
     if fields is None:
         return Monitoring()
-    _no_secret_in_url(fields, "pushgateway")
+    hint = "let the gateway listen where nobody else reaches it, as on 127.0.0.1"
+    check_no_secret(fields, "pushgateway", hint)
     _is_http_url(fields, "pushgateway")
     _somebody_is_told(fields)
     receivers = fields.child("receivers")
@@ -113,18 +114,6 @@ def _monitoring(fields: Fields | None) -> Monitoring:
         if receivers
         else (),
     )
-
-
-def _no_secret_in_url(fields: Fields, key: str) -> None:
-    """The plan holds the URL, and messages name it: neither may hold a password (law 22)."""
-    _, _, rest = (fields.text(key) or "").partition("://")
-    if "@" in re.split("[/?#]", rest, maxsplit=1)[0]:
-        fields.findings.error(
-            "secret-in-url",
-            f"the URL of the {key} holds a user or a password",
-            fields.origin(key),
-            hint="let the gateway listen where nobody else reaches it, as on 127.0.0.1",
-        )
 
 
 def _is_http_url(fields: Fields, key: str) -> None:
@@ -140,15 +129,10 @@ def _is_http_url(fields: Fields, key: str) -> None:
 
 
 def _url_problem(text: str) -> str:
-    if not text.isascii() or any(not one.isprintable() or one == " " for one in text):
-        return "holds a space, or something beyond ASCII"
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        return f"cannot be read: {error}"
-    if not url.hostname or port == 0:
-        return "names no host" if not url.hostname else "names port 0"
+    problem = url_problem(text)
+    if problem:
+        return problem
+    url = urlsplit(text)
     return "has a query or a fragment" if url.query or url.fragment else ""
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from engine.changes.files import digest
 from engine.check import CheckReport, check_manifest
+from engine.promises.named_files import named_files
 from engine.system.host.manifest import find_manifest, read_manifest
+from engine.system.host.named_files import look_at
+from engine.system.host.places import Places
 from policy.diagnostics import Diagnostic, Origin, PolicyInvalid
+from policyctl.host import is_here
 from renderers import RenderRefused, render
 
 
@@ -19,7 +23,11 @@ def check_file(named: Path | None, root: Path) -> CheckReport:
         data = read_manifest(path)
     except PolicyInvalid as error:
         return CheckReport(findings=error.diagnostics)
-    return check_text(data, path)
+    report = check_text(data, path)
+    if report.compilation is None or not is_here(report.compilation.plan, root):
+        return report
+    files = named_files(report.compilation.chains.policy)
+    return report.with_warnings(look_at(files, Places(root=root)))
 
 
 def check_text(data: bytes, path: Path) -> CheckReport:

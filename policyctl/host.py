@@ -33,6 +33,11 @@ def told_elsewhere(plan: Plan, root: Path) -> Iterator[str]:
         )
 
 
+def is_here(plan: Plan, root: Path) -> bool:
+    """Whether this machine is the manifest's, or stands for it below a root."""
+    return not _elsewhere(plan, root)
+
+
 def _elsewhere(plan: Plan, root: Path) -> str:
     """The name of this machine where the policy is another one's; else nothing."""
     here = socket.gethostname()

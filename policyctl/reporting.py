@@ -100,6 +100,7 @@ def _facts(
         generations=standing.generations,
         keepings=records.keepings,
         drills=standing.drills,
+        checks=standing.checks,
         runs=records.runs,
     )
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from engine.changes.drift import ManifestState, PolicyDrift
 from engine.changes.files import AppliedRecord
+from engine.checks.outcome import CheckFacts
 from engine.drill.outcome import DrillFacts
 from engine.moves.acceptances import Acceptance
 from engine.plan.model import LegPlan, Plan
@@ -24,6 +25,7 @@ from engine.promises.plan_chains import chains_of
 from engine.records.measurement import GenerationRoom
 from engine.rollback.remaining import Rollback
 from engine.routing.coverage import Coverage
+from engine.standing.checks import CheckStatus, check_status
 from engine.standing.drills import DrillStatus, drill_status
 from engine.standing.facts import LegFacts
 from engine.standing.safety import SourceSafety, safety_of
@@ -41,6 +43,7 @@ from engine.system.host.places import Places
 from engine.system.journal.journal import Journal
 from engine.system.measure.generation_room import known_rooms
 from engine.system.state.drills import Drills
+from engine.system.state.looks import Looks
 from engine.system.state.orphans import OrphanTotal
 from engine.system.state.reading import read_journal, read_state
 from engine.system.state.rollback_records import Rollbacks
@@ -78,12 +81,13 @@ class Standing:
     rollbacks: tuple[Rollback, ...] = ()
     """Those that are half done: what uses their volumes may be stopped."""
     drills: tuple[DrillStatus, ...] = ()
+    checks: tuple[CheckStatus, ...] = ()
 
     @property
     def healthy(self) -> bool:
         """Whether nobody has to act."""
         tracker = (self.tracker,) if self.tracker else ()
-        parts = (*self.legs, *self.destinations, *tracker, *self.drills)
+        parts = (*self.legs, *self.destinations, *tracker, *self.drills, *self.checks)
         as_applied = self.drift is None or not self.drift.of_files
         return as_applied and not self.rollbacks and all(one.sound for one in parts)
 
@@ -177,6 +181,9 @@ def _read(plan: Plan, places: Places, applied_at: datetime, chains: Chains) -> S
         drills = tuple(
             drill_status(plan, one, _drill_facts(one.name, state), now=now) for one in plan.drills
         )
+        checks = tuple(
+            check_status(plan, one, _check_facts(one.name, state), now=now) for one in plan.checks
+        )
     return Standing(
         legs=legs,
         destinations=destinations,
@@ -192,11 +199,16 @@ def _read(plan: Plan, places: Places, applied_at: datetime, chains: Chains) -> S
         generations=generations,
         rollbacks=rollbacks,
         drills=drills,
+        checks=checks,
     )
 
 
 def _drill_facts(name: str, state: State | None) -> DrillFacts:
     return Drills(state.connection).facts(name) if state is not None else DrillFacts()
+
+
+def _check_facts(name: str, state: State | None) -> CheckFacts:
+    return Looks(state.connection).facts(name) if state is not None else CheckFacts()
 
 
 def _plan_before(places: Places) -> Plan | None:

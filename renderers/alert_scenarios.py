@@ -23,6 +23,7 @@ from engine.plan.model import LegPlan, Plan
 from engine.runs.tracking import tracked_sources
 from engine.schedule.calendars import REFERENCE_END, REFERENCE_START, occurrences
 from renderers.alert_world import Check, Run, Scenario, World
+from renderers.check_scenarios import OF_CHECKS
 from renderers.drill_scenarios import OF_DRILLS
 
 _ROOM = 1_000_000
@@ -31,7 +32,7 @@ _ROOM = 1_000_000
 
 def scenarios_of(plan: Plan, step: int) -> tuple[Scenario, ...]:
     """Everything that the rules of a plan have to get right, looked at every `step` seconds."""
-    made = (make(World(plan, step)) for make in (*_OF_LEGS, *_OF_OTHERS, *OF_DRILLS))
+    made = (make(World(plan, step)) for make in (*_OF_LEGS, *_OF_OTHERS, *OF_DRILLS, *OF_CHECKS))
     return tuple(one for one in made if one.checks)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from engine.alerts.alerts import alerts_of
+from engine.alerts.check_alerts import CHECK_FAULTS
 from engine.alerts.drill_alerts import DRILL_FAULTS
 from engine.alerts.promql import Matchers, series, span
 from engine.changes.files import RenderedFile
@@ -21,6 +22,7 @@ from renderers.alert_world import Check, Held, Scenario, Told
 from renderers.environment import RenderRefused
 from renderers.serialized import Data, yaml_file
 
+_BEGUN_LATE = (*DRILL_FAULTS, *CHECK_FAULTS)
 STEP = 300
 """Seconds between two looks at the rules."""
 _MOST_STEPS = 1200
@@ -46,9 +48,9 @@ def render(plan: Plan) -> Iterator[RenderedFile]:
 def step_of(plan: Plan) -> int:
     """Seconds between two looks, as many as keep the longest scenario short.
 
-    Those of drills begin shortly before what they are about.
+    Those of drills and checks begin shortly before what they are about.
     """
-    alerts = [one for one in alerts_of(plan) if one.fault not in DRILL_FAULTS]
+    alerts = [one for one in alerts_of(plan) if one.fault not in _BEGUN_LATE]
     longest = max((max(one.threshold or 0, one.hold) for one in alerts), default=0)
     return STEP * max(1, -(-longest // (STEP * _MOST_STEPS)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.alerts.alerts import leg_ages, local_legs, told_by, writers_to
+from engine.alerts.check_series import CHECK_LAST_SUCCESS
 from engine.alerts.drill_series import DRILL_LAST_SUCCESS
 from engine.alerts.metrics import (
     DESTINATION_FREE,
@@ -78,6 +79,9 @@ def _panels(plan: Plan) -> Iterator[tuple[int, int, dict[str, Data]]]:
     if plan.drills:
         good = _each(DRILL_LAST_SUCCESS, told, age=True)
         yield 12, 8, _lines("Age of the last good drill", good)
+    if any(one.here for one in plan.checks):
+        well = _each(CHECK_LAST_SUCCESS, told, age=True)
+        yield 12, 8, _lines("Since a check last found all well", well)
 
 
 def _placed(panels: Iterator[tuple[int, int, dict[str, Data]]]) -> Iterator[Data]:

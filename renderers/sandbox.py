@@ -13,14 +13,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.plan import layout
-from engine.plan.model import DrillPlan, Feed, LegPlan, Plan, tree_root
+from engine.plan.model import CheckPlan, DrillPlan, Feed, LegPlan, Plan, tree_root
 from engine.plan.readers import is_itemised
+from policy.checks import Check, CommandCheck, FreshnessCheck, HttpCheck
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget
+from policy.secrets import SecretCommand
 from policy.sources import BtrfsSource, DeviceSource, FilesSource, Source, TreeSource
 from policy.values import AbsolutePath, parse_absolute_path
-from renderers.touched import is_remote
+from renderers.touched import databases_of, is_remote, literal_part
 
 
 def _paths(*texts: str) -> tuple[AbsolutePath, ...]:
@@ -55,6 +57,7 @@ _NETWORK = _paths(
     *("/run/nscd", "/run/systemd/resolve"),
 )
 """How names of machines are found, and whose certificates are believed."""
+_CERTIFICATES = _paths("/etc/pki", "/etc/ssl/certs", "/etc/ssl/openssl.cnf")
 _SSH_CLIENT = _paths(
     *("/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d"),
     *("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
@@ -167,6 +170,52 @@ def sandbox_of_drill(plan: Plan, one: DrillPlan) -> Sandbox:
         ),
         makes_devices=Attribute.DEVICES in preserve,
     )
+
+
+def sandbox_of_check(plan: Plan, one: CheckPlan) -> Sandbox:
+    """The narrowest sandbox that hides nothing from a check.
+
+    SQLite makes its `-shm` and `-wal` beside a database that it only reads, where they are missing.
+    """
+    check = one.check
+    network = _network_of_check(plan, check)
+    told = plan.monitoring.textfile
+    databases = databases_of(plan, check)
+    written = _outermost((layout.STATE, *databases, *((told,) if told else ())))
+    read = tuple(_read_by(check))
+    if _runs_commands(check) or _meet((*read, *written), _HIDDEN) or _meet(read, written):
+        return Sandbox(width=Width.OPEN, network=network)
+    shown = (*_SYSTEM, *read, *(_NETWORK if network is Network.ANY else ()))
+    return Sandbox(
+        width=Width.CLOSED,
+        network=network,
+        shown=tuple(path for path in _outermost(shown) if not _within(path, written)),
+        written=written,
+        capabilities=_ALWAYS,
+    )
+
+
+def _read_by(check: Check) -> Iterator[AbsolutePath]:
+    if isinstance(check, FreshnessCheck):
+        yield literal_part(check.path)
+    if isinstance(check, HttpCheck):
+        yield from (_CERTIFICATES if check.url.startswith("https:") else ())
+        if check.authority is not None:
+            yield check.authority
+
+
+def _runs_commands(check: Check) -> bool:
+    """Whether something of the administrator's own runs, which may need all that root has."""
+    headers = check.headers if isinstance(check, HttpCheck) else ()
+    secrets = (one.secret for one in headers)
+    return isinstance(check, CommandCheck) or any(isinstance(one, SecretCommand) for one in secrets)
+
+
+def _network_of_check(plan: Plan, check: Check) -> Network:
+    gateway = _gateway(plan)
+    if not isinstance(check, HttpCheck) or gateway is Network.ANY:
+        return gateway
+    return Network.LOOPBACK if _LOOPBACK.fullmatch(check.url) else Network.ANY
 
 
 def _live(source: Source | None) -> tuple[AbsolutePath, ...]:

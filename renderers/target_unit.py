@@ -15,7 +15,8 @@ from renderers.systemd_units import has_unit
 def render(plan: Plan) -> Iterator[RenderedFile]:
     """The target, or nothing where it would hold nothing; the service where a leg has one."""
     any_leg = any(map(has_unit, plan.legs))
-    if any_leg or plan.drills or tracked_sources(plan):
+    looks = any(one.here and one.check.schedule for one in plan.checks)
+    if any_leg or looks or plan.drills or tracked_sources(plan):
         yield RenderedFile(path=unit_file(TARGET_UNIT), content=fill("target.j2"))
     if any_leg:
         yield RenderedFile(path=unit_file(UNTOLD_UNIT), content=fill("untold.j2"))

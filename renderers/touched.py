@@ -1,11 +1,13 @@
-"""Which paths of this machine a leg reads and writes, and whether it needs another machine."""
+"""Which paths of this machine legs and checks look at, and which legs need another machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from engine.plan.model import LegPlan, Location, Plan, tree_root
-from policy.sources import BtrfsSource, DeviceSource, FilesSource
+from policy.checks import Check, SqliteIntegrityCheck
+from policy.patterns import PathPattern
+from policy.sources import BtrfsSource, DeviceSource, FilesSource, SqliteSource, TreeSource
 from policy.values import AbsolutePath
 
 
@@ -57,3 +59,21 @@ def _paths_of(plan: Plan, location: Location) -> list[AbsolutePath]:
         return [source.path]
     root = tree_root(source) if source else None
     return [] if root is None else [root.joined(location.names)]
+
+
+def databases_of(plan: Plan, check: Check) -> tuple[AbsolutePath, ...]:
+    """The directory in which the databases of a check lie, if it looks at some."""
+    source = plan.source(check.source) if isinstance(check, SqliteIntegrityCheck) else None
+    if isinstance(source, SqliteSource):
+        return (AbsolutePath(source.path.names[:-1]),)
+    return (source.path,) if isinstance(source, TreeSource) else ()
+
+
+def literal_part(pattern: PathPattern) -> AbsolutePath:
+    """The innermost path that holds all that a pattern matches, as far as it has no wildcard."""
+    names = []
+    for component in pattern.components:
+        if component.literal is None:
+            break
+        names.append(component.literal)
+    return AbsolutePath(tuple(names))

@@ -308,12 +308,12 @@ MEANINGS = {
     "they should be.",
     "FAILED": "A leg failed or could not tell its end, an `apply` was refused or not all of it "
     "took effect, `status` found something unhealthy, `restore --order` found a circle, `measure` "
-    "found no tree, `gc` or `migrate` could not look at all that it lists, or a drill did not end "
-    "well.",
+    "found no tree, `gc` or `migrate` could not look at all that it lists, a drill did not end "
+    "well, or a check found that something is not.",
     "DEGRADED": "Done, but not all of it. `measure`: directories could not be read. "
     "`restore`: what came differs from another copy of it. `drill`: a restore of all would take "
     "longer than stated.",
-    "LOCKED": "The leg, or the drill, is already running, or for `gc` one that writes there; "
+    "LOCKED": "The leg, the drill or the check is already running, or for `gc` one that writes there; "
     "nothing was touched (EX_TEMPFAIL of sysexits.h).",
     "INTERRUPTED": "Interrupted from the keyboard (SIGINT).",
     "TERMINATED": "Told to stop (SIGTERM).",

@@ -11,14 +11,16 @@ never told has no age; there alone a long `for` counts the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from engine.alerts import expressions
+from engine.alerts.check_alerts import alerts_of_check
 from engine.alerts.drill_alerts import alerts_of_drill
+from engine.alerts.part_alerts import PartAlert
 from engine.alerts.promql import Matchers
 from engine.alerts.words import Fault, Text, alert_stem, camel_case, words_of
-from engine.plan.model import DrillPlan, LegPlan, Plan
+from engine.plan.model import LegPlan, Plan
 from engine.plan.readers import read_place
 from engine.promises.allowed_age import SLACK, data_allowed_age
 from engine.runs.tracking import tracked_sources
@@ -138,8 +140,14 @@ def _alerts(plan: Plan) -> Iterator[Alert]:
                 yield from _of_item(plan, leg, feed.reads)
     for destination in plan.destinations:
         yield from _of_destination(plan, destination)
+    told = told_by(plan)
     for drill in plan.drills:
-        yield from _of_drill(plan, drill)
+        subject, found = (("drill", drill.name),), alerts_of_drill(plan, drill, told)
+        yield from _of_part(plan, subject, drill.drill.severity, found)
+    for check in plan.checks:
+        if check.here:
+            subject, found = (("check", check.name),), alerts_of_check(check, told)
+            yield from _of_part(plan, subject, check.check.severity, found)
     yield from _of_tracker(plan)
     yield _of_policy(plan)
 
@@ -236,15 +244,18 @@ def _of_destination(plan: Plan, destination: Destination) -> Iterator[Alert]:
         )
 
 
-def _of_drill(plan: Plan, drill: DrillPlan) -> Iterator[Alert]:
-    for one in alerts_of_drill(plan, drill, told_by(plan)):
+def _of_part(
+    plan: Plan, subject: Matchers, severity: AlertSeverity, alerts: Iterable[PartAlert]
+) -> Iterator[Alert]:
+    """The alerts of a drill or a check."""
+    for one in alerts:
         yield Alert(
             name=one.name,
             fault=one.fault,
-            subject=(("drill", drill.name),),
+            subject=subject,
             expression=one.expression,
             threshold=one.threshold,
-            severity=drill.drill.severity,
+            severity=severity,
             host=plan.host,
             summary=one.words.summary,
             description=one.words.description,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from engine.alerts.check_series import CHECK_METRICS
 from engine.alerts.drill_series import DRILL_METRICS
 from engine.alerts.samples import Metric, Sample
 from engine.alerts.samples import sample as _sample
@@ -194,6 +195,7 @@ METRICS: tuple[Metric, ...] = (
     *(DESTINATION_FREE, DESTINATION_SIZE, DESTINATION_MEASURED, DESTINATION_FULL),
     *(TRACKER_HEARTBEAT, TRACKER_WATCHES, TRACKER_STANDING),
     *DRILL_METRICS,
+    *CHECK_METRICS,
     *(POLICY_DRIFT, POLICY_INFO),
 )
 """Every series that this version tells."""

@@ -29,6 +29,8 @@ class Fault(enum.Enum):
     DRILL_STALE = "DrillStale"
     DRILL_FAILING = "DrillFailing"
     DRILL_SLOW = "DrillSlow"
+    CHECK_STALE = "CheckStale"
+    CHECK_FAILING = "CheckFailing"
     DRIFT = "Drift"
 
 
@@ -235,6 +237,30 @@ def drill_words(fault: Fault, drill: str, source: str, threshold: int | None) ->
             f"What came back of {source} was not all, or not what it should be; or it could not be "
             "tried. `policyctl status` says why, and names what is damaged: find out which side is "
             f"right before anything else. Once it is mended: `policyctl drill {drill}`.",
+        ),
+    )
+
+
+def check_words(fault: Fault, check: str, threshold: int | None) -> Words:
+    """The texts of an alert of a check."""
+    age = span(threshold) if threshold is not None else ""
+    again = f"`policyctl probe {check}` looks now"
+    if fault is Fault.CHECK_STALE:
+        return Words(
+            summary=(f"{check}: nobody has looked for more than {age}",),
+            description=(
+                "Whether all is well with what it looks at is not known any more. `policyctl "
+                "status` says since when; `systemctl list-timers 'policyctl-check-*'` shows when "
+                f"it would; {again}. A look that lies in the future counts as none: the clock was "
+                "wrong then, or is now.",
+            ),
+        )
+    return Words(
+        summary=(f"{check}: the last look ended with: ", Shown.STATUS),
+        description=(
+            "failed: what it looks at is not as it should be; copies that are made of it now may "
+            "be worth as little. refused: it could not look. `policyctl status` says what was "
+            f"found. Once it is mended: `policyctl probe {check}`.",
         ),
     )
 

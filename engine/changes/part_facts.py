@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from policy.calendar import Calendar
+from policy.checks import Header
 from policy.legs import FetchedFile
 from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, kept_outside
 from policy.parts import Hook
-from policy.patterns import PathPattern
+from policy.patterns import Component, PathPattern
 from policy.routes import Stop
+from policy.secrets import Secret, SecretCommand, SecretCredential, SecretFile, SecretVariable
 from policy.values import (
     AbsolutePath,
     ByteSize,
@@ -43,7 +45,7 @@ _KEYS = {
 """Keys whose names in the manifest differ from those of the fields."""
 _SELF_SAID = frozenset({"name", "text", "was", "key", "pattern", "anchored", "directory"})
 """Fields that name the part, or that its name says already."""
-_TEXTS = (AbsolutePath, ByteSize, Duration, Percentage, Place, PathPattern)
+_TEXTS = (AbsolutePath, ByteSize, Component, Duration, Percentage, Place, PathPattern)
 
 
 def facts_of(part: object) -> dict[str, str]:
@@ -130,6 +132,9 @@ def _written(value: object) -> str | None:
             return f"{_command(value.run)} (at most {value.timeout})"
         case FetchedFile():
             return f"{display(value.name.encode())} = {_command(value.run)}"
+        case Header():
+            where = _secret(value.secret) if value.secret is not None else value.value
+            return f"{value.name}: {display(where.encode('utf-8', 'replace'))}"
         case SourceNeed() | FileNeed() | SecretNeed():
             return _need(value)
         case _:
@@ -142,6 +147,19 @@ def _need(need: Need) -> str:
     where = [inside, f"kept: {display(kept.encode('utf-8', 'replace'))}" if kept else ""]
     words = "; ".join(filter(None, where))
     return f"{need} ({words})" if words else str(need)
+
+
+def _secret(secret: Secret) -> str:
+    """Where it is found."""
+    match secret:
+        case SecretFile():
+            return f"(in the file {secret.path})"
+        case SecretCredential():
+            return f"(the credential {secret.name})"
+        case SecretVariable():
+            return f"(the variable {secret.name})"
+        case SecretCommand():
+            return f"(what {' '.join(secret.run)} prints)"
 
 
 def _command(arguments: tuple[str, ...]) -> str:

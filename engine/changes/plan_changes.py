@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from engine.changes.part_facts import Facts, age_text, differences, facts_of, stated, text_of
 from engine.changes.renames import Renames, plan_renamed, renames_between
 from engine.plan.kinds import SOURCE_KIND_NAMES
-from engine.plan.model import DrillPlan, LegPlan, Plan, RouteLine, RoutingTable
+from engine.plan.model import CheckPlan, DrillPlan, LegPlan, Plan, RouteLine, RoutingTable
 from policy.pattern_relations import lies_inside
 from policy.patterns import PathPattern, PatternTooComplex
 
@@ -113,7 +113,7 @@ def _sections(plan: Plan) -> dict[str, dict[str, Facts]]:
         "legs": {one.name: _leg_facts(one) for one in plan.legs},
         "ignore": {one.text: facts_of(one) for one in plan.ignores},
         "objectives": {one.text: facts_of(one) for one in plan.objectives},
-        "checks": {one.name: facts_of(one) for one in plan.checks},
+        "checks": {one.name: _check_facts(one) for one in plan.checks},
         "drills": {one.name: _drill_facts(one) for one in plan.drills},
     }
 
@@ -136,6 +136,13 @@ def _drill_facts(one: DrillPlan) -> Facts:
     ages = {"longest gap": one.longest_gap, "stale after": one.allowed_age}
     derived = {key: age_text(age) for key, age in ages.items() if age is not None}
     return {**facts_of(one.drill), **sample, "restores from": ", ".join(one.places), **derived}
+
+
+def _check_facts(one: CheckPlan) -> Facts:
+    """Its own values and what its alerts follow from."""
+    ages = {"longest gap": one.longest_gap, "stale after": one.allowed_age}
+    derived = {key: age_text(age) for key, age in ages.items() if age is not None}
+    return {"kind": one.kind, **facts_of(one.check), **derived}
 
 
 def _part_changes(

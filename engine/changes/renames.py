@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.plan.model import (
+    CheckPlan,
     DrillPlan,
     Feed,
     LegPlan,
@@ -18,6 +19,7 @@ from engine.plan.model import (
     RouteLine,
     RoutingTable,
 )
+from policy.checks import SqliteIntegrityCheck
 from policy.legs import Leg, SnapshotLeg
 from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, sorted_needs
 from policy.routes import Objective
@@ -120,7 +122,7 @@ def plan_renamed(plan: Plan, names: Renames) -> Plan:
         ignores=tuple(replace(one, only=_all(one.only, names)) for one in plan.ignores),
         legs=tuple(_leg_plan(one, names) for one in plan.legs),
         objectives=tuple(_objective(one, names) for one in plan.objectives),
-        checks=tuple(replace(one, source=_new(one.source, names)) for one in plan.checks),
+        checks=tuple(_check_plan(one, names) for one in plan.checks),
         drills=tuple(_drill_plan(one, names) for one in plan.drills),
     )
 
@@ -168,6 +170,12 @@ def _line(line: RouteLine, names: Renames) -> RouteLine:
 def _leg_plan(plan: LegPlan, names: Renames) -> LegPlan:
     feeds = tuple(_feed(feed, names) for feed in plan.feeds)
     return replace(plan, leg=_leg(plan.leg, names), feeds=feeds)
+
+
+def _check_plan(plan: CheckPlan, names: Renames) -> CheckPlan:
+    if not isinstance(plan.check, SqliteIntegrityCheck):
+        return plan
+    return replace(plan, check=replace(plan.check, source=_new(plan.check.source, names)))
 
 
 def _drill_plan(plan: DrillPlan, names: Renames) -> DrillPlan:

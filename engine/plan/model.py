@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.plan.selection import Selection
-from policy.checks import Check
+from policy.checks import CHECK_KIND_NAMES, Check
 from policy.destinations import Destination
 from policy.diagnostics import Origin
 from policy.drills import Drill
@@ -138,6 +138,33 @@ class DrillPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """One check with everything that was derived for it."""
+
+    check: Check
+    longest_gap: int | None = None
+    """Seconds between two scheduled looks at most; None: not worked out."""
+    allowed_age: int | None = None
+    """Seconds from one look's begin to the next one's latest end at most: beyond it nobody looks
+    any more."""
+
+    @property
+    def name(self) -> str:
+        """The check's name."""
+        return self.check.name
+
+    @property
+    def kind(self) -> str:
+        """The check's kind, as the manifest calls it."""
+        return CHECK_KIND_NAMES[type(self.check)]
+
+    @property
+    def here(self) -> bool:
+        """Whether this host carries it out."""
+        return self.check.runner is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A compiled policy."""
 
@@ -150,7 +177,7 @@ class Plan:
     ignores: tuple[IgnoreRule, ...]
     legs: tuple[LegPlan, ...]
     objectives: tuple[Objective, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[CheckPlan, ...]
     monitoring: Monitoring
     drills: tuple[DrillPlan, ...] = ()
 
@@ -161,6 +188,10 @@ class Plan:
     def drill(self, name: str | None) -> DrillPlan | None:
         """The drill of that name."""
         return next((one for one in self.drills if one.name == name), None)
+
+    def check(self, name: str | None) -> CheckPlan | None:
+        """The check of that name."""
+        return next((one for one in self.checks if one.name == name), None)
 
     def destination(self, name: str | None) -> Destination | None:
         """The destination of that name."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import cast
+from typing import TypeVar, cast
 
 from engine.plan.kinds import SOURCE_KIND_NAMES
 from engine.plan.model import FORMAT, Plan
 from engine.plan.typed_json import Codec, Registry, TextForm, Unreadable, parse_json
 from policy.calendar import Calendar, parse_calendar
-from policy.checks import SqliteIntegrityCheck
+from policy.checks import CHECK_KIND_NAMES
 from policy.legs import KIND_NAMES
 from policy.needs import FileNeed, SecretNeed, SourceNeed
 from policy.patterns import (
@@ -28,6 +28,7 @@ from policy.patterns import (
     parse_component,
     parse_path_pattern,
 )
+from policy.secrets import SecretCommand, SecretCredential, SecretFile, SecretVariable
 from policy.values import (
     AbsolutePath,
     ByteSize,
@@ -44,6 +45,8 @@ from policy.values import (
     parse_place,
     parse_size,
 )
+
+Part = TypeVar("Part")
 
 
 class PlanUnreadable(ValueError):
@@ -79,6 +82,29 @@ def _add_later_keys(document: object) -> None:
     """What an earlier version wrote says nothing of what came after it: disks keep such plans."""
     if isinstance(document, dict):
         document.setdefault("drills", [])
+        checks = document.get("checks", [])
+        if isinstance(checks, list):
+            document["checks"] = [_check_plan(one) for one in checks]
+
+
+def _check_plan(one: object) -> object:
+    """A check as it was stored before anything was derived for it."""
+    if not isinstance(one, dict) or "check" in one:
+        return one
+    return {"allowed_age": None, "check": one, "longest_gap": None}
+
+
+def part_to_json(hint: type[Part], part: Part) -> str:
+    """Write something that is made of a plan's values, for another process."""
+    return _REGISTRY.dumps(hint, part)
+
+
+def part_from_json(hint: type[Part], text: str) -> Part:
+    """Read it. Raises `PlanUnreadable`."""
+    try:
+        return cast(Part, _REGISTRY.codec(hint).decode(parse_json(text)))
+    except Unreadable as error:
+        raise PlanUnreadable(f"it cannot be read: {error}") from None
 
 
 def plan_digest(plan: Plan) -> str:
@@ -184,7 +210,11 @@ _REGISTRY = Registry(
     kinds={
         **KIND_NAMES,
         **SOURCE_KIND_NAMES,
-        SqliteIntegrityCheck: "sqlite-integrity",
+        **CHECK_KIND_NAMES,
+        SecretFile: "file",
+        SecretCredential: "credential",
+        SecretVariable: "variable",
+        SecretCommand: "command",
         SourceNeed: "source",
         FileNeed: "file",
         SecretNeed: "secret",

@@ -19,7 +19,7 @@ def policy_of(plan: Plan) -> Policy:
         legs=tuple(one.leg for one in plan.legs),
         ignores=plan.ignores,
         objectives=plan.objectives,
-        checks=plan.checks,
+        checks=tuple(one.check for one in plan.checks),
         drills=tuple(one.drill for one in plan.drills),
         monitoring=plan.monitoring,
     )

@@ -78,7 +78,7 @@ def _schedules(policy: Policy) -> Iterator[tuple[str, tuple[Calendar, ...], Orig
             yield leg.name, leg.schedule, leg.at("schedule")
     for check in policy.checks:
         if check.schedule:
-            yield check.name, check.schedule, check.origin
+            yield check.name, check.schedule, check.at("schedule")
     for drill in policy.drills:
         if drill.schedule:
             yield drill.name, drill.schedule, drill.at("schedule")

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from engine.report.facts import Facts
 from engine.schedule.pauses import Pause
+from engine.standing.checks import CheckHealth, CheckStatus
 from engine.standing.drills import DrillStatus
 from engine.standing.status import Health, ItemStatus, LegStatus
 from engine.standing.surroundings import DestinationStatus, RoomHealth, TrackerHealth, TrackerStatus
@@ -57,6 +58,7 @@ def to_act_on(facts: Facts) -> Iterator[Concern]:
     if facts.tracker is not None and not facts.tracker.sound:
         yield _of_tracker(facts.tracker)
     yield from (_of_drill(one) for one in facts.drills if not one.sound)
+    yield from (_of_check(one) for one in facts.checks if not one.sound)
     for sentence in facts.faults:
         yield Concern(about="policy", what=sentence)
 
@@ -151,6 +153,16 @@ def _of_drill(drill: DrillStatus) -> Concern:
         what=drill.health.value,
         more="; ".join(reasons),
         do=f"`policyctl drill {drill.drill}`" + (" once that is mended" if reasons else ""),
+    )
+
+
+def _of_check(check: CheckStatus) -> Concern:
+    failing = check.health is CheckHealth.FAILING
+    return Concern(
+        about=f"check {check.check}",
+        what=check.health.value,
+        more=check.reason if failing else "",
+        do=f"`policyctl probe {check.check}`" + (" once that is mended" if failing else ""),
     )
 
 

@@ -9,6 +9,7 @@ from engine.moves.acceptances import Acceptance
 from engine.overview.overview import Overview
 from engine.plan.model import Plan
 from engine.records.measurement import GenerationRoom
+from engine.standing.checks import CheckStatus
 from engine.standing.drills import DrillStatus
 from engine.standing.facts import Ran
 from engine.standing.forecast import RoomDay
@@ -59,5 +60,6 @@ class Facts:
     """The room that they take, as last counted."""
     keepings: tuple[Keeping, ...] = ()
     drills: tuple[DrillStatus, ...] = ()
+    checks: tuple[CheckStatus, ...] = ()
     runs: tuple[LegRun, ...] = ()
     """The newest of each leg, in the order in which they began, the newest first."""

@@ -17,6 +17,7 @@ from policyctl.commands.measure import measure
 from policyctl.commands.migrate import migrate
 from policyctl.commands.pause import pause
 from policyctl.commands.plan import plan
+from policyctl.commands.probe import probe
 from policyctl.commands.report import report
 from policyctl.commands.restore import restore
 from policyctl.commands.resume import resume
@@ -53,6 +54,7 @@ def register(app: typer.Typer) -> None:
         restore,
         verify,
         drill,
+        probe,
         rollback,
         docs,
         show,

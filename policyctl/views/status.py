@@ -21,6 +21,7 @@ from policyctl.standing import Standing
 from policyctl.views.console import paint
 from policyctl.views.coverage import coverage_lines
 from policyctl.views.fitted import fitted
+from policyctl.views.looks import check_lines
 from policyctl.views.orphans import total_lines
 from policyctl.views.paths import counted, show_path
 from policyctl.views.plan_data import acceptance_words
@@ -64,6 +65,9 @@ def summary(standing: Standing) -> str:
         faults.append("the tracker is dead")
     faults += [
         f"the drill {one.drill} is {one.health.value}" for one in standing.drills if not one.sound
+    ]
+    faults += [
+        f"the check {one.check} is {one.health.value}" for one in standing.checks if not one.sound
     ]
     faults += [f"a rollback of {one.source}:{one.item} is half done" for one in standing.rollbacks]
     if standing.drift is not None and standing.drift.of_files:
@@ -110,6 +114,7 @@ def status_lines(standing: Standing) -> Iterator[str]:
         yield line if place.sound else paint(line, "red", sys.stdout)
     yield from (one.words(now) for one in standing.generations)
     yield from _drills(standing, zone)
+    yield from _checks(standing, zone)
     if standing.tracker is not None:
         line = _tracker(standing.tracker, zone)
         yield line if standing.tracker.sound else paint(line, "red", sys.stdout)
@@ -129,6 +134,12 @@ def status_lines(standing: Standing) -> Iterator[str]:
 def _drills(standing: Standing, zone: ZoneInfo) -> Iterator[str]:
     for one in standing.drills:
         for line in drill_lines(one, zone, standing.now):
+            yield line if one.sound else paint(line, "red", sys.stdout)
+
+
+def _checks(standing: Standing, zone: ZoneInfo) -> Iterator[str]:
+    for one in standing.checks:
+        for line in check_lines(one, zone):
             yield line if one.sound else paint(line, "red", sys.stdout)
 
 

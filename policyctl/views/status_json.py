@@ -13,6 +13,7 @@ from engine.standing.surroundings import DestinationStatus, TrackerStatus
 from policyctl.standing import Standing
 from policyctl.views.console import Json
 from policyctl.views.coverage import coverage_json
+from policyctl.views.looks import check_json
 from policyctl.views.measure import generation_room_json
 from policyctl.views.orphans import total_json
 from policyctl.views.paths import path_json
@@ -31,6 +32,7 @@ def status_json(standing: Standing) -> dict[str, Json]:
         "destinations": [_destination(one) for one in standing.destinations],
         "generations": [generation_room_json(one) for one in standing.generations],
         "drills": [drill_json(one) for one in standing.drills],
+        "checks": [check_json(one) for one in standing.checks],
         "tracker": _tracker(standing.tracker) if standing.tracker is not None else None,
         "policy": _policy(standing.drift) if standing.drift is not None else None,
         "notes": list(standing.notes),

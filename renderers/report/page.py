@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from engine.report.facts import Facts
 from engine.report.headline import Headline, Level, headline
 from engine.report.night import night
+from renderers.report.check_section import check_rows
 from renderers.report.drill_section import drill_rows
 from renderers.report.flow_section import flow_view
 from renderers.report.generation_section import generation_cards
@@ -97,6 +98,7 @@ def report_page(
         rooms=room_cards(facts, at),
         generations=generation_cards(facts, at),
         drills=drill_rows(facts, at),
+        checks=check_rows(facts, at),
         runs=runs,
         first_runs=FIRST_RUNS,
         more_runs=len(facts.runs) - len(runs),

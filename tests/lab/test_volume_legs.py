@@ -47,6 +47,15 @@ SLOW = """\
 case $* in *staging*) sleep 600;; esac
 exec /usr/bin/rsync "$@"
 """
+WAITING = """\
+#!/bin/sh
+case $* in *staging*)
+  touch /root/waiting/begun.$$
+  while [ $(ls /root/waiting | grep -c begun) -lt 2 ]; do sleep 0.2; done;;
+esac
+exec /usr/bin/rsync "$@"
+"""
+PATH_OF_WAITING = "PATH=/root/waiting:/usr/sbin:/usr/bin:/sbin:/bin"
 KILL = """\
 #!/bin/sh
 PATH=/root/slow:$PATH policyctl run files & pid=$!
@@ -179,3 +188,21 @@ def test_what_a_killed_run_left_open_the_next_one_closes(pool: Machine) -> None:
     run(pool, "files")
     assert volumes(pool) == before
     assert len(generations(pool, "/mnt/disk/files/vm-1")) == 1
+
+
+def test_two_volumes_are_copied_abreast(pool: Machine) -> None:
+    policy = pool.read("/etc/policyctl/backup-policy.yaml")
+    two = policy.replace("kind: versions,", "kind: versions, at_once: 2,")
+    pool.write("/etc/policyctl/backup-policy.yaml", two, mode="600")
+    pool.policyctl("apply")
+    quiet(pool)
+    run(pool, "snaps")
+    before, live = volumes(pool), mounts(pool)
+    # Neither goes on before the other has begun.
+    pool.write("/root/waiting/rsync", WAITING, mode="755")
+    pool.run("/usr/bin/env", PATH_OF_WAITING, "policyctl", "run", "files", seconds=600)
+    assert statuses(pool, "files") == {"vm-1": "ok", "vm-2": "ok"}
+    for volume in ("1", "2"):
+        (name,) = generations(pool, f"/mnt/disk/files/vm-{volume}")
+        assert pool.read(f"/mnt/disk/files/vm-{volume}/{name}/file") == f"of {volume}"
+    assert (volumes(pool), mounts(pool)) == (before, live)

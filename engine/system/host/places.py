@@ -79,6 +79,10 @@ class Places:
         """Held while a drill goes on."""
         return self.lock_dir / f"drill.{drill}.lock"
 
+    def check_lock(self, check: str) -> Path:
+        """Held while a check looks."""
+        return self.lock_dir / f"check.{check}.lock"
+
     def holder_lock(self, holder: str) -> Path:
         """Held while a leg writes to a destination, or into a source."""
         return self.lock_dir / f"destination.{holder}.lock"

@@ -100,18 +100,27 @@ def _look_into(
             found.closed.append(((*names, name), f"it cannot be read: {error.strerror}"))
             continue
         if status is not None:
-            found.databases.append(
-                DatabaseFile(
-                    names=(*names, name),
-                    size=status.st_size,
-                    inode=(status.st_dev, status.st_ino),
-                    links=status.st_nlink,
-                    companions=tuple(
-                        one for one in COMPANIONS if _holds_something(here, name, one)
-                    ),
-                )
-            )
+            found.databases.append(_database(here, (*names, name), status))
     return below
+
+
+def database_at(directory: int, name: bytes) -> DatabaseFile | None:
+    """The database of that name in a directory; None where it is none, or is not there.
+
+    Raises `OSError`.
+    """
+    status = _recognise(directory, name, os.fstat(directory).st_dev)
+    return _database(directory, (name,), status) if status is not None else None
+
+
+def _database(directory: int, names: Names, status: os.stat_result) -> DatabaseFile:
+    return DatabaseFile(
+        names=names,
+        size=status.st_size,
+        inode=(status.st_dev, status.st_ino),
+        links=status.st_nlink,
+        companions=tuple(one for one in COMPANIONS if _holds_something(directory, names[-1], one)),
+    )
 
 
 def _listed(parent: int) -> Iterator[tuple[bytes, bool]]:

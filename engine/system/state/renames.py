@@ -13,6 +13,7 @@ from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
 from engine.system.journal.journal import Journal, open_journal
 from engine.system.state.drills import Drills
+from engine.system.state.looks import Looks
 from engine.system.state.records import Below, Left, Stream
 from engine.system.state.state import (
     State,
@@ -66,6 +67,8 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
         state.measurements.keep_only({one.name for one in plan.sources})
         _follow_in_known_entries(plan, state)
         _follow_in_drills(plan, state)
+        here = {one.name for one in plan.checks if one.here}
+        Looks(state.connection).expect(here, datetime.now(UTC))
         _follow_in_journal(plan, places, busy)
     return told
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.host.write_ahead import use_write_ahead_log
 
-SCHEMA = 9
+SCHEMA = 10
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -266,6 +266,21 @@ CREATE TABLE drill_fault (
     what TEXT NOT NULL,
     PRIMARY KEY (name, began, place, item, path, what)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE look (
+    name TEXT NOT NULL,
+    began TEXT NOT NULL,
+    ended TEXT,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    looked INTEGER NOT NULL,
+    newest TEXT,
+    bytes INTEGER,
+    PRIMARY KEY (name, began)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE check_expected (
+    name TEXT PRIMARY KEY,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -290,6 +305,7 @@ _NEW_TABLES = {
     7: ("acceptance", "generation_room", "name_folding", "verification", "differing"),
     8: ("begun", "left_plan"),
     9: ("drill", "drill_expected", "drill_fault"),
+    10: ("look", "check_expected"),
 }
 """By the version that brought them."""
 

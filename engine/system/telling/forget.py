@@ -33,6 +33,9 @@ def _groups(plan: Plan) -> Iterator[Group]:
         yield Group("destination", destination.name)
     for drill in plan.drills:
         yield Group("drill", drill.name)
+    for check in plan.checks:
+        if check.here:
+            yield Group("check", check.name)
     if readers_of(plan):
         yield Group("tracker")
     if plan.legs:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from engine.alerts.check_series import check_samples
 from engine.alerts.drill_series import drill_samples
 from engine.alerts.metrics import (
     destination_samples,
@@ -21,12 +22,13 @@ from engine.alerts.metrics import (
     tracker_samples,
 )
 from engine.alerts.samples import Sample
-from engine.plan.model import DrillPlan, LegPlan, Plan
+from engine.plan.model import CheckPlan, DrillPlan, LegPlan, Plan
 from engine.records.reports import RunReport
 from engine.standing.forecast import full_on
 from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
 from engine.system.state.drills import Drills
+from engine.system.state.looks import Looks
 from engine.system.state.reading import read_journal
 from engine.system.state.state import State
 from engine.system.telling.drift import look_and_note
@@ -83,6 +85,11 @@ def tell_leg(
             (Group("drill", one.name), partial(_drill, one, state))
             for one in plan.drills  # since when each is expected: it may never have run
         ),
+        *(
+            (Group("check", one.name), partial(_check, one, state))
+            for one in plan.checks
+            if one.here
+        ),
         (Group("tracker"), partial(_tracker, plan, places)),
         (POLICY, partial(_policy, places)),  # last: an edited manifest has to be compiled
     ]
@@ -102,6 +109,15 @@ def tell_drill(
     """Tell what the state holds of one drill; why somebody could not be told, or ""."""
     telling = _Telling(places, targets_of(plan, places, push_staged=push_staged))
     telling.tell(Group("drill", drill.name), partial(_drill, drill, state))
+    return telling.why_not
+
+
+def tell_check(
+    plan: Plan, check: CheckPlan, state: State, places: Places, *, push_staged: bool = False
+) -> str:
+    """Tell what the state holds of one check; why somebody could not be told, or ""."""
+    telling = _Telling(places, targets_of(plan, places, push_staged=push_staged))
+    telling.tell(Group("check", check.name), partial(_check, check, state))
     return telling.why_not
 
 
@@ -139,6 +155,10 @@ def _leg(plan: Plan, leg: LegPlan, state: State, places: Places) -> tuple[Sample
 
 def _drill(drill: DrillPlan, state: State) -> tuple[Sample, ...]:
     return drill_samples(drill, Drills(state.connection).facts(drill.name))
+
+
+def _check(check: CheckPlan, state: State) -> tuple[Sample, ...]:
+    return check_samples(check, Looks(state.connection).facts(check.name))
 
 
 def _tracker(plan: Plan, places: Places) -> tuple[Sample, ...]:

@@ -35,7 +35,7 @@ class Group:
     """What is told together."""
 
     part: str
-    """`leg`, `destination`, `drill`, `tracker` or `policy`."""
+    """`leg`, `destination`, `drill`, `check`, `tracker` or `policy`."""
     name: str = ""
 
     @property

@@ -115,6 +115,8 @@ BEYOND_A_MANIFEST = {
     "proof-difference": "only a fault of policyctl itself provokes it: test_proof",
     "proof-too-complex": "a million states take half a minute; made below with fewer",
     "rsync-disagrees": "only another rsync than the one that the rules are for provokes it",
+    "secret-not-found": "only the files of a machine provoke it: test_named_files",
+    "secret-open": "only the mode of a file provokes it: test_named_files",
     "yaml-too-large": "a file of more than 4 MiB; made below",
 }
 """Codes without a manifest in tests/invalid, and why."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.alerts.check_series import check_samples
 from engine.alerts.drill_series import drill_samples
 from engine.alerts.metrics import (
     METRICS,
@@ -20,6 +21,7 @@ from engine.alerts.metrics import (
 )
 from engine.alerts.samples import Sample
 from engine.changes.drift import DriftedFile, ManifestState, PolicyDrift
+from engine.checks.outcome import CheckFacts, Status, Verdict
 from engine.drill.outcome import DrillFacts
 from engine.records.reports import RunStatus
 from engine.schedule.pauses import Pause
@@ -28,6 +30,7 @@ from engine.verify.comparison import Difference
 from engine.verify.verdict import Verified
 from policy.values import parse_absolute_path
 from tests.plans import leg_plan, mirror
+from tests.unit.engine.standing.test_checks import CHECK, look
 from tests.unit.engine.standing.test_drills import DRILL, one
 
 PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "monitoring.md"
@@ -234,9 +237,12 @@ def test_each_sample_is_of_a_known_series_and_fits_its_labels() -> None:
     room = RoomFacts(destination="sda", free=1, total=2, measured=NOW)
     tree = TreeFacts(source="nfs", standing=True, detail="", since=NOW, heartbeat=NOW, watches=9)
     rehearsed = DrillFacts(expected_since=NOW, drills=(one(),))
+    verdict = Verdict(status=Status.OK, newest=NOW, bytes=1)
+    looked = CheckFacts(expected_since=NOW, looks=(replace(look(), verdict=verdict),))
     samples = (
         *leg_samples(LEG, facts),
         *drill_samples(DRILL, rehearsed),
+        *check_samples(CHECK, looked),
         *destination_samples(room, NOW.date()),
         *tracker_samples([tree]),
         *policy_samples(DRIFT),
@@ -249,7 +255,7 @@ def test_names_are_unique_and_say_what_they_are_of() -> None:
     names = [one.name for one in METRICS]
     assert len(set(names)) == len(names)
     assert all(
-        re.fullmatch(r"policyctl_(leg|item|destination|tracker|drill|policy)_[a-z_]+", n)
+        re.fullmatch(r"policyctl_(leg|item|destination|tracker|drill|check|policy)_[a-z_]+", n)
         for n in names
     )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.drill.outcome import Drilled, Fault, Status
 from engine.system.state.drills import Drills
-from engine.system.state.schema import SCHEMA, bring_up
 from engine.system.state.state import open_state
 
 NOW = datetime(2026, 11, 28, 3, 0, 0, 123_456, tzinfo=UTC)
@@ -91,20 +89,3 @@ def test_what_is_renamed_keeps_its_history(tmp_path: Path) -> None:
         drills.rename_place("sda", "disk")
         (found,) = drills.of("nfs")
         assert (found.source, found.place) == ("files", "disk")
-
-
-def test_a_state_from_before_there_were_drills_gets_their_tables(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    with open_state(path):
-        pass
-    connection = sqlite3.connect(path)
-    for table in ("drill", "drill_expected", "drill_fault"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("PRAGMA user_version = 8")
-    connection.commit()
-    connection.close()
-    bring_up(path)
-    with open_state(path) as state:
-        Drills(state.connection).note(DONE)
-        assert Drills(state.connection).of("nfs") == (DONE,)
-        assert state.connection.execute("PRAGMA user_version").fetchone() == (SCHEMA,)

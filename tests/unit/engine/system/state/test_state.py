@@ -350,7 +350,10 @@ _NEW_IN_4 = ("room_day", "measured", "volume", "known_entry", "orphan", "tombsto
 _NEW_IN_7 = ("acceptance", "generation_room", "name_folding", "verification", "differing")
 _NEW_IN_8 = ("begun", "left_plan")
 _NEW_IN_9 = ("drill", "drill_expected", "drill_fault")
-_BEFORE_9 = tuple(f"DROP TABLE {name}" for name in _NEW_IN_9)
+_NEW_IN_10 = ("look", "check_expected")
+_BEFORE_10 = tuple(f"DROP TABLE {name}" for name in _NEW_IN_10)
+_TO_9 = (*_BEFORE_10, "PRAGMA user_version = 9")
+_BEFORE_9 = (*_BEFORE_10, *(f"DROP TABLE {name}" for name in _NEW_IN_9))
 _TO_8 = (*_BEFORE_9, "PRAGMA user_version = 8")
 _BEFORE_8 = (*_BEFORE_9, *(f"DROP TABLE {name}" for name in _NEW_IN_8))
 _TO_7 = (*_BEFORE_8, "PRAGMA user_version = 7")
@@ -384,7 +387,7 @@ _TO_1 = (
 
 @pytest.mark.parametrize(
     "steps",
-    [_TO_8, _TO_7, _TO_6, _TO_5, _TO_4, _TO_3, _TO_2, _TO_1],
+    [_TO_9, _TO_8, _TO_7, _TO_6, _TO_5, _TO_4, _TO_3, _TO_2, _TO_1],
     ids=lambda steps: steps[-1][-1],
 )
 def test_what_an_earlier_version_wrote_is_brought_up_to_this_one(

@@ -1,0 +1,67 @@
+"""The files of this machine that a manifest names as keys, secrets and certificates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policy.checks import HttpCheck
+from policy.diagnostics import Origin
+from policy.model import Policy
+from policy.parts import SshTarget
+from policy.secrets import SecretFile
+from policy.sources import VOLUME, DeviceSource, LvmThinSource
+from policy.values import AbsolutePath, parse_absolute_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedFile:
+    """One of them."""
+
+    what: str
+    """What it is to the part that names it."""
+    path: AbsolutePath
+    secret: bool
+    origin: Origin
+    far: bool = False
+    """Whether it is for reaching another machine; below a root that stands for it none is."""
+
+
+def named_files(policy: Policy) -> Iterator[NamedFile]:
+    """All of them; a path that stands for many files is none of them."""
+    for destination in policy.destinations:
+        if destination.ssh is not None:
+            yield from _of_target(destination.ssh, destination.origin)
+    for source in policy.sources:
+        if isinstance(source, DeviceSource):
+            yield from _of_target(source.ssh, source.origin)
+        if isinstance(source, LvmThinSource):
+            yield from _of_volumes(source)
+    for check in policy.checks:
+        if isinstance(check, HttpCheck) and check.runner is None:
+            yield from _of_http(check)
+
+
+def _of_volumes(source: LvmThinSource) -> Iterator[NamedFile]:
+    text = source.key_file.text if source.key_file is not None else VOLUME
+    if VOLUME not in text:
+        path = parse_absolute_path(text)
+        yield NamedFile(what="key", path=path, secret=True, origin=source.origin)
+
+
+def _of_target(target: SshTarget, origin: Origin) -> Iterator[NamedFile]:
+    if target.key is not None:
+        yield NamedFile(what="SSH key", path=target.key, secret=True, origin=origin, far=True)
+    if target.known_hosts is not None:
+        hosts = target.known_hosts
+        yield NamedFile(what="known hosts", path=hosts, secret=False, origin=origin, far=True)
+
+
+def _of_http(check: HttpCheck) -> Iterator[NamedFile]:
+    for header in check.headers:
+        if isinstance(header.secret, SecretFile):
+            path, origin = header.secret.path, check.at("headers")
+            yield NamedFile(what=f"secret {header.name}", path=path, secret=True, origin=origin)
+    if check.authority is not None:
+        authority, origin = check.authority, check.at("ca")
+        yield NamedFile(what="certificates", path=authority, secret=False, origin=origin)

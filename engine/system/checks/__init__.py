@@ -1,0 +1,1 @@
+"""Checks of what others make or run, carried out."""

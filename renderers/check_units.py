@@ -1,0 +1,71 @@
+"""A service and a timer for each check that this host carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.changes.files import RenderedFile
+from engine.plan.layout import TARGET_UNIT, unit_file
+from engine.plan.model import CheckPlan, Plan
+from policy.checks import FreshnessCheck, HttpCheck
+from policy.secrets import SecretCredential, SecretFile
+from policy.values import AbsolutePath
+from renderers.environment import fill
+from renderers.sandbox import Network, sandbox_of_check
+from renderers.systemd_units import GRACE, as_text, sandbox_values, unit_name
+from renderers.touched import databases_of, literal_part
+
+
+def render(plan: Plan) -> Iterator[RenderedFile]:
+    """The units of a plan's checks. Raises `RenderRefused`."""
+    for one in plan.checks:
+        if one.here and one.check.schedule:
+            yield _service(plan, one)
+            yield _timer(plan, one)
+
+
+def _service(plan: Plan, one: CheckPlan) -> RenderedFile:
+    unit, sandbox = unit_name(f"check-{one.name}"), sandbox_of_check(plan, one)
+    content = fill(
+        "check.j2",
+        check=one.name,
+        unit=unit,
+        mounts=[as_text(path) for path in _mounts(plan, one)],
+        network=sandbox.network is Network.ANY,
+        credentials=list(_credentials(one)),
+        timeout=one.check.timeout.seconds + GRACE,
+        **sandbox_values(sandbox),
+    )
+    return RenderedFile(path=unit_file(f"{unit}.service"), content=content)
+
+
+def _timer(plan: Plan, one: CheckPlan) -> RenderedFile:
+    unit = unit_name(f"check-{one.name}")
+    content = fill(
+        "timer.j2",
+        unit=unit,
+        what=f"check {one.name}",
+        calendars=[f"{each.canonical()} {plan.timezone}" for each in one.check.schedule],
+        delay=None,
+        target=TARGET_UNIT,
+    )
+    return RenderedFile(path=unit_file(f"{unit}.timer"), content=content)
+
+
+def _mounts(plan: Plan, one: CheckPlan) -> list[AbsolutePath]:
+    """What has to be mounted before it can say anything."""
+    if isinstance(one.check, FreshnessCheck):
+        return [literal_part(one.check.path)]
+    return list(databases_of(plan, one.check))
+
+
+def _credentials(one: CheckPlan) -> Iterator[tuple[str, str]]:
+    """What systemd hands on: the name of each, and where it lies if the manifest says so."""
+    for header in one.check.headers if isinstance(one.check, HttpCheck) else ():
+        match header.secret:
+            case SecretFile(path=path) as secret:
+                yield secret.credential, as_text(path)
+            case SecretCredential(name=name):
+                yield name, ""
+            case _:
+                pass

@@ -1,0 +1,91 @@
+"""A web server on loopback, plain or with a certificate of an authority of its own."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+TOKEN = "canary-token-5d21"
+
+
+@dataclass
+class Site:
+    """How it is reached, and what it was asked."""
+
+    url: str
+    authority: Path | None = None
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    """(path, the token that came with it)."""
+
+
+def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            token = self.headers.get("Authorization", "")
+            site.seen.append((self.path, token))
+            if self.path == "/slow":
+                threading.Event().wait(8)
+            elif self.path.startswith("/to/"):
+                self._answer(302, location=self.path.removeprefix("/to/"))
+            elif self.path.startswith("/status/"):
+                self._answer(int(self.path.removeprefix("/status/")))
+            else:
+                closed = self.path == "/closed" and token != TOKEN
+                self._answer(401 if closed else 200, b'{"maintenance":false}')
+
+        def _answer(self, status: int, body: bytes = b"", location: str = "") -> None:
+            self.send_response(status)
+            if location:
+                self.send_header("Location", location)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the tests say what was asked."""
+
+    return Handler
+
+
+@contextmanager
+def site(folder: Path | None = None) -> Iterator[Site]:
+    """Serve until the block ends; with a certificate where a folder for it is given."""
+    found = Site(url="")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
+    server.daemon_threads = True
+    port = server.server_address[1]
+    found.url = f"http://127.0.0.1:{port}"
+    if folder is not None:
+        certificate, key = _certificate(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        found.url, found.authority = f"https://127.0.0.1:{port}", certificate
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key

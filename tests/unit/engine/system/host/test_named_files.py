@@ -1,0 +1,93 @@
+"""Whether what a manifest names as keys and secrets is there, and lies closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.promises.named_files import named_files
+from engine.system.host.named_files import look_at
+from engine.system.host.places import Places
+from policy.model import Policy
+from tests.strategies import manifest, policy_of
+from tests.unit.policy.test_checks import HTTP
+
+NAS = {"ssh": "b@nas.example.net", "path": "/c", "media": "nas", "site": "away"}
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Policy:
+    for name, mode in (("token", 0o600), ("key", 0o600), ("hosts", 0o644), ("ca.pem", 0o644)):
+        (tmp_path / name).write_text("something")
+        (tmp_path / name).chmod(mode)
+    headers = {"X-Token": {"file": f"{tmp_path}/token"}, "X-Key": {"variable": "KEY"}}
+    volumes = {"kind": "lvm-thin", "vg": "pve", "pool": "data", "volumes": "vm-*"}
+    keys = {"luks": {"key_file": f"{tmp_path}/{{volume}}.key"}}
+    return policy_of(
+        manifest(
+            destinations={
+                "disk": {"path": "/mnt/disk", "media": "hdd", "site": "home"},
+                "nas": {**NAS, "key": f"{tmp_path}/key", "known_hosts": f"{tmp_path}/hosts"},
+            },
+            sources={
+                "data": {"kind": "tree", "path": "/srv/data"},
+                "one": {**volumes, "luks": {"key_file": f"{tmp_path}/key"}},
+                "each": {**volumes, "pool": "other", **keys},
+            },
+            routes={"/srv/data": "mirror", "one:": {"none": "x"}, "each:": {"none": "x"}},
+            checks={"web": {**HTTP, "headers": headers, "ca": f"{tmp_path}/ca.pem"}},
+        )
+    )
+
+
+def found(policy: Policy, root: Path = Path("/")) -> list[tuple[str, str]]:
+    return [(one.code, one.message) for one in look_at(named_files(policy), Places(root=root))]
+
+
+def test_what_is_there_and_closed_is_nothing_to_tell(policy: Policy) -> None:
+    named = {one.what for one in named_files(policy)}
+    assert named == {"SSH key", "known hosts", "key", "secret X-Token", "certificates"}
+    assert found(policy) == []
+
+
+def test_law_22_each_reference_is_looked_for(policy: Policy, tmp_path: Path) -> None:
+    for name in ("token", "hosts"):
+        (tmp_path / name).unlink()
+    (tmp_path / "ca.pem").write_text("")
+    assert found(policy) == [
+        (
+            "secret-not-found",
+            f"the known hosts, {tmp_path}/hosts, cannot be found: No such file or directory",
+        ),
+        (
+            "secret-not-found",
+            f"the secret X-Token, {tmp_path}/token, cannot be found: No such file or directory",
+        ),
+        ("secret-not-found", f"the certificates, {tmp_path}/ca.pem, is empty"),
+    ]
+
+
+def test_law_22_what_lies_open_is_told(policy: Policy, tmp_path: Path) -> None:
+    for name in ("token", "key"):
+        (tmp_path / name).chmod(0o644)
+    messages = [message for code, message in found(policy) if code == "secret-open"]
+    assert messages == [
+        f"the SSH key, {tmp_path}/key, may be read by all",
+        f"the key, {tmp_path}/key, may be read by all",
+        f"the secret X-Token, {tmp_path}/token, may be read by all",
+    ]
+
+
+def test_a_directory_is_no_key(policy: Policy, tmp_path: Path) -> None:
+    (tmp_path / "hosts").unlink()
+    (tmp_path / "hosts").mkdir()
+    assert [message for _, message in found(policy)] == [
+        f"the known hosts, {tmp_path}/hosts, is no file"
+    ]
+
+
+def test_below_a_root_nothing_far_is_reached(policy: Policy, tmp_path: Path) -> None:
+    codes = [message for _, message in found(policy, tmp_path / "root")]
+    assert len(codes) == 3
+    assert not any("SSH" in one or "hosts" in one for one in codes)
