@@ -313,8 +313,8 @@ MEANINGS = {
     "DEGRADED": "Done, but not all of it. `measure`: directories could not be read. "
     "`restore`: what came differs from another copy of it. `drill`: a restore of all would take "
     "longer than stated.",
-    "LOCKED": "The leg, the drill or the check is already running, or for `gc` one that writes there; "
-    "nothing was touched (EX_TEMPFAIL of sysexits.h).",
+    "LOCKED": "The leg, the drill or the check is already running, or for `gc` one that writes "
+    "there; nothing was touched (EX_TEMPFAIL of sysexits.h).",
     "INTERRUPTED": "Interrupted from the keyboard (SIGINT).",
     "TERMINATED": "Told to stop (SIGTERM).",
 }
