@@ -31,6 +31,17 @@ def check_missed(world: World) -> Scenario:
     return made
 
 
+def check_gone(world: World) -> Scenario:
+    """The series have vanished, as from a gateway that came back empty."""
+    made = Scenario("what a check told is gone: CheckStale fires when its age says so all the same")
+    for one, age in _aged(world):
+        last = ((0, _pace(world) - age), (world.step, None))
+        made.told.append(world.series(CHECK_LAST_RUN, _labels(one), *last))
+        made.checks.append(world.check(_subject(one), at=_pace(world)))
+        made.checks.append(world.check(_subject(one), Fault.CHECK_STALE, at=_pace(world), steps=1))
+    return made
+
+
 def check_never_made(world: World) -> Scenario:
     """Nobody has told of any look."""
     made = Scenario("a check is expected and never told of: CheckStale fires as well")
@@ -68,7 +79,7 @@ def check_fails(world: World) -> Scenario:
     return made
 
 
-OF_CHECKS = (check_missed, check_never_made, check_ahead, check_fails)
+OF_CHECKS = (check_missed, check_gone, check_never_made, check_ahead, check_fails)
 
 
 def _pace(world: World) -> int:

@@ -17,10 +17,20 @@ from tests.e2e.test_cli import CHECKOUT, MANIFEST, Done
 from tests.integration.sshd import Server, serving
 
 pytestmark = pytest.mark.tool("rsync", "ssh")
-FILE, NETRC, VARIABLE, KEY, URL = (
-    f"canary-{name}-7f3a91c2" for name in ("file", "netrc", "variable", "key", "url")
+FILE, NETRC, VARIABLE, KEY, URL, TOKEN = (
+    f"canary-{name}-7f3a91c2" for name in ("file", "netrc", "variable", "key", "url", "token")
 )
-CANARIES = tuple(one.encode() for one in (FILE, NETRC, VARIABLE, KEY, URL))
+CANARIES = tuple(one.encode() for one in (FILE, NETRC, VARIABLE, KEY, URL, TOKEN))
+CHECKS = """\
+checks:
+  cloud:
+    kind: http
+    url: "http://127.0.0.1:9/closed"
+    headers:
+      Authorization: {file: /etc/policyctl/secrets/token}
+      X-Key: {variable: BACKUP_PASSWORD}
+    schedule: hourly
+"""
 WATCH = """\
 #!/bin/sh
 {{ cat /proc/[0-9]*/cmdline; env; }} >> {log} 2>/dev/null
@@ -48,13 +58,15 @@ class Secretive:
             ("srv/data/vault/passwords", FILE),
             ("srv/data/big/film", "no secret"),
             ("etc/policyctl/keys/nas", f"-----BEGIN KEY-----\n{KEY}\n"),
+            ("etc/policyctl/secrets/token", TOKEN),
             ("root/.netrc", f"machine 127.0.0.1 login me password {NETRC}"),
         ):
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / path).write_text(text)
+        (self.root / "etc/policyctl/secrets/token").chmod(0o600)
         key = f"nas.example.net, key: {self.key}"
         told = "monitoring: {textfile: /var/lib/node-exporter, pushgateway: 'http://127.0.0.1:9'}\n"
-        self.manifest.write_text(MANIFEST.replace("nas.example.net", key, 1) + told)
+        self.manifest.write_text(MANIFEST.replace("nas.example.net", key, 1) + told + CHECKS)
 
     def __call__(self, verb: str, *words: str, code: int = 0) -> Done:
         variables = {
@@ -103,9 +115,11 @@ def test_law_22_no_command_writes_or_says_a_secret(machine: Secretive) -> None:
     machine("apply", *policy)
     for words in (("nightly", "--explain"), ("nightly", "-v"), ("direct", "--json"), ("--all",)):
         machine("run", *words)
+    assert "does not answer" in machine("probe", "cloud", code=5).out, "with its secrets read"
+    machine("probe", "--json", code=5)
     machine("pause", "nightly", "--until", "3d", "--because", "new disk")
-    machine("status", *policy)
-    machine("status", *policy, "--json")
+    machine("status", *policy, code=5)  # nobody answers the check
+    machine("status", *policy, "--json", code=5)
     machine("resume", "nightly")
     machine("show", "plan", *policy)
     machine("show", "files", *policy)
@@ -122,6 +136,7 @@ def test_law_22_no_command_writes_or_says_a_secret(machine: Secretive) -> None:
         "srv/data/vault/passwords",
         "mnt/disk/vault/passwords",
         "etc/policyctl/keys/nas",
+        "etc/policyctl/secrets/token",
         "root/.netrc",
     }, "where they were, the copy, and nowhere else"
     said = b"".join(machine.said)

@@ -13,7 +13,9 @@ import http.server
 
 class Closed(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if self.headers["X-Token"] == "canary-9e1f" else 401)
+        all_of_them = [self.headers[one] for one in ("X-Token", "X-Odd", "X-Other")]
+        good = all_of_them == ["canary-9e1f", "canary-odd", "canary-other"]
+        self.send_response(200 if good else 401)
         self.end_headers()
 
 http.server.HTTPServer(("127.0.0.1", 8080), Closed).serve_forever()
@@ -26,22 +28,28 @@ with sqlite3.connect("/srv/vault/db") as one:
     one.execute("PRAGMA journal_mode = wal")
     one.execute("CREATE TABLE t (x)")
 """
+QUOTE = "'"
+ODD = '/etc/secrets/50% of \\x41:{b} "$HOME" \'é'
 CHECKS = """\
   dumps: {kind: freshness, path: "/srv/nfs/*", newer_than: 900d, schedule: hourly}
   vault: {kind: sqlite-integrity, source: files, schedule: hourly}
   web:
     kind: http
     url: "http://127.0.0.1:8080/"
-    headers: {X-Token: {file: /etc/secrets/token}, X-Other: {credential: other}}
+    headers:
+      X-Token: {file: /etc/secrets/token}
+      X-Odd: {file: 'ODD'}
+      X-Other: {credential: other}
     schedule: hourly
   raid: {kind: command, run: [/usr/bin/grep, -q, root, /etc/shadow], schedule: hourly}
 """
+LOOKS = CHECKS.replace("ODD", ODD.replace(QUOTE, 2 * QUOTE))
 SOURCES = """\
   files: {kind: tree, path: /srv/vault, media: hdd, site: home}
 """
 POLICY = (
     REFERENCE.replace("\nsources:\n", f"\nsources:\n{SOURCES}", 1)
-    .replace("\nchecks:\n", f"\nchecks:\n{CHECKS}", 1)
+    .replace("\nchecks:\n", f"\nchecks:\n{LOOKS}", 1)
     .replace("\nroutes:\n", '\nroutes:\n  /srv/vault: {none: "only looked at"}\n', 1)
 )
 
@@ -55,6 +63,7 @@ def checked(homelab: Homelab) -> Homelab:
     lab.systemctl("start", "srv-vault.mount")
     lab.run("python3", "-", text=VAULT)
     lab.write("/etc/secrets/token", "canary-9e1f\n", mode="600")
+    lab.write(ODD, "canary-odd\n", mode="600")
     lab.write("/etc/credstore/other", "canary-other\n", mode="600")
     lab.write("/root/server.py", SERVER)
     lab.run("systemd-run", "--unit=closed", "python3", "/root/server.py")

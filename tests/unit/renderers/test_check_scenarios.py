@@ -41,7 +41,7 @@ def of_checks(some: Plan) -> list[str]:
 @pytest.mark.tool("promtool")
 def test_the_rules_of_checks_do_what_they_should(tmp_path: Path) -> None:
     some = checked()
-    assert len(of_checks(some)) == 4
+    assert len(of_checks(some)) == 5
     assert step_of(some) == STEP, "a check that is rare makes nothing else coarse"
     passed, said = judge(lay_out(some, tmp_path))
     assert passed, said

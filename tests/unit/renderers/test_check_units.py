@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from policy.model import Monitoring
 from policy.values import parse_absolute_path
 from renderers import RenderRefused, render
+from renderers.environment import unit_text
 from tests.plans import mirror, plan
 from tests.strategies import compiled, manifest
 from tests.unit.policy.test_checks import COMMAND, FRESH, HTTP, SQLITE
+from tests.unit.renderers.test_sandbox import MOST_EXPOSED, exposure
 from tests.unit.renderers.test_systemd_units import ACCEPTED, settings_of, units, verify
 
 VAULT = {"kind": "sqlite", "path": "/srv/vault/db.sqlite3"}
@@ -143,7 +148,7 @@ def test_a_leg_of_such_a_name_would_have_the_same_units() -> None:
     ],
     ids=["freshness", "sqlite", "command", "http"],
 )
-def test_systemd_accepts_them(tmp_path: Any, check: dict[str, Any]) -> None:
+def test_systemd_accepts_them(tmp_path: Path, check: dict[str, Any]) -> None:
     names = []
     for name, text in units(plan_with(check)).items():
         (tmp_path / name).write_text(text)
@@ -159,3 +164,40 @@ def test_systemd_accepts_them(tmp_path: Any, check: dict[str, Any]) -> None:
         check=False,
     ).stderr.splitlines()
     assert [each for each in lines if "policyctl-" in each and not ACCEPTED.search(each)] == []
+
+
+@pytest.mark.tool("systemd-analyze")
+@pytest.mark.parametrize("check", [FRESH, SQLITE, HTTP], ids=["freshness", "sqlite", "http"])
+def test_law_10_what_looks_is_not_exposed(
+    tmp_path: Path, check: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit = tmp_path / "policyctl-check-it.service"
+    unit.write_text(units(plan_with(check))[unit.name])
+    found = exposure(unit)
+    with capsys.disabled():
+        print(f"\ncheck {check['kind']}: exposure {found}", end="")
+    assert found <= MOST_EXPOSED["leg"]
+
+
+NAMES = st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=30)
+
+
+@pytest.mark.tool("systemd-analyze")
+@given(st.lists(NAMES.filter(lambda name: name not in {".", ".."}), min_size=1, max_size=8))
+@example(["100%", "a b", 'q"q', "it's", "$HOME", "${X}", "back\\", "{{ x }}", "%n", "#", ";", ":"])
+@example([" lead", "trail ", "\\x41", "\\n", "]*?[", "-dash", "\u2028", "é", "a:b:c", "\ufdd0"])
+def test_any_file_of_a_secret_reaches_systemd_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    """What it then reads there, the lab shows: `tests/lab/test_checks.py`."""
+    folder = tmp_path_factory.mktemp("units")
+    lines = []
+    for number, name in enumerate(names):
+        try:
+            lines.append(f"LoadCredential=c{number}:{unit_text(f'/srv/{name}')}\n")
+        except RenderRefused:
+            continue
+    unit = f"[Service]\nType=oneshot\nExecStart=/bin/true\n{''.join(lines)}"
+    (folder / "secret.service").write_text(unit)
+    told = verify(folder, ["secret.service"])
+    assert [one for one in told if re.search(r"secret\.service:\d+: ", one)] == []
