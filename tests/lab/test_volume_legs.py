@@ -190,6 +190,7 @@ def test_what_a_killed_run_left_open_the_next_one_closes(pool: Machine) -> None:
     assert len(generations(pool, "/mnt/disk/files/vm-1")) == 1
 
 
+@pytest.mark.slow
 def test_two_volumes_are_copied_abreast(pool: Machine) -> None:
     policy = pool.read("/etc/policyctl/backup-policy.yaml")
     two = policy.replace("kind: versions,", "kind: versions, at_once: 2,")
