@@ -13,7 +13,7 @@ from engine.plan.readers import owned_places
 from engine.progress import ProgressSink
 from engine.restore.versions import Version
 from engine.sqlite.copies import QUICK_ABOVE, choose_check
-from engine.system.host.descent import NotThere, descending, opened_root
+from engine.system.host.descent import NotThere, descending, list_inside, opened_root
 from engine.system.host.signals import interruptible
 from engine.system.restore.carry_out import NotRestored, Restored, RestoreRun
 from engine.system.restore.compare import (
@@ -26,9 +26,10 @@ from engine.system.restore.compare import (
 )
 from engine.system.sqlite.reading import find_problems, opened, said
 from policy.parts import Attribute
+from policyctl.asking import Proposal
 from policyctl.boundary import Refused
 from policyctl.forewarning import without
-from policyctl.restoring import Proposal, Restoring
+from policyctl.restoring import Restoring
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -67,6 +68,8 @@ class _Checks:
         """All that speaks against what came."""
         if not self.chosen.directory:
             yield from _unsound(tree, database=self.chosen.database)
+        elif self.chosen.copy.partial:
+            yield from _unsound_below(tree)
         if not self.chosen.far:
             yield from self._against(tree, self.chosen, most_read=0)
         for other in self.restoring.near(self.proposal.found):
@@ -128,6 +131,21 @@ def _unsound(tree: Tree, *, database: bool) -> Iterator[Difference]:
         os.close(directory)
     if problems:
         yield Difference(path=(), what=f"SQLite finds it damaged: {problems}")
+
+
+def _unsound_below(tree: Tree) -> Iterator[Difference]:
+    """The same of each file in a folder that holds nothing but databases."""
+    waiting: list[Names] = [()]
+    with descending(tree.root) as descent:
+        while waiting:
+            names = waiting.pop()
+            for name, inside in list_inside(descent.enter((*tree.top, *names))):
+                if inside:
+                    waiting.append((*names, name))
+                    continue
+                one = Tree(root=tree.root, top=(*tree.top, *names, name))
+                found = _unsound(one, database=True)
+                yield from (replace(each, path=(*names, name)) for each in found)
 
 
 def _problems(directory: int, name: bytes, *, database: bool) -> str:

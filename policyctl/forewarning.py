@@ -25,7 +25,8 @@ from policy.values import display
 from policyctl.boundary import Refused
 
 if TYPE_CHECKING:
-    from policyctl.restoring import Asked, Found, Restoring
+    from policyctl.asking import Asked, Found
+    from policyctl.restoring import Restoring
 
 
 def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
@@ -40,6 +41,8 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
         yield "you are not root: all that comes back will belong to you"
     if version.doubt is not None:
         yield doubt_words(version.doubt, restoring.zone)
+    if version.copy.partial and version.directory:
+        yield "it holds its databases alone: what else lay there is not in this copy"
     yield from _of_parts(restoring, found)
     yield from _of_runs(restoring, version)
     yield from _of_databases(found, version)

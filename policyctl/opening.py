@@ -19,9 +19,10 @@ from engine.system.host.places import Places
 from engine.system.state.reading import read_state
 from engine.system.state.state import StateUnusable
 from policy.values import display
+from policyctl.asking import Beside
 from policyctl.boundary import Refused
 from policyctl.loading import applied_plan, load_for_question
-from policyctl.restoring import Beside, Restoring
+from policyctl.restoring import Restoring
 from policyctl.views.console import tell
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.compile import Compilation
 from engine.explain import Explanation, Subject, explain, find_subject
-from engine.plan.left_plan import LeftPlan
 from engine.plan.model import tree_root
 from engine.promises.chains import Copy
 from engine.restore.aim import Aim, request_of, restore_steps
-from engine.restore.choice import Choice, choose
-from engine.restore.fetch import Fetch, fetch_of
-from engine.restore.steps import RestoreStep
-from engine.restore.versions import Kind, Unseen, Version
+from engine.restore.choice import choose
+from engine.restore.fetch import fetch_of
+from engine.restore.versions import Kind, Version
 from engine.rsync.filters import FilterError
 from engine.standing.bring_back import NEW_FOLDER, holds_files
 from engine.system.host.file_systems import mounts_below, read_mounts
@@ -26,88 +23,16 @@ from engine.system.host.look import absolute_subject, below, is_directory, witho
 from engine.system.host.places import Places
 from engine.system.restore.browse import entries_of
 from engine.system.restore.entries import CannotLook
+from engine.system.restore.items import ITEMS_DEEP
 from engine.system.restore.search import Known, find_versions
 from engine.system.state.state import State
 from policy.model import Policy
-from policy.patterns import Component, PatternError, parse_component
+from policy.patterns import Component, PatternError
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
+from policyctl.asking import Asked, Beside, Found, Proposal, Wish, pattern_parts
 from policyctl.boundary import Refused
 from policyctl.forewarning import notes_of, refuse_parts, refuse_unknown, without
-
-_ITEMS_DEEP = 4  # names that the address of an item has at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What is asked for."""
-
-    path: bytes
-    """As the final system has it, or SOURCE:ITEM/…"""
-    subject: Subject
-    copies: tuple[Copy, ...]
-    inside: tuple[Component, ...] = ()
-    """Only what matches below the path is wanted; empty: all of it."""
-    snapshots: bool
-    """Whether a leg takes snapshots of the item that it is, or lies in."""
-
-
-def pattern_parts(path: bytes) -> tuple[bytes, tuple[Component, ...]]:
-    """The directory before the first wildcard of a path, and the patterns from there on.
-
-    Raises `PatternError`.
-    """
-    names = path.rstrip(b"/").split(b"/")
-    components = [parse_component(name) if name else None for name in names]
-    plain = 0
-    while plain < len(names) and (names[plain] == b"" or _is_plain(components[plain])):
-        plain += 1
-    inside = tuple(one for one in components[plain:] if one is not None)
-    literal = [one.literal if one is not None else b"" for one in components[:plain]]
-    return b"/".join(one or b"" for one in literal) or b"/", inside
-
-
-def _is_plain(component: Component | None) -> bool:
-    return component is not None and component.literal is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """All that holds a path, and what is taken."""
-
-    asked: Asked
-    versions: tuple[Version, ...]
-    unseen: tuple[Unseen, ...]
-    choice: Choice
-    as_of: datetime | None
-    zone: ZoneInfo
-    place: str | None
-    """Which copy was asked for."""
-    despite: frozenset[str] = frozenset()
-    """Destinations whose copies are known to be the wrong ones: nothing is compared with those."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """What would be done."""
-
-    found: Found
-    version: Version
-    aim: Aim
-    fetch: Fetch
-    steps: tuple[RestoreStep, ...]
-    notes: tuple[str, ...]
-    stamp: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """Copies of one destination that are looked at alone, wherever they are mounted."""
-
-    at: bytes
-    destination: str
-    left: LeftPlan | None
-    """What the last run left beside them."""
 
 
 class Restoring:
@@ -189,12 +114,18 @@ class Restoring:
             raise Refused(f"there is no copy of {display(path)}: {one.reason}")
         return one
 
+    def whole_of_items(self, text: str) -> str | None:
+        """The source, where that is all that was typed, and it has items."""
+        name, colon, rest = text.partition(":")
+        source = self.plan.source(name) if colon and not rest.strip("/") else None
+        return source.name if isinstance(source, (LvmThinSource, BtrfsSource)) else None
+
     def _of_items(self, subject: Subject) -> tuple[Copy, ...]:
         """Copies by each way to part the names: how long an item's address is, nobody knows."""
         names, chains = subject.names, self.compilation.chains
         table = self.plan.table(subject.source.name)
         found: dict[Copy, None] = {}
-        for length in range(1, min(len(names), _ITEMS_DEEP) + 1):
+        for length in range(1, min(len(names), ITEMS_DEEP) + 1):
             address, inner = names[:length], names[length:]
             line = table.line_for(address) if table is not None else None
             if line is not None:
@@ -204,27 +135,24 @@ class Restoring:
 
     # ── What is found ────────────────────────────────────────────────────────────────────────
 
-    def find(
-        self,
-        asked: Asked,
-        *,
-        as_of: datetime | None,
-        place: str | None,
-        despite: Collection[str] = (),
-    ) -> Found:
-        """Look at every copy, and choose. Raises `Refused` where `place` or `despite` is none."""
-        refuse_unknown(self, asked, place, despite)
+    def find(self, asked: Asked, wish: Wish) -> Found:
+        """Look at every copy, and choose. Raises `Refused` where what is wished for is none."""
+        refuse_unknown(self, asked, wish.place, wish.despite)
         versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
-        choice = choose(versions, as_of=as_of, place=place, zone=self.zone)
+        choice = choose(
+            versions,
+            as_of=wish.as_of,
+            place=wish.place,
+            zone=self.zone,
+            databases=wish.databases,
+        )
         return Found(
             asked=asked,
+            wish=wish,
             versions=versions,
             unseen=unseen,
             choice=choice,
-            as_of=as_of,
             zone=self.zone,
-            place=place,
-            despite=frozenset(despite),
         )
 
     def propose(self, found: Found, aim: Aim) -> Proposal:
@@ -240,11 +168,14 @@ class Restoring:
             raise Refused(f"{display(found.asked.path)}: {error}; nothing was restored") from None
         stamp = self.now.strftime("%Y%m%dT%H%M%SZ").encode()
         against = tuple(dict.fromkeys((version.label, *(one.label for one in self.near(found)))))
-        asked = request_of(found.as_of, found.place, found.asked.inside)
+        asked = request_of(
+            found.as_of, found.wish.place, found.asked.inside, databases=found.wish.databases
+        )
         aim = replace(aim, request=asked)
         if version.part and aim.in_place and os.path.lexists(aim.path):
+            what = "its databases" if version.copy.partial else "what one run took away"
             raise Refused(
-                f"{version.label} holds only what one run took away of {display(found.asked.path)}"
+                f"{version.label} holds only {what} of {display(found.asked.path)}"
                 ", which is no state to put in the place of what is there: restore it to a new "
                 "folder, without --in-place; nothing was changed"
             )
@@ -269,9 +200,9 @@ class Restoring:
             for one in others
             if chosen is not None
             and not one.far
-            and not one.part
-            and one.database == chosen.database
-            and one.place not in {chosen.place, *found.despite}
+            and (one.copy.partial or not one.part)
+            and one.copy.partial == chosen.copy.partial
+            and one.place not in {chosen.place, *found.wish.despite}
             and (one.kind is Kind.NEWEST or one.at(None) == chosen.at(None))
         ]
         return tuple({one.place: one for one in reversed(alike)}.values())
@@ -308,6 +239,17 @@ class Restoring:
         if not anywhere:
             self._refuse_there(aim)
         return aim
+
+    def folder_for(self, source: str, to: Path | None, *, anywhere: bool) -> bytes:
+        """The folder for all items of a source. Raises `Refused` as for one of them."""
+        here = Path.cwd() / os.fsdecode(NEW_FOLDER.removeprefix(b"./") + source.encode())
+        folder = os.path.abspath(os.fsencode(to if to is not None else here))  # noqa: PTH100
+        base, name = os.path.split(folder)
+        if not name:
+            raise Refused("--to names a folder, not the root of everything; nothing was restored")
+        if not anywhere:
+            self._refuse_there(Aim(base=base, below=(), name=name))
+        return folder
 
     def _name(self, found: Found) -> bytes:
         path = found.asked.path.rstrip(b"/")

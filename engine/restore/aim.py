@@ -67,12 +67,17 @@ class Aim:
 
 
 def request_of(
-    as_of: datetime | None, place: str | None, inside: Sequence[Component]
+    as_of: datetime | None,
+    place: str | None,
+    inside: Sequence[Component],
+    *,
+    databases: bool = False,
 ) -> tuple[bytes, ...]:
     """What two commands of one path have in common where they are the same."""
     moment = as_of.isoformat() if as_of is not None else ""
     patterns = (repr(one.tokens).encode() for one in inside)
-    return (moment.encode(), (place or "").encode(), *patterns)
+    alone = (b"databases",) if databases else ()
+    return (moment.encode(), (place or "").encode(), *alone, *patterns)
 
 
 def restore_steps(

@@ -45,11 +45,19 @@ class Choice:
 
 
 def choose(
-    versions: Iterable[Version], *, as_of: datetime | None, place: str | None, zone: ZoneInfo
+    versions: Iterable[Version],
+    *,
+    as_of: datetime | None,
+    place: str | None,
+    zone: ZoneInfo,
+    databases: bool = False,
 ) -> Choice:
-    """Choose among versions; `place` is a destination, or one version's `label`."""
+    """Choose among versions; `place` is a destination, or one version's `label`.
+
+    `databases`: only copies that SQLite itself has made are wanted.
+    """
     ranked = sorted(versions, key=lambda one: _rank(one, as_of))
-    reasons = {id(one): _refusal(one, as_of, place, zone) for one in ranked}
+    reasons = {id(one): _refusal(one, as_of, place, zone, databases=databases) for one in ranked}
     eligible = [one for one in ranked if not reasons[id(one)]]
     if not eligible:
         others = (Passed(version=one, why=reasons[id(one)], eligible=False) for one in ranked)
@@ -119,14 +127,18 @@ def _taken_away(one: Version, as_of: datetime | None) -> bool:
     return start is not None and (as_of is None or start <= as_of)
 
 
-def _refusal(one: Version, as_of: datetime | None, place: str | None, zone: ZoneInfo) -> str:
+def _refusal(
+    one: Version, as_of: datetime | None, place: str | None, zone: ZoneInfo, *, databases: bool
+) -> str:
     """Why it may not be taken at all; empty where it may."""
     if one.whole in NEVER:
         return f"it is {one.whole.value}" + (f": {one.why}" if one.why else "")
     if place is not None and place not in {one.place, one.label}:
         return f"--from asks for {place}"
-    if place is None and one.part and one.kind is not Kind.SET_ASIDE:
-        return "it holds only a part"
+    if databases and not one.copy.partial:
+        return "--databases asks for verified copies of databases alone"
+    if place is None and not databases and one.part and one.kind is not Kind.SET_ASIDE:
+        return "it holds only its databases: --databases brings those"
     if as_of is None:
         return ""
     moment = one.at(as_of)
@@ -144,6 +156,8 @@ def _because(
 ) -> str:
     until = f" until {shown(as_of, zone)}" if as_of is not None else ""
     there = f" at {place}" if place is not None else ""
+    if chosen.part and chosen.copy.partial:
+        return f"it holds its databases alone, and is the newest{there}{until} that does"
     if chosen.part:
         return "nothing that is whole holds it; this is what one run took away of it"
     if _tier(chosen) == 1:
@@ -180,7 +194,7 @@ def _fewer(one: Version, other: Version) -> bool:
 
 def _behind(one: Version, chosen: Version, as_of: datetime | None, zone: ZoneInfo) -> str:
     """Why an eligible one comes behind the chosen one."""
-    if one.part:
+    if one.part and one.kind is Kind.SET_ASIDE:
         return "it holds only what one run took away"
     if _tier(one) > _tier(chosen):
         return f"not known how old or whole: {one.why}" if one.why else "not known how whole"

@@ -31,7 +31,6 @@ from policy.legs import MirrorLeg
 from policy.sources import BtrfsSource, FilesSource, LvmThinSource
 
 _FOUND = Variable("FOUND")
-_ITEM = Variable("ITEM")
 _ENTRY = Variable("ENTRY")
 MANIFEST = b"/etc/policyctl/backup-policy.yaml"
 
@@ -89,9 +88,9 @@ def _from(plan: Plan, chains: Chains, destination: Destination) -> Iterator[Sect
         title=f"From {destination.name}, mounted somewhere",
         intro=(_where(destination),),
         steps=(
-            *_trees(parts),
+            *_trees(parts, destination),
             *_each(parts, (b"--at", _FOUND)),
-            *_items(parts, (b"--at", _FOUND)),
+            *_items(parts, destination, (b"--at", _FOUND)),
         ),
     )
     if destination.ssh is not None:
@@ -115,9 +114,9 @@ def _found(destination: bytes = b"/mnt/found") -> Blank:
     return Blank(name=_FOUND.name, example=destination, what=what)
 
 
-def _trees(parts: Sequence[Part]) -> Iterator[Step]:
-    commands = [
-        (b"policyctl", b"restore", b"--at", _FOUND, path, b"--to", to) for path, to in _aims(parts)
+def _trees(parts: Sequence[Part], destination: Destination) -> Iterator[Step]:
+    commands: list[Command] = [
+        (b"policyctl", b"restore", b"--at", _FOUND, *words) for words in _aims(parts, destination)
     ]
     if commands:
         yield Step(
@@ -127,26 +126,41 @@ def _trees(parts: Sequence[Part]) -> Iterator[Step]:
         )
 
 
-def _aims(parts: Sequence[Part]) -> list[tuple[bytes, bytes]]:
-    """Each path, and a folder to put it in."""
-    found: list[tuple[bytes, bytes]] = []
+def _aims(parts: Sequence[Part], destination: Destination) -> list[tuple[bytes, ...]]:
+    """Each path in each form that it is kept in, and a folder to put it in."""
+    found: list[tuple[bytes, ...]] = []
     taken: set[bytes] = set()
-    for path in _paths(parts):
-        name = re.sub(rb"[^A-Za-z0-9]+", b"-", path).strip(b"-") or b"root"
-        number = 1
-        while (to := name if number == 1 else b"%s-%d" % (name, number)) in taken:
-            number += 1
-        taken.add(to)
-        found.append((path, b"./" + to))
+    for part in parts:
+        for path in _paths(part):
+            for form in _forms([part], destination):
+                name = re.sub(rb"[^A-Za-z0-9]+", b"-", path).strip(b"-") or b"root"
+                name += form.replace(b"--", b"-")
+                number = 1
+                while (to := name if number == 1 else b"%s-%d" % (name, number)) in taken:
+                    number += 1
+                taken.add(to)
+                found.append((path, *_option(form), b"--to", b"./" + to))
     return found
 
 
-def _paths(parts: Sequence[Part]) -> Iterator[bytes]:
-    for part in parts:
-        if isinstance(part.source, FilesSource):
-            yield from (path.text for path in part.source.paths)
-        elif part.literal and part.path is not None:
-            yield part.path
+def _paths(part: Part) -> Iterator[bytes]:
+    if isinstance(part.source, FilesSource):
+        yield from (path.text for path in part.source.paths)
+    elif part.literal and part.path is not None:
+        yield part.path
+
+
+def _forms(parts: Sequence[Part], destination: Destination) -> Iterator[bytes]:
+    """As files, or as verified copies of databases alone: an option, or nothing."""
+    there = [one for part in parts for one in part.copies if one.place == destination.name]
+    if any(not one.partial for one in there):
+        yield b""
+    if any(one.partial for one in there):
+        yield b"--databases"
+
+
+def _option(form: bytes) -> tuple[bytes, ...]:
+    return (form,) if form else ()
 
 
 def _each(parts: Sequence[Part], options: tuple[Word, ...]) -> Iterator[Step]:
@@ -161,29 +175,36 @@ def _each(parts: Sequence[Part], options: tuple[Word, ...]) -> Iterator[Step]:
             )
 
 
-def _items(parts: Sequence[Part], options: tuple[Word, ...]) -> Iterator[Step]:
+def _items(
+    parts: Sequence[Part], destination: Destination, options: tuple[Word, ...]
+) -> Iterator[Step]:
     sources = (one.source for one in parts if isinstance(one.source, (LvmThinSource, BtrfsSource)))
     for source in dict.fromkeys(one.name for one in sources):
-        example = source.encode() + b":NAME"
+        forms = _forms([one for one in parts if one.source.name == source], destination)
+        name = source.encode()
         yield Step(
-            text=(f"And each item of {source}:",),
-            blanks=(Blank(name=_ITEM.name, example=example, what="one after another"),),
-            commands=((b"policyctl", b"restore", *options, _ITEM),),
-        )
+            text=(f"And all items of {source}, each into a folder of its own:",),
+            commands=tuple(
+                (b"policyctl", b"restore", *options, name + b":", *_option(form), b"--to",
+                 b"./" + name + form.replace(b"--", b"-"))
+                for form in forms
+            ),
+        )  # fmt: skip
 
 
 def _over_ssh(parts: Sequence[Part], destination: Destination) -> Section:
     """The same without mounting it: that takes the manifest, and the account's key."""
     place = destination.name.encode()
     more: tuple[Word, ...] = (b"--policy", b"backup-policy.yaml", b"--from", place)
-    commands = [(b"policyctl", b"restore", *more, path, b"--to", to) for path, to in _aims(parts)]
+    commands = [(b"policyctl", b"restore", *more, *words) for words in _aims(parts, destination)]
     step = Step(
         text=("With a copy of the manifest in the folder that you are in:",),
         commands=tuple(commands),
     )
     title = f"From {destination.name}, over SSH"
     first = (step,) if commands else ()
-    return Section(title=title, steps=(*first, *_each(parts, more), *_items(parts, more)))
+    rest = (*_each(parts, more), *_items(parts, destination, more))
+    return Section(title=title, steps=(*first, *rest))
 
 
 def _a_host_again(plan: Plan) -> Iterator[Section]:

@@ -87,7 +87,8 @@ def _sections(
             yield from rollbacks(plan, source)
             if known:
                 makers = {one.via[1] for part in known for one in part.copies if len(one.via) > 1}
-                yield from_copies(source, sorted(makers))
+                databases = any(one.partial for part in known for one in part.copies)
+                yield from_copies(source, sorted(makers), databases=databases)
         case DeviceSource() | ServerSource() | SqliteSource():
             yield from product_sections(plan, source, parts)
     yield from not_kept(plan, source)

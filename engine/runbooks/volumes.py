@@ -96,8 +96,11 @@ def _item(source: ItemSource) -> Blank:
     return Blank(name=_ITEM.name, example=source.name.encode() + b":" + example, what=what)
 
 
-def from_copies(source: ItemSource, kinds: Sequence[str]) -> Section:
-    """Files of an item, or all of them, from the copies of its legs."""
+def from_copies(source: ItemSource, kinds: Sequence[str], *, databases: bool) -> Section:
+    """Files of an item, or all of them, from the copies of its legs.
+
+    `databases`: whether verified copies of its databases are among them.
+    """
     return Section(
         title="Files of it, or all of them, from a copy",
         intro=((f"Its copies are made by {', '.join(kinds)}.",),) if kinds else (),
@@ -121,6 +124,7 @@ def from_copies(source: ItemSource, kinds: Sequence[str]) -> Section:
                      b"./earlier"),
                 ),
             ),
+            _all_of(source, databases=databases),
             Step(
                 text=("Stop what uses it, mount it, and copy into it what came. Where it had "
                       "databases, take those that ", Code(b"--list"), " calls verified:"),
@@ -134,4 +138,18 @@ def from_copies(source: ItemSource, kinds: Sequence[str]) -> Section:
                 ),
             ),
         ),
+    )  # fmt: skip
+
+
+def _all_of(source: ItemSource, *, databases: bool) -> Step:
+    """Every item in one command."""
+    name = source.name.encode() + b":"
+    files = (b"policyctl", b"restore", name, b"--to", b"./all")
+    if not databases:
+        return Step(text=("Or all items, each into a folder of its own:",), commands=(files,))
+    alone = (b"policyctl", b"restore", name, b"--databases", b"--to", b"./databases")
+    return Step(
+        text=("Or all items, each into a folder of its own, and the copies of their databases that "
+              "SQLite has made and checked:",),
+        commands=(files, alone),
     )  # fmt: skip

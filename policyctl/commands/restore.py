@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,8 @@ from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
 if TYPE_CHECKING:
     from engine.restore.aim import Aim
     from engine.system.restore.carry_out import Doubtful, Restored
-    from policyctl.restoring import Found, Proposal, Restoring
+    from policyctl.asking import Found, Proposal
+    from policyctl.restoring import Restoring
 
 
 def restore(
@@ -75,6 +77,13 @@ def restore(
             "--yes", metavar="NAME", help="With --in-place: the last name of PATH. Do not ask."
         ),
     ] = None,
+    databases: Annotated[
+        bool,
+        typer.Option(
+            "--databases",
+            help="Of a directory or an item, only the verified copies of its SQLite databases.",
+        ),
+    ] = False,
     despite: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,9 +117,10 @@ def restore(
     It comes into a new folder: nothing that is there is touched. What was cut off goes on by the
     same command. Ends with 6 where what came differs from another copy of it, and says in what.
     """
+    from policyctl.asking import Wish
+    from policyctl.commands.restore_items import restore_all
     from policyctl.opening import moment_asked, restoring, restoring_at
-    from policyctl.views import restore as view
-    from policyctl.views.console import result, tell
+    from policyctl.restoring_items import Request
 
     _refuse_mixed(in_place=in_place, to=to, yes=yes, only=listed or order)
     if path is None or order:
@@ -122,27 +132,60 @@ def restore(
         else:
             work = stack.enter_context(restoring(policy, root))
         moment = moment_asked(as_of, work.zone) if as_of is not None else None
-        asked = work.ask(path, glob=glob)
-        found = work.find(asked, as_of=moment, place=from_, despite=despite or ())
+        wish = Wish(
+            as_of=moment, place=from_, despite=frozenset(despite or ()), databases=databases
+        )
+        source = work.whole_of_items(path)
+        if source is not None:
+            if in_place or glob:
+                raise typer.BadParameter("all items of a source come into a new folder")
+            request = Request(source=source, wish=wish)
+            wanted = not (listed or explained)
+            restore_all(work, request, to, wanted=wanted, json=json, anywhere=anywhere)
+            return
+        found = work.find(work.ask(path, glob=glob), wish)
         if listed:
             _list(work, found, json=json)
             return
-        for line in view.choice_lines(work.plan, found):
-            (tell if json else result)(line)
-        if found.choice.chosen is None:
-            _nothing(found, work.into_place(found.asked) if in_place else None)
-        if in_place:
-            aim = work.into_place(found.asked)
-        else:
-            aim = work.into_folder(found, to, anywhere=anywhere)
-        proposal = work.propose(found, aim)
-        for line in view.proposal_lines(proposal, steps=explained or in_place):
-            (tell if json else result)(line)
-        wanted = not explained and (not in_place or _confirmed(proposal, yes))
-        again = [path, *(["--glob"] if glob else [])]
+        again = [path, *(["--glob"] if glob else []), *(["--databases"] if databases else [])]
         again += ["--at", str(at)] if at is not None else []
         again += ["--policy", str(policy)] if policy is not None else []
-        _finish(work, proposal, again=again, wanted=wanted, json=json)
+        place = Placing(to=to, in_place=in_place, anywhere=anywhere, yes=yes, explained=explained)
+        _restore(work, found, place, again, json=json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
+    """Where it is to go, and who has said so."""
+
+    to: Path | None
+    in_place: bool
+    anywhere: bool
+    yes: str | None
+    explained: bool
+
+
+def _restore(
+    work: Restoring, found: Found, placing: Placing, again: list[str], *, json: bool
+) -> None:
+    """One path, from what was found to what came."""
+    from policyctl.views import restore as view
+    from policyctl.views.console import result, tell
+
+    say = tell if json else result
+    for line in view.choice_lines(work.plan, found):
+        say(line)
+    if found.choice.chosen is None:
+        _nothing(found, work.into_place(found.asked) if placing.in_place else None)
+    if placing.in_place:
+        aim = work.into_place(found.asked)
+    else:
+        aim = work.into_folder(found, placing.to, anywhere=placing.anywhere)
+    proposal = work.propose(found, aim)
+    for line in view.proposal_lines(proposal, steps=placing.explained or placing.in_place):
+        say(line)
+    wanted = not placing.explained and (not placing.in_place or _confirmed(proposal, placing.yes))
+    _finish(work, proposal, again=again, wanted=wanted, json=json)
 
 
 def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: bool) -> None:

@@ -14,7 +14,7 @@ from engine.restore.versions import Unseen, Version
 from engine.standing.copy_paths import copy_path, location_path
 from engine.system.restore.carry_out import Restored
 from engine.system.restore.compare import Difference
-from policyctl.restoring import Found, Proposal
+from policyctl.asking import Found, Proposal
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path
 

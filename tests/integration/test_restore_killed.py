@@ -11,6 +11,7 @@ import pytest
 from engine.system.restore import carry_out as carry_out_module
 from engine.system.restore import staging
 from engine.system.restore.carry_out import Restored, RestoreRun
+from policyctl.asking import Wish
 from policyctl.boundary import Refused
 from policyctl.fetching import carry_out
 from policyctl.forewarning import left_behind
@@ -41,7 +42,7 @@ class House(Lab):
     def restore(self, to: Path | None = None, *, pattern: str = "") -> Restored:
         with restoring(self.manifest, self.root) as work:
             asked = work.ask(pattern or PATH, glob=bool(pattern))
-            found = work.find(asked, as_of=None, place=None)
+            found = work.find(asked, Wish())
             aim = (
                 work.into_folder(found, to, anywhere=False)
                 if to is not None

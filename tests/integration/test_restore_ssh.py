@@ -20,9 +20,10 @@ from engine.standing.copy_standing import There
 from engine.system.host.places import Places
 from engine.system.runs.runner import run_leg
 from engine.system.state.state import open_state
+from policyctl.asking import Found, Wish
 from policyctl.boundary import Refused
 from policyctl.fetching import carry_out
-from policyctl.restoring import Found, Restoring
+from policyctl.restoring import Restoring
 from tests.integration.lab import HOSTILE, at, compiled, install, tree, wrap_rsync, write
 from tests.integration.sshd import Server, serving
 
@@ -72,14 +73,14 @@ class Away:
 
     def find(self, path: bytes, as_of: datetime | None = None) -> Found:
         with self.restoring() as work:
-            return work.find(self.asked(work, path), as_of=as_of, place=None)
+            return work.find(self.asked(work, path), Wish(as_of=as_of))
 
     def asked(self, work: Restoring, path: bytes):
         return work.ask(str(at(self.data, path)))
 
     def restore(self, path: bytes, to: Path, as_of: datetime | None = None) -> None:
         with self.restoring() as work:
-            found = work.find(self.asked(work, path), as_of=as_of, place=None)
+            found = work.find(self.asked(work, path), Wish(as_of=as_of))
             aim = work.into_folder(found, to, anywhere=False)
             carry_out(work, work.propose(found, aim), None)
 

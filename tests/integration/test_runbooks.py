@@ -322,7 +322,7 @@ def test_only_the_nas_is_left_and_mounted(lab: Lab, gone: dict[str, dict[bytes, 
     lab.space("mount", "--bind", lab.folder / "nas", "/mnt/found")
     lab.seen("etc/policyctl/backup-policy.yaml").unlink()
     title = "From synology, mounted somewhere"
-    lab.follow("host-lost.md", title, FOUND="/mnt/found", ITEM="pvcs:films")
+    lab.follow("host-lost.md", title, FOUND="/mnt/found")
     came_back(lab, gone)
 
 
@@ -330,7 +330,7 @@ def test_only_the_nas_is_left_over_ssh_and_then_a_host_again(
     lab: Lab, gone: dict[str, dict[bytes, str]]
 ) -> None:
     (lab.folder / "here/backup-policy.yaml").write_text(lab.text)
-    lab.follow("host-lost.md", "From synology, over SSH", ITEM="pvcs:films")
+    lab.follow("host-lost.md", "From synology, over SSH")
     came_back(lab, gone)
     for name in gone:
         put_back(lab, name)
@@ -350,7 +350,7 @@ def test_only_the_disk_is_left(lab: Lab) -> None:
         lab.space("mount", "-t", "tmpfs", "tmpfs", place)
     lab.space("mount", "--bind", "/mnt/backup", "/mnt/found")
     title = "From sda, mounted somewhere"
-    lab.follow("host-lost.md", title, FOUND="/mnt/found", ITEM="pvcs:films")
+    lab.follow("host-lost.md", title, FOUND="/mnt/found")
     here = lab.folder / "here"
     assert sums(here / "srv-nfs/nfs") == nfs
     shutil.copytree(here / "srv-nfs/nfs", lab.seen("srv/nfs"), symlinks=True)
@@ -376,7 +376,9 @@ def came_back(lab: Lab, gone: dict[str, dict[bytes, str]]) -> None:
     assert sums(here / "srv-nfs-ssd/nfs-ssd") == gone["nfs-ssd"]
     assert sums(here / "srv-apps/apps") == gone["apps"]
     films = sums(lab.folder / "pool/films")
-    assert sums(here / "restored-from-synology/films") == films
+    assert sums(here / "pvcs/films") == films
+    databases = sums(here / "pvcs-databases/films")
+    assert set(databases) == {b"data", b"data/library.db"}, "as SQLite has copied them"
     pve = {key[8:]: one for key, one in gone["host"].items() if key.startswith(b"etc/pve/")}
     assert sums(here / "srv-host-etc-pve/pve") == pve
 

@@ -14,13 +14,14 @@ from engine.plan.model import Plan
 from engine.restore.aim import Aim, restore_steps
 from engine.restore.fetch import Fetch, drawn_rules, fetch_drawn, fetch_of
 from engine.system.drill.far_witnesses import compare_far
-from engine.system.drill.pieces import Holding, Names, Piece
+from engine.system.drill.pieces import Holding, Piece
 from engine.system.drill.products import product_at, unsound
 from engine.system.drill.scratch import Private
 from engine.system.drill.witnesses import Witness, compare_file, witnesses_of
 from engine.system.host.descent import Descent, NotThere, descending, opened_root
 from engine.system.host.directories import write_private
 from engine.system.restore.carry_out import RestoreRun
+from engine.system.restore.items import Names
 
 _REMOVED = "what came is removed"
 _MOST_FAULTS = 1_000

@@ -6,23 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from engine.generations.names import moment_of
-from engine.plan.model import Location
-from engine.plan.readers import is_itemised
 from engine.promises.chains import Chains, Copy
 from engine.restore.choice import choose, unseen_words
 from engine.restore.fetch import Place
 from engine.restore.holders import copies_of
 from engine.restore.versions import Kind, Version
-from engine.system.restore.browse import entries_at
 from engine.system.restore.entries import CannotLook
+from engine.system.restore.items import Names, has_items, items_below
 from engine.system.restore.search import Known, find_versions
 from policy.legs import SqliteLeg
 from policy.values import display
-
-Names = tuple[bytes, ...]
-_ITEMS_DEEP = 4
-"""Names that the address of an item has at most."""
 
 
 class NothingHeld(Exception):
@@ -110,34 +103,12 @@ class Holding:
 
     def _by_item(self, copy: Copy) -> Iterator[tuple[Names, Copy]]:
         """Each item of which the copy holds something; the copy itself where there are none."""
-        plan = self.known.plan
-        first = plan.leg(copy.via[0])
-        itemised = first is not None and any(
-            is_itemised(plan, first, feed) for feed in first.feeds if feed.reads == self.source
-        )
-        if not itemised:
+        if not has_items(self.known.plan, self.source, copy):
             yield (), copy
             return
         place = self.known.place(copy.place)
         assert place is not None, "it is a destination"
-        for item in sorted(_items_below(copy.location, place)):
+        for item in sorted(items_below(copy.location, place)):
             for one in self._copies(item):
                 if (one.place, one.via) == (copy.place, copy.via):
                     yield item, one
-
-
-def _items_below(top: Location, place: Place) -> Iterator[Names]:
-    """Addresses below a directory: those in which something bears a generation's name.
-
-    Raises `CannotLook`.
-    """
-    waiting: list[Names] = [()]
-    while waiting:
-        names = waiting.pop()
-        here = Location(holder=top.holder, names=top.names + names)
-        inner = [name for name, directory in entries_at(here, place) if directory]
-        dated = [name for name in inner if moment_of(name) is not None]
-        if names and dated:
-            yield names
-        elif len(names) < _ITEMS_DEEP:
-            waiting += [(*names, name) for name in inner if name not in dated]

@@ -11,9 +11,10 @@ from datetime import datetime
 
 from engine.drill.judge import Claim, Seen, claim_of_copies, fault_words, unchanged_since
 from engine.plan.model import tree_root
-from engine.system.drill.pieces import Holding, Names, Piece
+from engine.system.drill.pieces import Holding, Piece
 from engine.system.host.descent import Descent, NotThere, descending, opened_root
 from engine.system.restore.compare import alike
+from engine.system.restore.items import Names
 from policy.parts import Attribute
 from policy.sources import BtrfsSource
 from policy.values import AbsolutePath

@@ -68,6 +68,38 @@ def test_of_two_the_better_one_is_taken_and_the_other_is_told(worse, why: str) -
     assert [one.why for one in found.passed] == [why]
 
 
+def databases_alone(**more) -> Version:
+    """A folder that holds nothing but the databases of a directory."""
+    one = version("disk", kind=Kind.GENERATION, name=b"2026-11-28T11-00-00Z", **more)
+    return replace(one, directory=True, part=True, copy=replace(one.copy, partial=True))
+
+
+def test_databases_alone_are_no_directory_unless_they_are_asked_for() -> None:
+    whole, alone = version("nas", hours=9, directory=True), databases_alone()
+    found = chosen(alone, whole)
+    assert found.chosen == whole
+    (passed,) = found.passed
+    assert passed.why == "it holds only its databases: --databases brings those"
+    found = choose((alone, whole), as_of=None, place=None, zone=ZONE, databases=True)
+    assert found.chosen == alone
+    assert found.why == "it holds its databases alone, and is the newest that does"
+    (passed,) = found.passed
+    assert passed.why == "--databases asks for verified copies of databases alone"
+
+
+def test_of_databases_the_state_of_then_may_be_asked_for() -> None:
+    old, new = databases_alone(hours=30), databases_alone(hours=1)
+    as_of = NOW - timedelta(hours=24)
+    found = choose((new, old), as_of=as_of, place=None, zone=ZONE, databases=True)
+    assert found.chosen == old
+
+
+def test_a_place_that_is_asked_for_may_hold_databases_alone() -> None:
+    alone = databases_alone()
+    found = chosen(alone, version("nas", directory=True), place="disk")
+    assert found.chosen == alone
+
+
 @pytest.mark.parametrize(
     ("as_of", "kind"),
     [

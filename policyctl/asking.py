@@ -1,0 +1,104 @@
+"""What `restore` is asked, what it has found, and what it would do, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.explain import Subject
+from engine.plan.left_plan import LeftPlan
+from engine.promises.chains import Copy
+from engine.restore.aim import Aim
+from engine.restore.choice import Choice
+from engine.restore.fetch import Fetch
+from engine.restore.steps import RestoreStep
+from engine.restore.versions import Unseen, Version
+from policy.patterns import Component, parse_component
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked for."""
+
+    path: bytes
+    """As the final system has it, or SOURCE:ITEM/…"""
+    subject: Subject
+    copies: tuple[Copy, ...]
+    inside: tuple[Component, ...] = ()
+    """Only what matches below the path is wanted; empty: all of it."""
+    snapshots: bool
+    """Whether a leg takes snapshots of the item that it is, or lies in."""
+
+
+def pattern_parts(path: bytes) -> tuple[bytes, tuple[Component, ...]]:
+    """The directory before the first wildcard of a path, and the patterns from there on.
+
+    Raises `PatternError`.
+    """
+    names = path.rstrip(b"/").split(b"/")
+    components = [parse_component(name) if name else None for name in names]
+    plain = 0
+    while plain < len(names) and (names[plain] == b"" or _is_plain(components[plain])):
+        plain += 1
+    inside = tuple(one for one in components[plain:] if one is not None)
+    literal = [one.literal if one is not None else b"" for one in components[:plain]]
+    return b"/".join(one or b"" for one in literal) or b"/", inside
+
+
+def _is_plain(component: Component | None) -> bool:
+    return component is not None and component.literal is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Which state is wanted."""
+
+    as_of: datetime | None = None
+    """Of then, and nothing newer; None: the newest."""
+    place: str | None = None
+    """A destination, or one version's label; None: whichever is the best."""
+    databases: bool = False
+    """Whether only verified copies of databases are wanted."""
+    despite: frozenset[str] = frozenset()
+    """Destinations whose copies are known to be the wrong ones: nothing is compared with those."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """All that holds a path, and what is taken."""
+
+    asked: Asked
+    wish: Wish
+    versions: tuple[Version, ...]
+    unseen: tuple[Unseen, ...]
+    choice: Choice
+    zone: ZoneInfo
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The moment whose state is wanted."""
+        return self.wish.as_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What would be done."""
+
+    found: Found
+    version: Version
+    aim: Aim
+    fetch: Fetch
+    steps: tuple[RestoreStep, ...]
+    notes: tuple[str, ...]
+    stamp: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Copies of one destination that are looked at alone, wherever they are mounted."""
+
+    at: bytes
+    destination: str
+    left: LeftPlan | None
+    """What the last run left beside them."""
