@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.changes.files import RenderedFile
-from engine.plan.layout import TARGET_UNIT, unit_file
+from engine.plan.layout import TARGET_UNIT, UNTOLD_UNIT, unit_file
 from engine.plan.model import CheckPlan, Plan
 from policy.checks import FreshnessCheck, HttpCheck
 from policy.secrets import SecretCredential, SecretFile
@@ -32,6 +32,7 @@ def _service(plan: Plan, one: CheckPlan) -> RenderedFile:
         unit=unit,
         mounts=[as_text(path) for path in _mounts(plan, one)],
         network=sandbox.network is Network.ANY,
+        untold=UNTOLD_UNIT.replace("@", f"@check-{one.name}"),
         credentials=list(_credentials(one)),
         timeout=one.check.timeout.seconds + GRACE,
         **sandbox_values(sandbox),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.changes.files import RenderedFile
-from engine.plan.layout import TARGET_UNIT, unit_file
+from engine.plan.layout import TARGET_UNIT, UNTOLD_UNIT, unit_file
 from engine.plan.model import DrillPlan, Plan
 from policy.values import AbsolutePath
 from renderers.environment import fill
@@ -29,6 +29,7 @@ def _service(plan: Plan, one: DrillPlan) -> RenderedFile:
         unit=unit,
         mounts=[as_text(path) for path in _mounts(plan, one)],
         network=any(place.ssh for place in plan.destinations if place.name in one.places),
+        untold=UNTOLD_UNIT.replace("@", f"@drill-{one.name}"),
         timeout=one.drill.timeout.seconds + GRACE,
         **sandbox_values(sandbox),
     )

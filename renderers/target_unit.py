@@ -13,10 +13,10 @@ from renderers.systemd_units import has_unit
 
 
 def render(plan: Plan) -> Iterator[RenderedFile]:
-    """The target, or nothing where it would hold nothing; the service where a leg has one."""
-    any_leg = any(map(has_unit, plan.legs))
+    """The target, or nothing where it would hold nothing; the service where one has a unit."""
     looks = any(one.here and one.check.schedule for one in plan.checks)
-    if any_leg or looks or plan.drills or tracked_sources(plan):
+    any_part = any(map(has_unit, plan.legs)) or looks or bool(plan.drills)
+    if any_part or tracked_sources(plan):
         yield RenderedFile(path=unit_file(TARGET_UNIT), content=fill("target.j2"))
-    if any_leg:
+    if any_part:
         yield RenderedFile(path=unit_file(UNTOLD_UNIT), content=fill("untold.j2"))

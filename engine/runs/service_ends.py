@@ -10,6 +10,7 @@ _KNOWN = {
     226: "the sandbox of the unit cannot be made",
     228: "system calls cannot be filtered",
     238: "its state directory cannot be made",
+    243: "the file of a secret, or a credential, cannot be read",
 }
 
 

@@ -397,3 +397,38 @@ def test_law_13_a_drill_has_a_time_limit(machine: Drilling) -> None:
     assert done.code == 5
     assert "disk could not be brought back as a whole: its time had passed" in done.out
     assert machine.scratch == []
+
+
+def test_what_a_drill_could_not_tell_is_told_from_outside(machine: Drilling) -> None:
+    """As systemd starts it by OnFailure=, with what it sets (systemd.exec(5))."""
+    names = ("MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS")
+
+    def ended(*said: str) -> None:
+        words = ("tell-end", "drill-monthly", "--root", str(machine.root))
+        done = policyctl(*words, cwd=machine.folder, **dict(zip(names, said, strict=True)))
+        assert (done.code, done.out, done.err) == (0, "", "")
+
+    assert machine.drill().code == 0
+    ended("exit-code", "exited", "5")
+    disk = 'policyctl_drill_status{destination="disk",drill="monthly",source="data",status="%s"}'
+    nas = disk.replace("disk", "nas")
+    assert machine.series()[disk % "ok"] == 1
+    ended("exit-code", "exited", "226")
+    assert machine.series()[nas % "refused"] == 1, "it was the turn of the NAS"
+    assert machine.series()[disk % "ok"] == 1
+    status = machine("status").out
+    assert "nas: refused just now: systemd could not start it: exit status 226" in status
+    with subprocess.Popen(
+        [sys.executable, "-m", "policyctl.main", "drill", "--root", str(machine.root)],
+        cwd=CHECKOUT,
+        env={**os.environ, "PATH": wrap_rsync(machine.folder / "bin", "sleep 30")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
+        deadline = time.monotonic() + 60
+        while "has not ended" not in machine("status").out:
+            assert time.monotonic() < deadline
+        child.kill()
+    ended("signal", "killed", "KILL")
+    assert "it was killed before it had ended" in machine("status").out

@@ -337,6 +337,41 @@ def test_an_interrupted_look_says_nothing_of_what_it_looks_at(tmp_path: Path) ->
     assert "check slow: waiting for its first time" in machine("status").out
 
 
+def ended(machine: Probing, name: str, result: str, code: str, status: str) -> None:
+    """What systemd starts by OnFailure=, with what it sets (systemd.exec(5))."""
+    names = ("MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS")
+    said = dict(zip(names, (result, code, status), strict=True))
+    done = policyctl("tell-end", name, "--root", str(machine.root), cwd=machine.folder, **said)
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_what_systemd_could_not_start_is_told_from_outside(tmp_path: Path) -> None:
+    machine = Probing(tmp_path, good=shell("true"))
+    machine.probe()
+    ended(machine, "check-good", "exit-code", "exited", "5")
+    assert machine.series("good")["status"] == 1, "it told its end itself"
+    ended(machine, "check-good", "exit-code", "exited", "243")
+    assert machine.series("good")["status"] == 0
+    line = "systemd could not start it: exit status 243, the file of a secret, or a credential, "
+    assert f"check good: failing, looked just now: {line}cannot be read" in machine("status").out
+    ended(machine, "check-gone", "exit-code", "exited", "243")
+    ended(machine, "good", "exit-code", "exited", "243")
+
+
+def test_a_killed_look_is_told_from_outside(tmp_path: Path) -> None:
+    machine = Probing(tmp_path, slow=shell("sleep 30"))
+    command = [sys.executable, "-m", "policyctl.main", "probe", "slow", "--root", str(machine.root)]
+    with subprocess.Popen(command, cwd=CHECKOUT, start_new_session=True) as child:
+        deadline = time.monotonic() + 60
+        while "has not ended" not in machine("status").out:
+            assert time.monotonic() < deadline
+        child.kill()
+    ended(machine, "check-slow", "signal", "killed", "KILL")
+    told = machine("status").out
+    assert "check slow: failing, looked just now: it was killed before it had ended" in told
+    assert "has not ended" not in told
+
+
 def test_what_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:
     machine = Probing(
         tmp_path,

@@ -28,6 +28,7 @@ with sqlite3.connect("/srv/vault/db") as one:
     one.execute("PRAGMA journal_mode = wal")
     one.execute("CREATE TABLE t (x)")
 """
+SECRET = "exit status 243, the file of a secret, or a credential, cannot be read"
 QUOTE = "'"
 ODD = '/etc/secrets/50% of \\x41:{b} "$HOME" \'é'
 CHECKS = """\
@@ -108,6 +109,10 @@ def test_what_is_not_well_is_said_as_an_error(checked: Homelab) -> None:
     assert said == ["web: failed: http://127.0.0.1:8080/ answers 401 Unauthorized"]
     status = lab.policyctl("status", code=5).out
     assert "the check web is failing" in status
+    # systemd itself reads the file, and starts nothing without it.
+    lab.run("rm", "/etc/secrets/token")
+    assert look(checked, "web")[0] == "exit-code"
+    lab.wait("it is told", lambda: SECRET in lab.policyctl("status", code=5).out)
 
 
 def test_a_look_sees_what_it_looks_at_and_no_secret(checked: Homelab) -> None:

@@ -48,6 +48,7 @@ def test_what_a_service_says() -> None:
     assert found["Description"] == ["policyctl: check it"]
     assert found["ExecStart"] == ["/usr/bin/policyctl probe --scheduled it"]
     assert found["TimeoutStartSec"] == [str(600 + 300)]
+    assert found["OnFailure"] == ["policyctl-untold@check-it.service"]
     assert found["RequiresMountsFor"] == ["/srv/dumps"]
     assert "Wants" not in found
     assert "LoadCredential" not in found
@@ -60,6 +61,7 @@ def test_a_timer_starts_it_and_the_target_holds_that() -> None:
     assert timer["Description"] == ["policyctl: when to run check it"]
     assert timer["WantedBy"] == ["policyctl.target"]
     assert "policyctl.target" in found, "though no leg has a schedule"
+    assert "policyctl-untold@.service" in found
 
 
 def test_another_runners_check_has_no_units() -> None:

@@ -39,6 +39,7 @@ def test_what_a_service_says() -> None:
     assert found["Description"] == ["policyctl: drill nfs"]
     assert found["ExecStart"] == ["/usr/bin/policyctl drill --scheduled nfs"]
     assert found["TimeoutStartSec"] == [str(7200 + 300)]
+    assert found["OnFailure"] == ["policyctl-untold@drill-nfs.service"]
     assert found["RequiresMountsFor"] == ["/mnt/backup /scratch"]
     assert "Wants" not in found
 
