@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from engine.checks.outcome import Status, Verdict
-from engine.records.measurement import human_bytes
+from engine.records.measurement import human_bytes, length_words
 from policy.checks import FreshnessCheck, HttpCheck
 from policy.values import display
 
@@ -99,14 +99,8 @@ def _fresh(oldest: Seen | None, now: datetime) -> str:
 
 
 def length(age: timedelta) -> str:
-    """A length of time as people say it: `40 s`, `12 m`, `7.5 h`, `3.2 d`."""
-    seconds = max(0.0, age.total_seconds())
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} m"
-    hours = seconds / 3600
-    return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:.1f} d"
+    """A length of time as people say it."""
+    return length_words(max(0.0, age.total_seconds()))
 
 
 # ── Answers ──────────────────────────────────────────────────────────────────────────────────

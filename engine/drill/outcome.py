@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.records.measurement import human_bytes
+from engine.records.measurement import human_bytes, length_words
 
 _LEAST_SECONDS = 0.001
 
@@ -137,13 +137,3 @@ def estimate_words(one: Drilled, stated: int | None) -> str:
     return (
         f"all of {one.source}, {human_bytes(one.whole)}, in about {length_words(one.estimate)}{of}"
     )
-
-
-def length_words(seconds: float) -> str:
-    """A length of time as people say it: `0.4 s`, `40 s`, `12 m`, `7.5 h`, `3.2 d`."""
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} m"
-    hours = seconds / 3600
-    return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:.1f} d"

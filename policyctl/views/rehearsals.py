@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.drill.outcome import came_words, estimate_words, length_words
+from engine.drill.outcome import came_words, estimate_words
+from engine.records.measurement import length_words
 from engine.standing.drills import DrillHealth, DrillStatus, FromPlace
 from policyctl.views.console import Json
 from policyctl.views.drill import drilled_json

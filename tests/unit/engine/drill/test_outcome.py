@@ -15,8 +15,8 @@ from engine.drill.outcome import (
     came_words,
     checked_words,
     estimate_words,
-    length_words,
 )
+from engine.records.measurement import length_words
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 DONE = Drilled(
