@@ -95,6 +95,15 @@ _LINE_SHOWN = 160
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s\"']*(?=@)")
 """What stands before the machine in a URL (RFC 3986, 3.2.1): a password, it may be."""
 
+_SECRET_VALUE = re.compile(
+    r"""(?ix)
+    (?<![\w-]) (["']?) (?!(?:key|secret|key_file)\b)
+    ([\w-]*(?:authorization|cookie|token|secret|key|password)[\w-]*) \1 \s* : \s*
+    (?P<value> "(?:[^"\\]|\\.)*"? | '[^']*'? | [^\s{/\[,}"'][^,}]* )
+    """
+)
+"""A value behind a key whose name says that it is secret, and that is no key of a manifest."""
+
 
 def format_diagnostic(item: Diagnostic, source_lines: tuple[str, ...]) -> str:
     """Render one finding with its source line, a caret below the value, and the hint."""
@@ -107,12 +116,18 @@ def format_diagnostic(item: Diagnostic, source_lines: tuple[str, ...]) -> str:
     return "\n".join(parts)
 
 
+def _masked(found: re.Match[str]) -> str:
+    start = found.start("value") - found.start()
+    return found[0][:start] + "*" * (len(found[0]) - start)
+
+
 def _snippet(line: str, origin: Origin) -> list[str]:
     """Show a window of the line around the value: a manifest may hold very long lines.
 
-    Whatever the finding is about, no password of a URL is shown (law 22).
+    Whatever the finding is about, no password of a URL or of a header is shown (law 22).
     """
     line = _USER_INFO.sub(lambda found: "*" * len(found[0]), line)
+    line = _SECRET_VALUE.sub(_masked, line)
     first = max(0, origin.column - 1 - _LINE_SHOWN // 2) if len(line) > _LINE_SHOWN else 0
     window = line[first : first + _LINE_SHOWN].expandtabs(1)
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in window)

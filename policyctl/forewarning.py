@@ -108,7 +108,9 @@ def _parts(restoring: Restoring, found: Found) -> tuple[RouteLine, ...]:
 
 
 def _of_databases(found: Found, version: Version) -> Iterator[str]:
-    whole = next((one for one in found.versions if one.database and not version.database), None)
+    # In the order in which they would be taken: the newest that is whole comes first.
+    ranked = (one.version for one in found.choice.passed if one.eligible)
+    whole = next((one for one in ranked if one.database and not version.database), None)
     if whole is not None:
         yield (
             "a plain copy of a database that was being written may not open; SQLite has made "

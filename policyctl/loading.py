@@ -118,6 +118,7 @@ def not_applied_yet(applied: Plan | None, plan: Plan) -> bool:
 
 
 def _untimed(plan: Plan) -> Plan:
-    """The plan without what is judged of times: for a question they are not worked out."""
+    """The plan without what a question about paths does not work out: times, and drills."""
     legs = (replace(one, longest_gap=None, allowed_age=None) for one in plan.legs)
-    return replace(plan, legs=tuple(legs))
+    checks = (replace(one, longest_gap=None, allowed_age=None) for one in plan.checks)
+    return replace(plan, legs=tuple(legs), checks=tuple(checks), drills=())

@@ -8,7 +8,6 @@ shown, read-only; where the administrator's own commands run, there is no sandbo
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -21,49 +20,19 @@ from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget
 from policy.secrets import SecretCommand
 from policy.sources import BtrfsSource, DeviceSource, FilesSource, Source, TreeSource
-from policy.values import AbsolutePath, parse_absolute_path
+from policy.values import AbsolutePath
+from renderers.sandbox_paths import (
+    CERTIFICATES,
+    HIDDEN,
+    LOOPBACK,
+    NETWORK,
+    POLICYCTL,
+    ROOTS_SSH,
+    SSH_CLIENT,
+    SYSTEM,
+)
 from renderers.touched import databases_of, is_remote, literal_part
 
-
-def _paths(*texts: str) -> tuple[AbsolutePath, ...]:
-    return tuple(map(parse_absolute_path, texts))
-
-
-_HIDDEN = _paths(
-    "/tmp",  # noqa: S108 - named, not written to
-    "/var/tmp",  # noqa: S108 - named, not written to
-    "/usr/lib/modules",
-    "/lib/modules",
-    "/proc",
-    "/sys",
-    "/dev",
-)
-"""Places that every sandbox shows otherwise than they are."""
-_SYSTEM = _paths(
-    *("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt/policyctl"),
-    *(
-        "/etc/alternatives",
-        "/etc/group",
-        "/etc/ld.so.cache",
-        "/etc/localtime",
-        "/etc/nsswitch.conf",
-    ),
-    *("/etc/passwd", "/etc/policyctl"),
-)
-"""Programs, their libraries, the names of users; policyctl itself, and its manifest for drift."""
-_NETWORK = _paths(
-    *("/etc/crypto-policies", "/etc/gai.conf", "/etc/host.conf", "/etc/hosts", "/etc/pki"),
-    *("/etc/resolv.conf", "/etc/services", "/etc/ssl/certs", "/etc/ssl/openssl.cnf"),
-    *("/run/nscd", "/run/systemd/resolve"),
-)
-"""How names of machines are found, and whose certificates are believed."""
-_CERTIFICATES = _paths("/etc/pki", "/etc/ssl/certs", "/etc/ssl/openssl.cnf")
-_SSH_CLIENT = _paths(
-    *("/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d"),
-    *("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
-)
-_ROOTS_SSH = parse_absolute_path("/root/.ssh")
-_LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/.*)?")
 _ALWAYS = (
     "CAP_CHOWN",  # what is copied, and the small trees that incremental passes send
     "CAP_DAC_OVERRIDE",  # writing into directories that others own
@@ -146,14 +115,14 @@ def sandbox_of_drill(plan: Plan, one: DrillPlan) -> Sandbox:
     keys = tuple(path for target in targets for path in _keys(target))
     told = plan.monitoring.textfile
     written = _outermost((layout.STATE, one.drill.scratch, *((told,) if told else ())))
-    if _meet((*read, *written, *keys), _HIDDEN) or _meet(read, written):
+    if _meet((*read, *written, *keys), HIDDEN) or _meet(read, written):
         return Sandbox(width=Width.OPEN, network=network)
     comes_and_goes = any(place.sometimes for place in near)
     wide = comes_and_goes or isinstance(source, FilesSource)
-    shown = _SYSTEM if not wide else ()
+    shown = SYSTEM if not wide else ()
     if not wide:
-        shown += (*read, *(_NETWORK if network is Network.ANY else ()))
-        shown += (*(_SSH_CLIENT if targets else ()), *keys)
+        shown += (*read, *(NETWORK if network is Network.ANY else ()))
+        shown += (*(SSH_CLIENT if targets else ()), *keys)
     preserve = {
         attribute
         for leg in plan.legs
@@ -183,9 +152,11 @@ def sandbox_of_check(plan: Plan, one: CheckPlan) -> Sandbox:
     databases = databases_of(plan, check)
     written = _outermost((layout.STATE, *databases, *((told,) if told else ())))
     read = tuple(_read_by(check))
-    if _runs_commands(check) or _meet((*read, *written), _HIDDEN) or _meet(read, written):
+    if _runs_commands(check) or _meet((*read, *written), HIDDEN) or _meet(read, written):
         return Sandbox(width=Width.OPEN, network=network)
-    shown = (*_SYSTEM, *read, *(_NETWORK if network is Network.ANY else ()))
+    # It looks at no manifest, and secrets may lie beside that.
+    system = (one for one in SYSTEM if one != POLICYCTL)
+    shown = (*system, *read, *(NETWORK if network is Network.ANY else ()))
     return Sandbox(
         width=Width.CLOSED,
         network=network,
@@ -199,7 +170,7 @@ def _read_by(check: Check) -> Iterator[AbsolutePath]:
     if isinstance(check, FreshnessCheck):
         yield literal_part(check.path)
     if isinstance(check, HttpCheck):
-        yield from (_CERTIFICATES if check.url.startswith("https:") else ())
+        yield from (CERTIFICATES if check.url.startswith("https:") else ())
         if check.authority is not None:
             yield check.authority
 
@@ -215,7 +186,7 @@ def _network_of_check(plan: Plan, check: Check) -> Network:
     gateway = _gateway(plan)
     if not isinstance(check, HttpCheck) or gateway is Network.ANY:
         return gateway
-    return Network.LOOPBACK if _LOOPBACK.fullmatch(check.url) else Network.ANY
+    return Network.LOOPBACK if LOOPBACK.fullmatch(check.url) else Network.ANY
 
 
 def _live(source: Source | None) -> tuple[AbsolutePath, ...]:
@@ -241,7 +212,7 @@ def _width(plan: Plan, leg: LegPlan) -> Width:
         return Width.OPEN
     read, written = tuple(_read(plan, leg)), tuple(_written(plan, leg))
     keys = (path for target in _ssh_targets(plan, leg) for path in _keys(target))
-    if leg.leg.before or leg.leg.finally_ or _meet((*read, *written, *keys), _HIDDEN):
+    if leg.leg.before or leg.leg.finally_ or _meet((*read, *written, *keys), HIDDEN):
         return Width.OPEN
     if _meet(read, (one for one in written if one not in read)):
         return Width.OPEN  # what is written is a mount of its own, and would look like the source's
@@ -254,7 +225,7 @@ def _width(plan: Plan, leg: LegPlan) -> Width:
 
 
 def _shown(plan: Plan, leg: LegPlan, network: Network) -> Iterator[AbsolutePath]:
-    yield from _SYSTEM
+    yield from SYSTEM
     # What `apply` wrote is compared with its record at the end of each run.
     yield layout.UNITS
     yield _folder(layout.SYSCTL_FILE)
@@ -263,9 +234,9 @@ def _shown(plan: Plan, leg: LegPlan, network: Network) -> Iterator[AbsolutePath]
     yield from _read(plan, leg)
     yield from (one.path for one in _disks(plan, leg))
     if network is Network.ANY:
-        yield from _NETWORK
+        yield from NETWORK
     for target in _ssh_targets(plan, leg):
-        yield from _SSH_CLIENT
+        yield from SSH_CLIENT
         yield from _keys(target)
 
 
@@ -352,11 +323,11 @@ def _ssh_targets(plan: Plan, leg: LegPlan) -> Iterator[SshTarget]:
 def _keys(target: SshTarget) -> Iterator[AbsolutePath]:
     """The key with what may lie beside it; any of root's own where the manifest names none."""
     if target.key is None:
-        yield _ROOTS_SSH
+        yield ROOTS_SSH
     else:
         folder, name = _folder(target.key), target.key.names[-1]
         yield from (folder.joined((name + end,)) for end in (b"", b".pub", b"-cert.pub"))
-        yield from (_ROOTS_SSH.joined((one,)) for one in (b"config", b"known_hosts"))
+        yield from (ROOTS_SSH.joined((one,)) for one in (b"config", b"known_hosts"))
     if target.known_hosts is not None:
         yield target.known_hosts
 
@@ -397,4 +368,4 @@ def _gateway(plan: Plan) -> Network:
     url = plan.monitoring.pushgateway
     if url is None:
         return Network.NONE
-    return Network.LOOPBACK if _LOOPBACK.fullmatch(url) else Network.ANY
+    return Network.LOOPBACK if LOOPBACK.fullmatch(url) else Network.ANY

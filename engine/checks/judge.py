@@ -74,7 +74,8 @@ def _stale(check: FreshnessCheck, seen: Seen, now: datetime) -> str:
         return f"{where}: {seen.problem}"
     if seen.written is None:
         small = f": {seen.passed_over:,} smaller than {check.at_least}" if seen.passed_over else ""
-        return f"{where}: no file that counts{small}"
+        named_so = f" ({check.files})" if check.files is not None else ""
+        return f"{where}: no file that counts{named_so}{small}"
     age = now - datetime.fromtimestamp(seen.written, UTC)
     if age < -_AHEAD:
         return f"{_newest(seen)} is dated {length(-age)} from now: a clock was wrong, or is"
@@ -112,7 +113,8 @@ def judge_answer(check: HttpCheck, status: int, reason: str, body: bytes) -> Ver
     if check.status is not None and status != check.status:
         return failed(f"{check.url} answers {_short(said)}, and not {check.status}")
     if check.status is None and not 200 <= status < 300:
-        return failed(f"{check.url} answers {_short(said)}")
+        elsewhere = ": it is not followed to another host" if 300 <= status < 400 else ""
+        return failed(f"{check.url} answers {_short(said)}{elsewhere}")
     if check.contains is not None and check.contains.encode() not in body:
         wanted = display(check.contains.encode("utf-8", "replace"))
         return failed(f"the answer of {check.url} does not hold {wanted!r}")

@@ -124,7 +124,7 @@ def test_a_look_sees_what_it_looks_at_and_no_secret(checked: Homelab) -> None:
         "/srv/nfs/closed": "",
         "/mnt/backup": "",
         "/srv/vault": "",
-        MANIFEST: "r",
+        MANIFEST: "",
     }
     assert reach(checked, "check-vault", "/srv/vault", "/srv/nfs") == {
         "/srv/vault": "rw",

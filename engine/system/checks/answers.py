@@ -43,14 +43,13 @@ def ask(check: HttpCheck, root: bytes) -> Verdict:
             return judge_answer(check, error.code, str(error.reason), error.read(_MOST))
     except (URLError, HTTPException, OSError, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        return failed(f"{check.url} does not answer: {_sentence(reason)}")
+        late = f"not within {check.timeout}" if isinstance(reason, TimeoutError) else ""
+        return failed(f"{check.url} does not answer: {late or _sentence(reason)}")
 
 
 def _sentence(reason: object) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return f"its certificate is not believed: {reason.verify_message}"
-    if isinstance(reason, TimeoutError):
-        return "the time has passed"
     if isinstance(reason, OSError):
         return reason.strerror or str(reason)
     return type(reason).__name__ if isinstance(reason, Exception) else str(reason)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from engine.promises.named_files import NamedFile
 from engine.system.host.places import Places
 from policy.diagnostics import Diagnostic, Findings
+from policy.values import display
 
 
 def look_at(files: Iterable[NamedFile], places: Places) -> tuple[Diagnostic, ...]:
@@ -21,7 +22,8 @@ def look_at(files: Iterable[NamedFile], places: Places) -> tuple[Diagnostic, ...
 
 
 def _look_at(named: NamedFile, path: bytes, findings: Findings) -> None:
-    what = f"the {named.what}, {named.path},"
+    shown = display(path)
+    what = f"the {named.what}, {shown},"
     try:
         status = os.stat(path)  # noqa: PTH116 - bytes
     except PermissionError:
@@ -35,5 +37,5 @@ def _look_at(named: NamedFile, path: bytes, findings: Findings) -> None:
         empty = f"{what} is {'empty' if stat.S_ISREG(status.st_mode) else 'no file'}"
         findings.warning("secret-not-found", empty, named.origin)
     elif named.secret and status.st_mode & stat.S_IROTH:
-        hint = f"`chmod o= {named.path}`, and change what lies in it"
+        hint = f"`chmod o= {shown}`, and change what lies in it"
         findings.warning("secret-open", f"{what} may be read by all", named.origin, hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from engine.checks.judge import Seen, judge_answer, judge_ending, judge_freshness, named
 from engine.checks.outcome import Status
 from policy.checks import FreshnessCheck, HttpCheck
-from policy.patterns import parse_path_pattern
+from policy.patterns import parse_component, parse_path_pattern
 from policy.values import Duration
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -54,6 +55,9 @@ def test_law_18_nothing_there_is_no_success() -> None:
     assert found.status is Status.FAILED
     assert found.reason == "/srv/dumps/a: no file that counts: 3 smaller than 1"
     assert judge_freshness(CHECK, [Seen(path=b"/a")], NOW).reason == "/a: no file that counts"
+    named_so = replace(CHECK, files=parse_component(b"*.dump"))
+    found = judge_freshness(named_so, [Seen(path=b"/a")], NOW)
+    assert found.reason == "/a: no file that counts (*.dump)"
 
 
 def test_what_could_not_be_looked_at_is_not_well() -> None:
