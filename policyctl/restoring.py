@@ -248,7 +248,7 @@ class Restoring:
         if not name:
             raise Refused("--to names a folder, not the root of everything; nothing was restored")
         if not anywhere:
-            self._refuse_there(Aim(base=base, below=(), name=name))
+            self._refuse_there(Aim(base=base, below=(name,), name=source.encode()))
         return folder
 
     def _name(self, found: Found) -> bytes:

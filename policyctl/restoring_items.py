@@ -39,6 +39,8 @@ class ItemRestored:
     """What lies in its place already, and was left alone; empty: nothing did."""
     failed: str = ""
     """Why it did not come."""
+    no_databases: bool = False
+    """Whether databases alone are wanted, and no copy of it holds any."""
 
     @property
     def text(self) -> str:
@@ -51,13 +53,12 @@ def items_of(work: Restoring, request: Request) -> ItemsHeld:
     source = request.source
     wish = request.wish
     place = (wish.place or "").partition(":")[0] or work.only
-    every = [
+    copies = [
         one
         for one in copies_of(work.plan, work.compilation.chains, source)
         if has_items(work.plan, source, one) and place in {None, one.place}
     ]
-    copies = [one for one in every if one.partial or not wish.databases]
-    if not copies:
+    if not any(one.partial or not wish.databases for one in copies):
         what = "verified copies of its databases" if wish.databases else "copies of its items"
         there = f"at {place}" if place is not None else "anywhere"
         raise Refused(f"no leg keeps {what} {there}; nothing was restored")
@@ -99,6 +100,8 @@ def _restored(
     asked = work.ask(f"{request.source}:{os.fsdecode(b'/'.join(item))}")
     found = work.find(asked, request.wish)
     if found.choice.chosen is None:
+        if request.wish.databases and not any(one.copy.partial for one in found.versions):
+            return ItemRestored(item=item, found=found, no_databases=True)
         whys = [one.why for one in found.choice.passed]
         why = "; ".join(dict.fromkeys(whys)) or "nothing that could be looked at holds it"
         return ItemRestored(item=item, found=found, failed=f"no copy may be taken: {why}")

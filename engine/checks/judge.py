@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from engine.checks.outcome import Status, Verdict
+from engine.checks.outcome import Checked, Status, Verdict
 from engine.records.measurement import human_bytes, length_words
-from policy.checks import FreshnessCheck, HttpCheck
+from policy.checks import Check, FreshnessCheck, HttpCheck, SqliteIntegrityCheck
 from policy.values import display
 
 _AHEAD = timedelta(hours=1)
@@ -29,6 +29,24 @@ def named(faults: Sequence[str]) -> str:
     more = len(faults) - _MOST_SAID
     shown = "; ".join(faults[:_MOST_SAID])
     return f"{shown}; and {more:,} more" if more > 0 else shown
+
+
+def fewer(check: Check, verdict: Verdict, before: Checked | None) -> Verdict:
+    """A database that is none any more is not among those that are looked at: their number tells.
+
+    That is said once: from then on the smaller number is what there is.
+    """
+    known = before.verdict.looked if before is not None and before.verdict is not None else 0
+    if not isinstance(check, SqliteIntegrityCheck) or verdict.looked >= known:
+        return verdict
+    if verdict.status is not Status.OK:
+        return verdict
+    gone = f"{verdict.looked:,} databases are there, and {known:,} were the last time"
+    return replace(
+        verdict,
+        status=Status.FAILED,
+        reason=f"{gone}: what was deleted, or is no database any more, is not sound",
+    )
 
 
 # ── Freshness ────────────────────────────────────────────────────────────────────────────────

@@ -156,6 +156,18 @@ def test_of_a_tree_each_database_is_looked_at(tmp_path: Path) -> None:
     assert done.out.startswith("all: failed: /srv/data: two.db: ")
 
 
+def test_law_18_a_database_that_is_none_any_more_is_missed_once(tmp_path: Path) -> None:
+    machine = Probing(tmp_path, all={**INTEGRITY, "source": "data"})
+    machine.database("srv/data/one.db")
+    path = machine.database("srv/data/two.db")
+    assert machine.probe().code == 0
+    path.write_bytes(bytes(4096))
+    done = machine.probe()
+    assert done.code == 5
+    assert "1 databases are there, and 2 were the last time" in done.out
+    assert machine.probe().code == 0
+
+
 # ── Freshness ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -249,6 +261,35 @@ def test_law_22_a_secret_goes_to_its_host_and_nowhere_else(tmp_path: Path, web: 
     ]
     assert held == [machine.root / "etc/token"]
     assert TOKEN not in done.out + done.err
+
+
+def test_odd_answers_are_judged_and_not_quoted(tmp_path: Path, web: Site) -> None:
+    token = {"Authorization": {"file": "/etc/token"}}
+    names = ("broken", "cut", "leak", "none")
+    checks = {name: http(f"{web.url}/{name}", headers=token) for name in names}
+    machine = Probing(tmp_path, **checks)
+    machine.write("etc/token", TOKEN)
+    (machine.root / "etc/token").chmod(0o600)
+    done = machine.probe()
+    assert done.code == 5
+    assert done.out.replace(web.url, "URL").splitlines() == [
+        "broken: failed: URL/broken does not answer: IncompleteRead",
+        "cut: failed: the answer of URL/cut was cut off",
+        "leak: failed: URL/leak answers 403 Forbidden",
+        "none: failed: URL/none does not answer: BadStatusLine",
+    ]
+    held = [path for path in machine.root.rglob("*") if path.is_file()]
+    assert [str(one) for one in held if TOKEN.encode() in one.read_bytes()] == [
+        str(machine.root / "etc/token")
+    ]
+
+
+def test_a_secret_that_no_header_holds_is_refused(tmp_path: Path, web: Site) -> None:
+    machine = Probing(tmp_path, up=http(web.url, headers={"X-Token": {"file": "/etc/token"}}))
+    machine.write("etc/token", "schlüssel")
+    (machine.root / "etc/token").chmod(0o600)
+    said = "up: refused: the value of X-Token is no ASCII, which a header has to be\n"
+    assert machine.probe().out == said
 
 
 def test_a_proxy_of_the_environment_is_not_asked(tmp_path: Path, web: Site) -> None:

@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+_ODD = {
+    "/leak": b"HTTP/1.0 403 bad token %(token)s\x9b\r\n\r\n",
+    "/cut": b"HTTP/1.0 200 OK\r\nContent-Length: 5000\r\n\r\nshort",
+    "/broken": b"HTTP/1.1 404 Gone\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "/none": b"hello, this is no HTTP\r\n",
+}
+"""Answers that some server may give, byte by byte."""
 TOKEN = "canary-token-5d21"
 
 
@@ -29,15 +36,21 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             token = self.headers.get("Authorization", "")
             site.seen.append((self.path, token))
-            if self.path == "/slow":
-                threading.Event().wait(8)
-            elif self.path.startswith("/to/"):
-                self._answer(302, location=self.path.removeprefix("/to/"))
-            elif self.path.startswith("/status/"):
-                self._answer(int(self.path.removeprefix("/status/")))
-            else:
+            if self.path in _ODD:
+                self.wfile.write(_ODD[self.path] % {b"token": token.encode()})
+            elif not self._as_asked():
                 closed = self.path == "/closed" and token != TOKEN
                 self._answer(401 if closed else 200, b'{"maintenance":false}')
+
+        def _as_asked(self) -> bool:
+            first, _, rest = self.path[1:].partition("/")
+            if first == "slow":
+                threading.Event().wait(8)
+            elif first == "to":
+                self._answer(302, location=rest)
+            elif first == "status":
+                self._answer(int(rest))
+            return first in {"slow", "to", "status"}
 
         def _answer(self, status: int, body: bytes = b"", location: str = "") -> None:
             self.send_response(status)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from engine.checks.judge import failed, judge_ending
+from engine.checks.judge import failed, fewer, judge_ending
 from engine.checks.outcome import Checked, Status, Verdict
 from engine.checks.request import (
     AnswerUnreadable,
@@ -57,8 +57,9 @@ def carry_out(
         looks, signal = Looks(state.connection), None
         begun = Checked(check=check.name, began=clock())
         try:
+            before = looks.facts(check.name).last
             looks.note(begun)
-            verdict = _look(plan, check, places)
+            verdict = fewer(check.check, _look(plan, check, places), before)
         except Interrupted as end:
             signal = end.number
             verdict = Verdict(status=Status.INTERRUPTED, reason=str(end))

@@ -29,11 +29,22 @@ def _matching(above: bytes, components: tuple[Component, ...]) -> Iterator[bytes
         return
     first, rest = components[0], components[1:]
     if first.literal is not None:
-        names = [first.literal] if os.path.lexists(os.path.join(above, first.literal)) else []  # noqa: PTH118 - bytes
+        names = [first.literal] if _is_there(os.path.join(above, first.literal)) else []  # noqa: PTH118 - bytes
     else:
         names = _names(above, first)
     for name in names:
         yield from _matching(os.path.join(above, name), rest)  # noqa: PTH118 - bytes
+
+
+def _is_there(path: bytes) -> bool:
+    """Whether something is; of what cannot be told that it is not, whoever looks at it tells."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _names(above: bytes, component: Component) -> list[bytes]:

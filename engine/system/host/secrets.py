@@ -16,6 +16,8 @@ CREDENTIALS = "CREDENTIALS_DIRECTORY"
 _MOST = 64 * 1024
 _PATIENCE = 30.0
 """Seconds that a command may take which prints one."""
+_GRACE = 0.5
+"""Seconds between asking such a command to end and killing it."""
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -23,10 +25,10 @@ class NoSecret(Exception):
     """There is none, or it lies open; the message says where, and never what."""
 
 
-def read_secret(secret: Secret, root: bytes = b"") -> str:
+def read_secret(secret: Secret, root: bytes = b"", *, patience: float = _PATIENCE) -> str:
     """The secret, without the end of its line; `root` stands before a file's path.
 
-    Raises `NoSecret`.
+    `patience`: seconds that a command which prints it may take. Raises `NoSecret`.
     """
     match secret:
         case SecretFile():
@@ -38,7 +40,7 @@ def read_secret(secret: Secret, root: bytes = b"") -> str:
         case SecretVariable():
             data, where = _variable(secret.name), f"the variable {secret.name}"
         case SecretCommand():
-            data, where = _printed(secret.run), secret.run[0]
+            data, where = _printed(secret.run, min(patience, _PATIENCE)), secret.run[0]
     return _text(data, where)
 
 
@@ -103,14 +105,14 @@ def _variable(name: str) -> bytes:
     return os.fsencode(value)
 
 
-def _printed(argv: tuple[str, ...]) -> bytes:
-    command = Command(argv=tuple(os.fsencode(one) for one in argv), timeout=_PATIENCE)
+def _printed(argv: tuple[str, ...], seconds: float) -> bytes:
+    command = Command(argv=tuple(os.fsencode(one) for one in argv), timeout=seconds)
     try:
-        done = run(command)
+        done = run(command, grace=_GRACE)
     except CommandNotStarted as error:
         raise NoSecret(str(error)) from None
     if done.timed_out:
-        raise NoSecret(f"{argv[0]}: no answer within {_PATIENCE:.0f} s")
+        raise NoSecret(f"{argv[0]}: no answer within {seconds:.0f} s")
     if done.code:
         # What it said may hold the secret.
         raise NoSecret(f"{argv[0]}: it ended with {done.code}")

@@ -41,6 +41,7 @@ def items_held(known: Known, copies: Sequence[Copy]) -> ItemsHeld:
         except CannotLook as error:
             found.problems.append(f"{copy.place} could not be looked at: {error}")
     found.items = sorted(seen)
+    found.problems = list(dict.fromkeys(found.problems))
     return found
 
 
@@ -62,8 +63,9 @@ def items_below(top: Location, place: Place) -> Iterator[Names]:
         names = waiting.pop()
         here = Location(holder=top.holder, names=top.names + names)
         inner = [name for name, directory in entries_at(here, place) if directory]
-        dated = [name for name in inner if moment_of(name) is not None]
-        if names and dated:
+        # No generation lies at the top: what looks like one there is an item of such a name.
+        dated = [name for name in inner if names and moment_of(name) is not None]
+        if dated:
             yield names
-        elif len(names) < ITEMS_DEEP:
+        if len(names) < ITEMS_DEEP:
             waiting += [(*names, name) for name in inner if name not in dated]

@@ -296,7 +296,7 @@ class _Search:
             return dict.fromkeys(names, (Whole.COMPLETE, ""))
         if folder != feed.writes.names:  # an item's own
             place = Location(holder=feed.writes.holder, names=folder)
-            item = b"/".join(folder[len(feed.writes.names) :]).decode("utf-8", "backslashreplace")
+            item = display(b"/".join(folder[len(feed.writes.names) :]))
             feed = Feed(reads=item, writes=place, selection=None)
         stream = stream_of(self.plan, leg, feed, self.state)
         known = {

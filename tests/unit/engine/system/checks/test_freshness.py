@@ -85,6 +85,14 @@ def test_names_that_are_no_text_are_found_too(tmp_path: Path) -> None:
     assert found.name == b"a\xff\n"
 
 
+def test_what_cannot_be_told_is_a_problem_and_not_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "hosts/a/dumps/x")
+    (tmp_path / "hosts/loop").symlink_to("loop")
+    found = looked(tmp_path, "hosts/*/dumps")
+    assert [one.path for one in found] == [b"/hosts/a/dumps", b"/hosts/loop/dumps"]
+    assert "Too many levels of symbolic links" in found[1].problem
+
+
 def test_nothing_there_is_nothing_seen(tmp_path: Path) -> None:
     assert looked(tmp_path, "srv/x") == ()
     assert looked(tmp_path, "srv/*/x") == ()
