@@ -31,46 +31,45 @@ class Site:
     """(path, the token that came with it)."""
 
 
-def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            token = self.headers.get("Authorization", "")
-            site.seen.append((self.path, token))
-            if self.path in _ODD:
-                self.wfile.write(_ODD[self.path] % {b"token": token.encode()})
-            elif not self._as_asked():
-                closed = self.path == "/closed" and token != TOKEN
-                self._answer(401 if closed else 200, b'{"maintenance":false}')
+class _Handler(BaseHTTPRequestHandler):
+    asked: Site
 
-        def _as_asked(self) -> bool:
-            first, _, rest = self.path[1:].partition("/")
-            if first == "slow":
-                threading.Event().wait(8)
-            elif first == "to":
-                self._answer(302, location=rest)
-            elif first == "status":
-                self._answer(int(rest))
-            return first in {"slow", "to", "status"}
+    def do_GET(self) -> None:
+        token = self.headers.get("Authorization", "")
+        self.asked.seen.append((self.path, token))
+        if self.path in _ODD:
+            self.wfile.write(_ODD[self.path] % {b"token": token.encode()})
+        elif not self._as_asked():
+            closed = self.path == "/closed" and token != TOKEN
+            self._answer(401 if closed else 200, b'{"maintenance":false}')
 
-        def _answer(self, status: int, body: bytes = b"", location: str = "") -> None:
-            self.send_response(status)
-            if location:
-                self.send_header("Location", location)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def _as_asked(self) -> bool:
+        first, _, rest = self.path[1:].partition("/")
+        if first == "slow":
+            threading.Event().wait(8)
+        elif first == "to":
+            self._answer(302, location=rest)
+        elif first == "status":
+            self._answer(int(rest))
+        return first in {"slow", "to", "status"}
 
-        def log_message(self, *_: object) -> None:
-            """Nothing: the tests say what was asked."""
+    def _answer(self, status: int, body: bytes = b"", location: str = "") -> None:
+        self.send_response(status)
+        if location:
+            self.send_header("Location", location)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    return Handler
+    def log_message(self, *_: object) -> None:
+        """Nothing: the tests say what was asked."""
 
 
 @contextmanager
 def site(folder: Path | None = None) -> Iterator[Site]:
     """Serve until the block ends; with a certificate where a folder for it is given."""
     found = Site(url="")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"asked": found}))
     server.daemon_threads = True
     port = server.server_address[1]
     found.url = f"http://127.0.0.1:{port}"
