@@ -88,7 +88,7 @@ def test_json_tells_all_that_is_known(machine: Machine) -> None:
     assert machine("run", "nightly").code == 0
     shown = machine("status", "--json").json
     keys = ["healthy", "summary", "sources", "legs", "destinations", "generations", "drills"]
-    keys += ["tracker", "policy", "notes"]
+    keys += ["checks", "tracker", "policy", "notes"]
     keys += ["new_entries", "vanished_entries", "orphans", "acceptances", "rollbacks_half_done"]
     assert list(shown) == keys
     one = leg(machine)
