@@ -14,7 +14,7 @@ from engine.restore.aim import Aim
 from engine.restore.choice import doubt_words
 from engine.restore.elsewhere import left_there, parts_elsewhere
 from engine.restore.steps import BEFORE, STAGING
-from engine.restore.versions import Kind, Version
+from engine.restore.versions import NEVER, Kind, Version
 from engine.system.host.descent import list_inside
 from engine.system.host.lock_probe import is_held
 from engine.system.host.relocate import opened_below
@@ -108,10 +108,16 @@ def _parts(restoring: Restoring, found: Found) -> tuple[RouteLine, ...]:
 
 
 def _of_databases(found: Found, version: Version) -> Iterator[str]:
-    # In the order in which they would be taken: the newest that is whole comes first.
-    ranked = (one.version for one in found.choice.passed if one.eligible)
-    whole = next((one for one in ranked if one.database and not version.database), None)
-    if whole is not None:
+    good = [
+        (moment, one)
+        for one in found.versions
+        if one.database
+        and one.whole not in NEVER
+        and (moment := one.at(found.as_of)) is not None
+        and (found.as_of is None or moment <= found.as_of)
+    ]
+    _, whole = max(good, key=lambda each: each[0], default=(None, None))
+    if whole is not None and not version.database:
         yield (
             "a plain copy of a database that was being written may not open; SQLite has made "
             f"and checked a copy of it: --from {whole.label}"

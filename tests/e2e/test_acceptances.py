@@ -76,7 +76,8 @@ def test_the_state_of_an_earlier_version_begins_with_the_apply_of_the_plan(
     record = json.loads((machine.root / "var/lib/policyctl/applied.json").read_text())
     new = (
         *("acceptance", "generation_room", "name_folding", "verification", "differing"),
-        *("begun", "left_plan", "drill", "drill_expected", "drill_fault"),
+        *("begun", "left_plan", "drill", "drill_expected", "drill_fault", "look"),
+        "check_expected",
     )
     change(machine, *(f"DROP TABLE {name}" for name in new), "PRAGMA user_version = 6")
     done = machine("apply")

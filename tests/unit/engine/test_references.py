@@ -91,7 +91,7 @@ def test_needs_name_sources(need: Any) -> None:
 
 def test_a_check_of_nothing() -> None:
     content = manifest(
-        checks={"c": {"kind": "sqlite-integrity", "source": "data", "schedule": "hourly"}}
+        checks={"c": {"kind": "sqlite-integrity", "source": "mirror", "schedule": "hourly"}}
     )
     assert errors(content) == ["unknown-name"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from policy.checks import parse_check
+from policy.checks import CHECK_KINDS, parse_check
 from policy.diagnostics import Diagnostic
 from policy.legs import KIND_NAMES
 from policy.schema import schema_text
@@ -90,7 +90,7 @@ class TestDrift:
         defs = SCHEMA["$defs"]
         assert set(defs["source"]["properties"]["kind"]["enum"]) == set(SOURCE_KINDS)
         assert set(defs["leg"]["properties"]["kind"]["enum"]) == set(KIND_NAMES.values())
-        assert defs["check"]["properties"]["kind"]["enum"] == ["sqlite-integrity"]
+        assert set(defs["check"]["properties"]["kind"]["enum"]) == set(CHECK_KINDS)
         assert {name for name in defs if name.startswith("source-")} == {
             f"source-{kind}" for kind in SOURCE_KINDS
         }
