@@ -243,7 +243,7 @@ class Restoring:
     def folder_for(self, source: str, to: Path | None, *, anywhere: bool) -> bytes:
         """The folder for all items of a source. Raises `Refused` as for one of them."""
         here = Path.cwd() / os.fsdecode(NEW_FOLDER.removeprefix(b"./") + source.encode())
-        folder = os.path.abspath(os.fsencode(to if to is not None else here))  # noqa: PTH100
+        folder = os.path.abspath(os.fsencode(to if to is not None else here))  # noqa: PTH100 - symlinks stay
         base, name = os.path.split(folder)
         if not name:
             raise Refused("--to names a folder, not the root of everything; nothing was restored")

@@ -41,7 +41,7 @@ def fewer(check: Check, verdict: Verdict, before: Checked | None) -> Verdict:
         return verdict
     if verdict.status is not Status.OK:
         return verdict
-    gone = f"{verdict.looked:,} databases are there, and {known:,} were the last time"
+    gone = f"databases found: {verdict.looked:,}, and {known:,} the last time"
     return replace(
         verdict,
         status=Status.FAILED,

@@ -164,7 +164,7 @@ def test_law_18_a_database_that_is_none_any_more_is_missed_once(tmp_path: Path) 
     path.write_bytes(bytes(4096))
     done = machine.probe()
     assert done.code == 5
-    assert "1 databases are there, and 2 were the last time" in done.out
+    assert "databases found: 1, and 2 the last time" in done.out
     assert machine.probe().code == 0
 
 

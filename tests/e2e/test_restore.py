@@ -445,6 +445,17 @@ def test_a_plain_copy_that_sqlite_finds_damaged_is_told(keeper: Machine) -> None
     assert "SQLite has made and checked a copy of it: --from disk:" in done.out
 
 
+def test_the_newest_verified_copy_is_named_and_no_older_one(keeper: Machine) -> None:
+    """Whoever follows the note of an older one loses what was written since."""
+    time.sleep(1.1)
+    assert keeper("run", "bases").code == 0
+    older, newest = sorted(one.name for one in (keeper.root / "mnt/disk/bases").glob("2*"))
+    (plain,) = (one.name for one in (keeper.root / "mnt/disk/data").glob("2*"))
+    done = keeper("restore", "/srv/data/a/app.db", "--from", f"disk:{plain}")
+    assert f"SQLite has made and checked a copy of it: --from disk:{newest}" in done.out
+    assert older not in done.out.partition("note")[2]
+
+
 VOLUMES = """\
 version: 1
 host: myhost
