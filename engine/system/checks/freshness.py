@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from engine.checks.judge import Seen
+from engine.plan.selection import RESERVED
 from policy.checks import FreshnessCheck
 from policy.patterns import Component
 from policy.values import display
@@ -72,13 +73,15 @@ def _newest(check: FreshnessCheck, path: bytes) -> Seen:
 
 
 def _files_below(top: bytes) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
-    """Each regular file, with its path from there. Raises `OSError`."""
+    """Each regular file that is not our own, with its path from there. Raises `OSError`."""
     waiting = [b""]
     while waiting:
         below = waiting.pop()
         with suppress(FileNotFoundError), os.scandir(os.path.join(top, below)) as entries:  # noqa: PTH118 - bytes
             for entry in entries:
                 name = os.path.join(below, entry.name)  # noqa: PTH118 - bytes
+                if RESERVED.matches(entry.name):
+                    continue  # snapshots, and what restores and runs set aside: nobody made it now
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(name)
                 elif entry.is_file(follow_symlinks=False):

@@ -79,6 +79,15 @@ def test_law_41_a_symlink_below_is_not_followed(tmp_path: Path) -> None:
     assert found.name == b"old"
 
 
+def test_what_we_have_put_there_ourselves_counts_as_none(tmp_path: Path) -> None:
+    """A snapshot holds what was deleted since, and would look fresh after its maker has stopped."""
+    write(tmp_path / "d/old", age=500)
+    write(tmp_path / "d/.policyctl-snapshots/photos/2026-11-29T18-23-03Z.snaps/new")
+    write(tmp_path / "d/a/.policyctl-before-20261129T182303Z-0/new")
+    (found,) = looked(tmp_path, "d")
+    assert found.name == b"old"
+
+
 def test_names_that_are_no_text_are_found_too(tmp_path: Path) -> None:
     write(tmp_path / "d" / os.fsdecode(b"a\xff\n"))
     (found,) = looked(tmp_path, "d")
