@@ -45,7 +45,7 @@ class Steps:
 
     most: int
     said: int
-    """A descriptor to which the name of that step goes."""
+    """A descriptor to which the name of each step goes, a line each."""
     count: int = 0
 
     def begin(self) -> None:
@@ -71,8 +71,9 @@ class Steps:
 
     def step(self, name: str, after: float = 0.0) -> None:
         self.count += 1
+        if self.count <= self.most:
+            os.write(self.said, f"{name}\n".encode())
         if self.count == self.most:
-            os.write(self.said, name.encode())
             if after:
                 threading.Timer(after, kill).start()
             else:
@@ -90,8 +91,8 @@ def load() -> None:
             importlib.import_module(found.name)
 
 
-def policyctl(*words: str, most: int = 0) -> tuple[int, str]:
-    """Run the program in a process of its own; how that ended, and at which step it was killed."""
+def policyctl(*words: str, most: int = 0) -> tuple[int, list[str]]:
+    """Run the program in a process of its own; how that ended, and its steps up to the last."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -113,7 +114,7 @@ def policyctl(*words: str, most: int = 0) -> tuple[int, str]:
     os.close(writing)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     with os.fdopen(reading) as pipe:
-        return status, pipe.read()
+        return status, pipe.read().split()
 
 
 def digest(tree: Path) -> str:
@@ -186,9 +187,9 @@ class World:
     def round(self, number: int, most: int) -> dict[str, object]:
         """Kill one run at a step, and see what the next one makes of it."""
         self.change(number)
-        code, at = policyctl("run", self.leg, most=most)
+        code, steps = policyctl("run", self.leg, most=most)
         said = SAID.read_text()[-2000:]
-        killed = {"code": code, "at": at, "round": number, "step": most, "said": said}
+        killed = {"code": code, "steps": steps, "round": number, "step": most, "said": said}
         if code != -signal.SIGKILL:
             return killed
         left, listed = self.generations(), self.listed()
