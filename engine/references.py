@@ -17,6 +17,7 @@ from policy.legs import (
     KIND_NAMES,
     DumpLeg,
     FetchLeg,
+    KeepingLeg,
     Leg,
     MirrorLeg,
     SnapshotLeg,
@@ -27,7 +28,9 @@ from policy.model import Policy
 from policy.needs import SecretNeed, SourceNeed
 from policy.sources import (
     DeviceSource,
+    DumpedSource,
     FilesSource,
+    ServerKind,
     ServerSource,
     Source,
     SqliteSource,
@@ -41,6 +44,8 @@ def check_references(policy: Policy, findings: Findings) -> None:
         _check_takes(leg, policy, findings)
         _check_target(leg, policy, findings)
         _check_after(leg, policy, findings)
+        if isinstance(leg, DumpLeg):
+            _check_dump(leg, policy, findings)
     for check in policy.checks:
         _check_check(check, policy, findings)
     for rule in policy.ignores:
@@ -140,7 +145,7 @@ _TAKES: dict[type[Leg], str] = {
     VersionsLeg: "it takes a snapshot leg or a tree",
     SqliteLeg: "it takes a snapshot leg or a tree",
     FetchLeg: "it takes a device",
-    DumpLeg: "it takes a postgresql, mysql, redis, etcd, vault or sqlite source",
+    DumpLeg: "it takes a postgresql, mysql, redis, etcd, vault, sqlite or command source",
 }
 
 
@@ -158,7 +163,7 @@ def _can_take(leg: Leg, taken: object) -> bool:
         case FetchLeg():
             return isinstance(taken, DeviceSource)
         case DumpLeg():
-            return isinstance(taken, ServerSource | SqliteSource)
+            return isinstance(taken, DumpedSource)
 
 
 def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
@@ -174,7 +179,7 @@ def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
         findings.error(
             "to-wrong-kind", f"nothing can be written into the source {name!r}", leg.at("to")
         )
-    elif isinstance(leg, FetchLeg | VersionsLeg | SqliteLeg) and _is_far(leg.to.name, policy):
+    elif isinstance(leg, KeepingLeg) and leg.runner is None and _is_far(leg.to.name, policy):
         findings.error(
             "to-wrong-kind",
             f"a {KIND_NAMES[type(leg)]} leg writes to directories of this machine only",
@@ -188,6 +193,37 @@ def _check_target(leg: Leg, policy: Policy, findings: Findings) -> None:
             "does not have",
             leg.at("to"),
             hint="a mirror writes to a destination; dumps and fetches may land inside a tree",
+        )
+
+
+_SEVERAL = {ServerKind.POSTGRESQL, ServerKind.MYSQL}
+"""Servers that have several databases."""
+
+
+def _check_dump(leg: DumpLeg, policy: Policy, findings: Findings) -> None:
+    """What a leg says of its dumps must be something that its server has."""
+    source = policy.source(leg.takes)
+    kind = source.server if isinstance(source, ServerSource) else None
+    if leg.per_database and kind not in _SEVERAL:
+        findings.error(
+            "dump-per-database",
+            f"{leg.takes!r} has no databases of which each could be dumped by itself",
+            leg.at("per"),
+            hint="leave `per` out; it is for postgresql and mysql",
+        )
+    if "compress" in dict(leg.origins) and kind not in _SEVERAL:
+        findings.error(
+            "dump-compress",
+            f"a dump of {leg.takes!r} is no text of SQL, and is kept as it comes",
+            leg.at("compress"),
+            hint="leave `compress` out; a command may compress what it prints by itself",
+        )
+    if leg.changes_within is not None and kind is ServerKind.REDIS:
+        findings.error(
+            "dump-changes",
+            "a dump of Redis differs each time, whether or not its data do",
+            leg.at("changes_within"),
+            hint="leave `changes_within` out",
         )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from policy.connect import Connect, parse_connect
 from policy.destinations import parse_ssh
 from policy.diagnostics import Origin
 from policy.fields import Fields
+from policy.forms import Form, form_of
 from policy.needs import Need, parse_needs
 from policy.nodes import Scalar
 from policy.parts import NOWHERE, SshTarget, Users
@@ -120,18 +122,6 @@ class ServerKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connect:
-    """How to reach a server."""
-
-    host: str | None = None
-    port: int | None = None
-    socket: AbsolutePath | None = None
-    user: str | None = None
-    endpoint: str | None = None
-    address: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSource(SourceCommon):
     """A database or secret server."""
 
@@ -147,9 +137,25 @@ class SqliteSource(SourceCommon):
     companions: tuple[str, ...] = ()
 
 
+DIRECTORY = "{directory}"
+"""Stands for the directory that a command fills."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSource(SourceCommon):
+    """What a program of this machine exports."""
+
+    run: tuple[str, ...]
+    file: str | None = None
+    """The file that holds what it prints; None: it fills a directory."""
+    form: Form = Form.NONE
+
+
 ItemSource = LvmThinSource | BtrfsSource
 """Sources whose items are found at each run, and snapshotted where they lie."""
-Source = TreeSource | ItemSource | FilesSource | DeviceSource | ServerSource | SqliteSource
+DumpedSource = ServerSource | SqliteSource | CommandSource
+"""Sources that `dump` legs take."""
+Source = TreeSource | ItemSource | FilesSource | DeviceSource | DumpedSource
 
 _SECRET_BY_DEFAULT = {"files", "etcd", "vault"}
 
@@ -257,22 +263,22 @@ def _device(fields: Fields, common: _Common) -> DeviceSource:
 def _server(fields: Fields, common: _Common) -> ServerSource:
     connect = fields.child("connect")
     assert connect is not None, "the schema requires connect"
-    return ServerSource(
-        **common,
-        server=ServerKind(fields.need("kind")),
-        connect=Connect(
-            host=connect.text("host"),
-            port=connect.integer("port"),
-            socket=connect.path("socket"),
-            user=connect.text("user"),
-            endpoint=connect.text("endpoint"),
-            address=connect.text("address"),
-        ),
-    )
+    kind = ServerKind(fields.need("kind"))
+    return ServerSource(**common, server=kind, connect=parse_connect(connect))
 
 
 def _sqlite(fields: Fields, common: _Common) -> SqliteSource:
     return SqliteSource(**common, path=fields.need_path("path"), companions=fields.texts("with"))
+
+
+def _command(fields: Fields, common: _Common) -> CommandSource:
+    run, file = fields.texts("run"), fields.text("file")
+    if (file is None) != any(DIRECTORY in word for word in run):
+        said = "names no `file` and has no" if file is None else "names a `file` and has"
+        message = f"it {said} {DIRECTORY}: a command either prints one file, or fills a directory"
+        fields.findings.error("bad-value", message, fields.origin("run"))
+    form = form_of(file or "", fields.text("parse"))
+    return CommandSource(**common, run=run, file=file, form=form)
 
 
 SOURCE_KINDS: dict[str, Callable[[Fields, _Common], Source]] = {
@@ -282,6 +288,7 @@ SOURCE_KINDS: dict[str, Callable[[Fields, _Common], Source]] = {
     "files": _files,
     "device": _device,
     "sqlite": _sqlite,
+    "command": _command,
     **{kind.value: _server for kind in ServerKind},
 }
 

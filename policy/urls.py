@@ -20,6 +20,11 @@ def check_no_secret(fields: Fields, key: str, hint: str) -> None:
         )
 
 
+def host_of(url: str) -> str | None:
+    """The host that a URL names."""
+    return urlsplit(url).hostname
+
+
 def url_problem(text: str) -> str:
     """Why a URL can never be reached; empty: it may be. A check says so, not the first night."""
     if not text.isascii() or any(not one.isprintable() or one == " " for one in text):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from engine.dumps.record import DumpRecord
 from engine.plan.readers import owned_places
 from engine.progress import ProgressSink
 from engine.restore.versions import Version
@@ -24,8 +25,10 @@ from engine.system.restore.compare import (
     Tree,
     compare,
 )
+from engine.system.restore.dump_record import record_in, unlike_record
 from engine.system.sqlite.reading import find_problems, opened, said
 from policy.parts import Attribute
+from policy.sources import DumpedSource
 from policyctl.asking import Proposal
 from policyctl.boundary import Refused
 from policyctl.forewarning import without
@@ -70,10 +73,29 @@ class _Checks:
             yield from _unsound(tree, database=self.chosen.database)
         elif self.chosen.copy.partial:
             yield from _unsound_below(tree)
+        if self._is_dump():
+            yield from self._unlike_record(tree)
         if not self.chosen.far:
             yield from self._against(tree, self.chosen, most_read=0)
         for other in self.restoring.near(self.proposal.found):
             yield from self._against(tree, other)
+
+    def _is_dump(self) -> bool:
+        return isinstance(self.proposal.found.asked.subject.source, DumpedSource)
+
+    def _unlike_record(self, tree: Tree) -> Iterator[Difference]:
+        """By the record that came along; of a single file by the one that lies beside it."""
+        below = self.proposal.found.asked.subject.names
+        record = record_in(tree) if not below else self._record_there(len(below))
+        if record is not None:
+            yield from unlike_record(tree, below, record)
+
+    def _record_there(self, depth: int) -> DumpRecord | None:
+        place = self.restoring.known.place(self.chosen.place)
+        if place is None or place.ssh is not None:
+            return None
+        with opened_root(place.root) as root:
+            return record_in(Tree(root=root, top=self.chosen.location.names[:-depth]))
 
     def _against(
         self, tree: Tree, other: Version, *, most_read: int = MOST_READ

@@ -28,7 +28,7 @@ from engine.system.restore.search import Known, find_versions
 from engine.system.state.state import State
 from policy.model import Policy
 from policy.patterns import Component, PatternError
-from policy.sources import BtrfsSource, FilesSource, LvmThinSource
+from policy.sources import BtrfsSource, DeviceSource, DumpedSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
 from policyctl.asking import Asked, Beside, Found, Proposal, Wish, pattern_parts
 from policyctl.boundary import Refused
@@ -303,6 +303,11 @@ class Restoring:
             raise Refused(
                 f"--glob brings back a part of {display(path)}, which cannot take its place: "
                 "restore to a new folder, without --in-place; nothing was changed"
+            )
+        if isinstance(asked.subject.source, DeviceSource | DumpedSource):
+            raise Refused(
+                f"{display(path)} was made of what it is a copy of, and is no path of it: restore "
+                "it to a new folder, without --in-place, and load it; nothing was changed"
             )
         root = tree_root(asked.subject.source)
         if isinstance(asked.subject.source, BtrfsSource):

@@ -8,11 +8,13 @@ from engine.changes.files import RenderedFile
 from engine.plan.layout import TARGET_UNIT, UNTOLD_UNIT, unit_file
 from engine.plan.model import CheckPlan, Plan
 from policy.checks import FreshnessCheck, HttpCheck
-from policy.secrets import SecretCredential, SecretFile
+from policy.secrets import Secret
 from policy.values import AbsolutePath
+from renderers.credentials import credentials_of
 from renderers.environment import fill
+from renderers.paths import as_text
 from renderers.sandbox import Network, sandbox_of_check
-from renderers.systemd_units import GRACE, as_text, sandbox_values, unit_name
+from renderers.systemd_units import GRACE, sandbox_values, unit_name
 from renderers.touched import databases_of, literal_part
 
 
@@ -33,7 +35,7 @@ def _service(plan: Plan, one: CheckPlan) -> RenderedFile:
         mounts=[as_text(path) for path in _mounts(plan, one)],
         network=sandbox.network is Network.ANY,
         untold=UNTOLD_UNIT.replace("@", f"@check-{one.name}"),
-        credentials=list(_credentials(one)),
+        credentials=list(credentials_of(_secrets(one))),
         timeout=one.check.timeout.seconds + GRACE,
         **sandbox_values(sandbox),
     )
@@ -60,13 +62,6 @@ def _mounts(plan: Plan, one: CheckPlan) -> list[AbsolutePath]:
     return list(databases_of(plan, one.check))
 
 
-def _credentials(one: CheckPlan) -> Iterator[tuple[str, str]]:
-    """What systemd hands on: the name of each, and where it lies if the manifest says so."""
-    for header in one.check.headers if isinstance(one.check, HttpCheck) else ():
-        match header.secret:
-            case SecretFile(path=path) as secret:
-                yield secret.credential, as_text(path)
-            case SecretCredential(name=name):
-                yield name, ""
-            case _:
-                pass
+def _secrets(one: CheckPlan) -> Iterator[Secret | None]:
+    if isinstance(one.check, HttpCheck):
+        yield from (header.secret for header in one.check.headers)

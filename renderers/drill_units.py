@@ -9,8 +9,9 @@ from engine.plan.layout import TARGET_UNIT, UNTOLD_UNIT, unit_file
 from engine.plan.model import DrillPlan, Plan
 from policy.values import AbsolutePath
 from renderers.environment import fill
+from renderers.paths import as_text
 from renderers.sandbox import Sandbox, sandbox_of_drill
-from renderers.systemd_units import GRACE, as_text, sandbox_values, unit_name
+from renderers.systemd_units import GRACE, sandbox_values, unit_name
 
 
 def render(plan: Plan) -> Iterator[RenderedFile]:

@@ -19,8 +19,17 @@ from policy.destinations import Destination
 from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget
 from policy.secrets import SecretCommand
-from policy.sources import BtrfsSource, DeviceSource, FilesSource, Source, TreeSource
+from policy.sources import BtrfsSource, DeviceSource, FilesSource, Source, SqliteSource, TreeSource
 from policy.values import AbsolutePath
+from renderers.dumped import (
+    OTHER_ACCOUNT,
+    Reach,
+    accounts,
+    dumped_by,
+    reach_of,
+    runs_anything,
+    seen_of,
+)
 from renderers.sandbox_paths import (
     CERTIFICATES,
     HIDDEN,
@@ -89,6 +98,8 @@ def sandbox_of(plan: Plan, leg: LegPlan) -> Sandbox:
         return Sandbox(width=width, network=network)
     preserve = leg.leg.preserve if isinstance(leg.leg, CopyingLeg) else ()
     more = {name for one in preserve for name in _FOR.get(one, ())}
+    if any(map(accounts, dumped_by(plan, leg))):
+        more |= {*OTHER_ACCOUNT}
     written = _outermost(_written(plan, leg))
     shown = _shown(plan, leg, network) if width is Width.CLOSED else ()
     return Sandbox(
@@ -212,7 +223,11 @@ def _width(plan: Plan, leg: LegPlan) -> Width:
         return Width.OPEN
     read, written = tuple(_read(plan, leg)), tuple(_written(plan, leg))
     keys = (path for target in _ssh_targets(plan, leg) for path in _keys(target))
-    if leg.leg.before or leg.leg.finally_ or _meet((*read, *written, *keys), HIDDEN):
+    dumped = tuple(dumped_by(plan, leg))
+    if leg.leg.before or leg.leg.finally_ or any(map(runs_anything, dumped)):
+        return Width.OPEN
+    opened = (path for one in dumped for path in seen_of(one))
+    if _meet((*read, *written, *keys, *opened), HIDDEN):
         return Width.OPEN
     if _meet(read, (one for one in written if one not in read)):
         return Width.OPEN  # what is written is a mount of its own, and would look like the source's
@@ -238,6 +253,8 @@ def _shown(plan: Plan, leg: LegPlan, network: Network) -> Iterator[AbsolutePath]
     for target in _ssh_targets(plan, leg):
         yield from SSH_CLIENT
         yield from _keys(target)
+    for source in dumped_by(plan, leg):
+        yield from seen_of(source)
 
 
 def _read(plan: Plan, leg: LegPlan) -> Iterator[AbsolutePath]:
@@ -282,6 +299,8 @@ def _written(plan: Plan, leg: LegPlan) -> Iterator[AbsolutePath]:
             yield destination.path
         if root is not None:
             yield root
+        if isinstance(plan.source(feed.reads), SqliteSource):
+            yield from (path for one in dumped_by(plan, leg) for path in seen_of(one))
         if isinstance(leg.leg, SqliteLeg):
             # Also to read a database, SQLite makes its `-shm` and `-wal` where they are missing:
             # of one with a write-ahead log whose application is stopped (wal.html, "Read-Only
@@ -359,8 +378,12 @@ def _outermost(paths: Iterable[AbsolutePath]) -> tuple[AbsolutePath, ...]:
 
 
 def _network(plan: Plan, leg: LegPlan) -> Network:
-    """Legs of this machine talk to their gateway only."""
-    return Network.ANY if is_remote(plan, leg) else _gateway(plan)
+    """Legs of this machine talk to their gateway only, and to servers that they dump."""
+    if is_remote(plan, leg):
+        return Network.ANY
+    local = any(reach_of(one) is Reach.LOOPBACK for one in dumped_by(plan, leg))
+    gateway = _gateway(plan)
+    return Network.LOOPBACK if local and gateway is Network.NONE else gateway
 
 
 def _gateway(plan: Plan) -> Network:

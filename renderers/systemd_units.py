@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterator
 
 from engine.changes.files import RenderedFile
-from engine.plan.kinds import is_runnable
 from engine.plan.layout import TARGET_UNIT, TRACKER_UNIT, UNTOLD_UNIT, unit_file
 from engine.plan.model import LegPlan, Plan
 from engine.runs.tracking import tracked_sources
-from policy.values import AbsolutePath
+from policy.secrets import Secret
+from policy.sources import ServerSource
+from renderers.credentials import credentials_of
+from renderers.dumped import dumped_by
 from renderers.environment import RenderRefused, fill
+from renderers.paths import as_text
 from renderers.sandbox import Network, Sandbox, Width, sandbox_of
 from renderers.touched import is_remote, mount_paths
 
@@ -40,9 +43,8 @@ def unit_name(leg: str) -> str:
 
 
 def has_unit(leg: LegPlan) -> bool:
-    """Whether systemd runs the leg: this host does, this version can, and it has a schedule."""
-    on_host = leg.leg.runner is None and is_runnable(leg)
-    return on_host and bool(leg.leg.schedule)
+    """Whether systemd runs the leg: this host does, and it has a schedule."""
+    return leg.leg.runner is None and bool(leg.leg.schedule)
 
 
 def _service(plan: Plan, leg: LegPlan) -> RenderedFile:
@@ -56,9 +58,17 @@ def _service(plan: Plan, leg: LegPlan) -> RenderedFile:
         untold=UNTOLD_UNIT.replace("@", f"@{leg.name}"),
         timeout=_timeout(leg),
         idle=leg.leg.idle,
+        credentials=list(credentials_of(_secrets(plan, leg))),
         **sandbox_values(sandbox_of(plan, leg)),
     )
     return RenderedFile(path=unit_file(f"{unit_name(leg.name)}.service"), content=content)
+
+
+def _secrets(plan: Plan, leg: LegPlan) -> Iterator[Secret | None]:
+    """What opens the servers that a leg dumps."""
+    for source in dumped_by(plan, leg):
+        if isinstance(source, ServerSource):
+            yield source.connect.secret
 
 
 def _timer(plan: Plan, leg: LegPlan) -> RenderedFile:
@@ -72,11 +82,6 @@ def _timer(plan: Plan, leg: LegPlan) -> RenderedFile:
         target=TARGET_UNIT,
     )
     return RenderedFile(path=unit_file(f"{unit_name(leg.name)}.timer"), content=content)
-
-
-def as_text(path: AbsolutePath) -> str:
-    """The path as text; what is no UTF-8 becomes what the quoting filters refuse."""
-    return path.text.decode("utf-8", "surrogateescape")
 
 
 def _services_before(plan: Plan, leg: LegPlan) -> list[str]:

@@ -9,6 +9,7 @@ from policy.checks import Check, SqliteIntegrityCheck
 from policy.patterns import PathPattern
 from policy.sources import BtrfsSource, DeviceSource, FilesSource, SqliteSource, TreeSource
 from policy.values import AbsolutePath
+from renderers.dumped import Reach, dumped_by, reach_of
 
 
 def mount_paths(plan: Plan, leg: LegPlan) -> list[AbsolutePath]:
@@ -22,6 +23,8 @@ def mount_paths(plan: Plan, leg: LegPlan) -> list[AbsolutePath]:
 
 def is_remote(plan: Plan, leg: LegPlan) -> bool:
     """Whether a leg reaches another machine."""
+    if any(reach_of(one) is Reach.ELSEWHERE for one in dumped_by(plan, leg)):
+        return True
     for location in _holders(plan, leg):
         destination, source = plan.destination(location.holder), plan.source(location.holder)
         if (destination and destination.ssh) or isinstance(source, DeviceSource):
@@ -57,6 +60,8 @@ def _paths_of(plan: Plan, location: Location) -> list[AbsolutePath]:
         return list(source.paths)
     if isinstance(source, BtrfsSource):
         return [source.path]
+    if isinstance(source, SqliteSource):
+        return [AbsolutePath(source.path.names[:-1])]
     root = tree_root(source) if source else None
     return [] if root is None else [root.joined(location.names)]
 

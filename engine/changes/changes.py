@@ -19,7 +19,6 @@ from engine.changes.files import (
 )
 from engine.changes.plan_changes import Action, PartChange, PlanChanges, RouteChange, plan_changes
 from engine.changes.renames import plan_renamed, renames_between
-from engine.plan.kinds import is_runnable
 from engine.plan.model import Plan
 from policy.values import AbsolutePath
 
@@ -218,14 +217,11 @@ def _file_refusal(change: FileChange) -> Refusal:
 
 
 def _kind_refusals(applied: Plan | None, plan: Plan) -> Iterator[Refusal]:
-    """Refuse a leg that becomes one of another kind: a mirror would delete its generations.
-
-    A kind that this version never ran has kept nothing.
-    """
+    """Refuse a leg that becomes one of another kind: a mirror would delete its generations."""
     before = plan_renamed(applied, renames_between(applied, plan)) if applied else plan
     for leg in plan.legs:
         old = before.leg(leg.name)
-        if old is not None and old.kind != leg.kind and is_runnable(old):
+        if old is not None and old.kind != leg.kind:
             yield Refusal(
                 code="kind-changed",
                 message=f"{leg.name} is a leg of the kind {old.kind} and would become one of the "

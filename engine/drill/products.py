@@ -1,7 +1,6 @@
 """What a file is a product of, told by its first bytes: each kind has a check of its own. Pure.
 
-A kind of product has one line here, and its check in `engine.system.drill.products`. What a dump is
-(PostgreSQL's archives begin with `PGDMP`) gets its line with the leg that makes such dumps.
+A kind of product has one line here, and its check in `engine.system.drill.products`.
 """
 
 from __future__ import annotations
@@ -17,9 +16,22 @@ class Product(enum.Enum):
 
     SQLITE = "sqlite"
     """A database of SQLite."""
+    POSTGRESQL = "PostgreSQL archive"
+    """What `pg_dump --format=custom` writes."""
+    REDIS = "Redis snapshot"
+    ZSTD = "zstd"
+    """Compressed; if it is text of SQL, that has an end as well."""
+    GZIP = "gzip"
+    """The same."""
 
 
-_HEADS = {b"SQLite format 3\0": Product.SQLITE}
+_HEADS = {
+    b"SQLite format 3\0": Product.SQLITE,
+    b"PGDMP": Product.POSTGRESQL,
+    b"REDIS": Product.REDIS,
+    b"\x28\xb5\x2f\xfd": Product.ZSTD,  # RFC 8878, section 3.1.1
+    b"\x1f\x8b\x08": Product.GZIP,  # RFC 1952, section 2.3.1
+}
 
 
 def product_of(head: bytes) -> Product | None:

@@ -1,7 +1,7 @@
 """Leg kinds as the engine runs them: one module each, listed here once.
 
 A kind is loaded once a leg of it runs: a nightly mirror has no use for what volumes and databases
-need. `engine.plan.kinds.is_runnable` says which there are to everybody who runs none.
+need.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from policy.legs import DumpLeg, FetchLeg, Leg, MirrorLeg, SnapshotLeg, SqliteLe
 
 
 def kind_of(leg: Leg) -> LegKind:
-    """Return how a leg is run. Raises `LookupError` for one that no version runs here."""
+    """Return how a leg is run."""
     match leg:
         case MirrorLeg():
             from engine.legs.mirror import MirrorKind
@@ -34,7 +34,9 @@ def kind_of(leg: Leg) -> LegKind:
 
             return FetchKind()
         case DumpLeg():
-            raise LookupError(f"{leg.name} is of a kind that this version does not run")
+            from engine.legs.dump import DumpKind
+
+            return DumpKind()
 
 
 __all__ = ["LegKind", "Run", "kind_of"]

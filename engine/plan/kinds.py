@@ -1,13 +1,8 @@
-"""Kinds by their names in the manifest, and which of them this version can carry out.
+"""Kinds of sources by their names in the manifest."""
 
-Every kind of the language is parsed, checked and explained. A leg's kind that is not runnable gets
-no unit, since a timer that fails each night helps nobody, and running such a leg by hand says so.
-"""
-
-from engine.plan.model import LegPlan
-from policy.legs import FetchLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.sources import (
     BtrfsSource,
+    CommandSource,
     DeviceSource,
     FilesSource,
     LvmThinSource,
@@ -17,14 +12,6 @@ from policy.sources import (
     TreeSource,
 )
 
-_KINDS = (FetchLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg)
-
-
-def is_runnable(leg: LegPlan) -> bool:
-    """Whether `run` and the timers of this version execute such a leg."""
-    return isinstance(leg.leg, _KINDS)
-
-
 SOURCE_KIND_NAMES: dict[type, str] = {
     TreeSource: "tree",
     LvmThinSource: "lvm-thin",
@@ -33,6 +20,7 @@ SOURCE_KIND_NAMES: dict[type, str] = {
     DeviceSource: "device",
     ServerSource: "server",
     SqliteSource: "sqlite",
+    CommandSource: "command",
 }
 """A server's own kind, such as postgresql, is one of its values."""
 

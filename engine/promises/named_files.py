@@ -10,7 +10,7 @@ from policy.diagnostics import Origin
 from policy.model import Policy
 from policy.parts import SshTarget
 from policy.secrets import SecretFile
-from policy.sources import VOLUME, DeviceSource, LvmThinSource
+from policy.sources import VOLUME, DeviceSource, LvmThinSource, ServerSource, Source
 from policy.values import AbsolutePath, parse_absolute_path
 
 
@@ -33,13 +33,19 @@ def named_files(policy: Policy) -> Iterator[NamedFile]:
         if destination.ssh is not None:
             yield from _of_target(destination.ssh, destination.origin)
     for source in policy.sources:
-        if isinstance(source, DeviceSource):
-            yield from _of_target(source.ssh, source.origin)
-        if isinstance(source, LvmThinSource):
-            yield from _of_volumes(source)
+        yield from _of_source(policy, source)
     for check in policy.checks:
         if isinstance(check, HttpCheck) and check.runner is None:
             yield from _of_http(check)
+
+
+def _of_source(policy: Policy, source: Source) -> Iterator[NamedFile]:
+    if isinstance(source, DeviceSource):
+        yield from _of_target(source.ssh, source.origin)
+    if isinstance(source, LvmThinSource):
+        yield from _of_volumes(source)
+    if isinstance(source, ServerSource) and _dumped_here(policy, source):
+        yield from _of_server(source)
 
 
 def _of_volumes(source: LvmThinSource) -> Iterator[NamedFile]:
@@ -47,6 +53,23 @@ def _of_volumes(source: LvmThinSource) -> Iterator[NamedFile]:
     if VOLUME not in text:
         path = parse_absolute_path(text)
         yield NamedFile(what="key", path=path, secret=True, origin=source.origin)
+
+
+def _dumped_here(policy: Policy, source: ServerSource) -> bool:
+    """Whether a leg of this host reads those files: in a cluster others stand for them."""
+    return any(leg.takes == source.name and leg.runner is None for leg in policy.legs)
+
+
+def _of_server(source: ServerSource) -> Iterator[NamedFile]:
+    one = source.connect
+    if isinstance(one.secret, SecretFile):
+        what = "password" if one.password is not None else "token"
+        yield NamedFile(what=what, path=one.secret.path, secret=True, origin=one.origin)
+    if one.key is not None:
+        yield NamedFile(what="key", path=one.key, secret=True, origin=one.origin)
+    for what, path in (("certificates", one.authority), ("certificate", one.certificate)):
+        if path is not None:
+            yield NamedFile(what=what, path=path, secret=False, origin=one.origin)
 
 
 def _of_target(target: SshTarget, origin: Origin) -> Iterator[NamedFile]:

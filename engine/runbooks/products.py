@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.plan.kinds import is_runnable, source_kind
+from engine.plan.kinds import source_kind
 from engine.plan.model import LegPlan, Location, Plan
 from engine.promises.chains import Copy
 from engine.runbooks.model import Code, Section, Step, Text
@@ -96,8 +96,6 @@ def _where(plan: Plan, copy: Copy, leg: LegPlan) -> Iterator[Text]:
     yield "It lies in ", Code(copy_path(plan, copy)), "."
     if leg.leg.runner is not None:
         yield ("It is made in a cluster, in the namespace ", Code.of(leg.leg.runner.namespace), ".")
-    elif not is_runnable(leg):
-        yield (f"This version does not run legs of the kind {leg.kind}: see who makes it.",)
 
 
 def _found(plan: Plan, copy: Copy) -> Iterator[Step]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.plan.kinds import source_kind
 from engine.plan.model import Plan
 from engine.promises.chains import Chains
 from engine.promises.order_words import wait_words
@@ -17,7 +16,9 @@ from engine.runbooks.trees import all_of_files, all_of_tree, not_kept, one_path
 from engine.runbooks.volumes import from_copies, rollbacks
 from policy.sources import (
     BtrfsSource,
+    CommandSource,
     DeviceSource,
+    DumpedSource,
     FilesSource,
     LvmThinSource,
     ServerSource,
@@ -47,7 +48,6 @@ def _before(waits: Sequence[Wait]) -> Iterator[Text]:
 
 
 def _what(source: Source) -> Text:
-    kind = source_kind(source)
     match source:
         case TreeSource():
             return "It is the tree ", Code(source.path.text), " on this host."
@@ -69,10 +69,18 @@ def _what(source: Source) -> Text:
             return "It is ", *listed, "."
         case DeviceSource():
             return "It is a device that answers as ", Code.of(source.ssh.account), "."
+        case ServerSource() | SqliteSource() | CommandSource():
+            return _dumped(source)
+
+
+def _dumped(source: DumpedSource) -> Text:
+    match source:
         case ServerSource():
-            return (f"It is a server: {kind}.",)
+            return (f"It is a server: {source.server.value}.",)
         case SqliteSource():
             return "It is the SQLite database ", Code(source.path.text), "."
+        case CommandSource():
+            return "It is what the program ", Code.of(source.run[0]), " of this host exports."
 
 
 def _sections(
@@ -89,7 +97,7 @@ def _sections(
                 makers = {one.via[1] for part in known for one in part.copies if len(one.via) > 1}
                 databases = any(one.partial for part in known for one in part.copies)
                 yield from_copies(source, sorted(makers), databases=databases)
-        case DeviceSource() | ServerSource() | SqliteSource():
+        case DeviceSource() | ServerSource() | SqliteSource() | CommandSource():
             yield from product_sections(plan, source, parts)
     yield from not_kept(plan, source)
 

@@ -16,7 +16,10 @@ from policy.patterns import PathPattern
 from policy.values import Percentage
 
 if TYPE_CHECKING:
+    from engine.dumps.record import DumpRecord
+    from engine.dumps.servers import ServerSeen
     from engine.items.items import Inventory, Item
+    from policy.sources import DumpedSource
 
 
 SNAPSHOT = "snapshot"
@@ -28,6 +31,7 @@ class Waiver(enum.Enum):
 
     SMALLER_SOURCE = "smaller-source"
     OTHER_FILE_SYSTEM = "other-file-system"
+    OTHER_SERVER = "other-server"
     DELETIONS = "deletions"
     ONE_NAME = "one-name"
 
@@ -132,6 +136,15 @@ class TargetSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DumpedSeen:
+    """What a leg dumps, and what the last dump that was verified holds of it."""
+
+    source: DumpedSource
+    server: ServerSeen
+    before: DumpRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSeen:
     """One feed's two ends and its rules."""
 
@@ -158,6 +171,8 @@ class FeedSeen:
     """What is read, where that is a device; then `source` says nothing."""
     fetched: tuple[tuple[bytes, int], ...] = ()
     """The files of the newest generation, with their bytes, where they are of a device."""
+    dumped: DumpedSeen | None = None
+    """What is dumped, where that is a server or a program; then `source` says nothing."""
     item: Item | None = None
     """What is read, where that is one of several items; then `source` says where it will be seen.
     """

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.plan.kinds import is_runnable
 from engine.plan.left_plan import NAME as LEFT
 from engine.plan.model import LegPlan
 from engine.reach.targets import Presence
@@ -27,6 +26,7 @@ from engine.runs.observation import (
 from policy.values import display
 
 if TYPE_CHECKING:
+    from engine.dumps.servers import ServerSeen
     from engine.items.items import Inventory
 
 RSYNC_NEEDED = (3, 2, 0)
@@ -37,14 +37,11 @@ LEAST_FREE = 64 * 2**20
 
 
 def preflight_kind(leg_plan: LegPlan) -> tuple[Finding, ...]:
-    """Say whether this version runs such a leg on this host at all, before looking any further."""
+    """Say whether such a leg is run on this host at all, before looking any further."""
     if leg_plan.leg.runner is not None:
         where = leg_plan.leg.runner.namespace
         found = f"{leg_plan.name} runs in the cluster ({where}), never on this host"
         return (_refuse(None, "runner", found),)
-    if not is_runnable(leg_plan):
-        found = f"this version does not run legs of the kind {leg_plan.kind}"
-        return (_refuse(None, "kind", found),)
     return ()
 
 
@@ -103,7 +100,9 @@ def _rsync(what: str, feed: str | None, version: tuple[int, int, int] | None) ->
 
 
 def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
-    if seen.item is None and seen.device is None:
+    if seen.dumped is not None:
+        yield from _server(seen.feed, seen.dumped.server)
+    elif seen.item is None and seen.device is None:
         yield from _source(seen.feed, seen.source, waived)
         yield from _filter(seen)
     elif seen.item is not None:
@@ -214,6 +213,21 @@ def _source_file_system(
         return _note(feed, what, found + ": allowed for this run")
     hint = f"if that is right, run it once with --allow {Waiver.OTHER_FILE_SYSTEM.value}"
     return _refuse(feed, what, f"{found}; {hint}")
+
+
+def _server(feed: str, server: ServerSeen) -> Iterator[Finding]:
+    what = f"source {feed}"
+    if server.problem:
+        yield _refuse(feed, what, f"it cannot be dumped: {server.problem}")
+        return
+    found = f"{server.server}, dumped by {server.client}"
+    if server.older:
+        danger = "it may leave out what it does not know: install one that is as new"
+        yield _refuse(feed, what, f"{found}, which is older: {danger}")
+        return
+    yield _fine(feed, what, found)
+    for remark in server.remarks:
+        yield _note(feed, what, remark)
 
 
 def _filter(seen: FeedSeen) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.plan.kinds import is_runnable
 from engine.plan.model import LegPlan, Plan
 from engine.plan.readers import writers_of
 from engine.schedule.calendars import previous_run
@@ -31,8 +30,8 @@ class Due:
 
 
 def runs_here(leg: LegPlan) -> bool:
-    """Whether this version runs such a leg on this host at all."""
-    return leg.leg.runner is None and is_runnable(leg)
+    """Whether this host runs such a leg at all."""
+    return leg.leg.runner is None
 
 
 def due_legs(

@@ -14,7 +14,7 @@ from engine.promises.chains import Copy
 from engine.reach.ssh_command import known_shell
 from engine.reach.targets import Target
 from engine.rsync.filters import FilterError, exclude_rule, only_rules
-from policy.legs import CopyingLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
+from policy.legs import CopyingLeg, MirrorLeg
 from policy.parts import Attribute, SshTarget
 
 NEW_FOLDER = b"./restored-from-"
@@ -41,10 +41,8 @@ def is_plain(plan: Plan, copy: Copy) -> bool:
 
 
 def holds_files(plan: Plan, copy: Copy) -> bool:
-    """Whether a copy holds files under the names that they have in the live data."""
-    legs = [plan.leg(name) for name in copy.via]
-    kinds = (MirrorLeg, VersionsLeg, SnapshotLeg, SqliteLeg)
-    return not copy.snapshot and all(one is not None and isinstance(one.leg, kinds) for one in legs)
+    """Whether a copy holds files, by the names of live data or those that its first leg gave."""
+    return not copy.snapshot and all(plan.leg(name) is not None for name in copy.via)
 
 
 def in_generation(copy: Copy, generations: Sequence[bytes]) -> Copy:

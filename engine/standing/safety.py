@@ -1,8 +1,8 @@
 """What is safe now, what is at risk, and until when: per source, over the copies as they are. Pure.
 
 The question is that of a person in the morning: if nothing ran any more, when would the first copy
-be older than its schedules allow, or the first objective not be met? What another machine runs, or
-what this version does not run, is judged by nobody here, and is counted as nothing.
+be older than its schedules allow, or the first objective not be met? What another machine runs is
+judged by nobody here, and is counted as nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from engine.standing.status import Health, LegStatus
 from policy.patterns import PathPattern
 from policy.routes import Objective
 
-_ELSEWHERE = frozenset({Health.ELSEWHERE, Health.NOT_BUILT})
 BEHIND = "no run of "
 """Begins what is said of a copy that nobody knows to be whole before its next run."""
 _HOLDS_NOTHING = frozenset({Health.UNFED, Health.AHEAD})
@@ -35,7 +34,7 @@ class Safety(enum.Enum):
 
     AT_RISK = "at risk"
     UNKNOWN = "not known here"
-    """Its copies are made elsewhere, or not by this version."""
+    """Its copies are made elsewhere."""
     NOT_KEPT = "not kept"
     """By decision: no route of it leads to a leg."""
     SAFE = "safe"
@@ -130,7 +129,7 @@ def _held(plan: Plan, region: Region, by_leg: Mapping[str, LegStatus]) -> Iterat
         if not by_leg.keys() >= set(copy.via):
             continue
         way = [by_leg[name] for name in copy.via]
-        if any(one.health in _ELSEWHERE for one in way):
+        if any(one.health is Health.ELSEWHERE for one in way):
             continue
         feeds = feeds_along(plan, copy, region.source.name)
         ran = [_successes(one, feed) for one, feed in zip(way, feeds, strict=True)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.plan.kinds import is_runnable
 from engine.plan.model import LegPlan, Plan
 from engine.plan.selection import Selection
 from engine.promises.allowed_age import SLACK, data_allowed_age, inputs_of
@@ -46,7 +45,6 @@ class Health(enum.Enum):
     AHEAD = "ahead of the clock"
     """Its last success lies in the future: the clock was wrong then, or is now."""
     ELSEWHERE = "runs elsewhere"
-    NOT_BUILT = "not run by this version"
 
     @property
     def sound(self) -> bool:
@@ -57,7 +55,6 @@ class Health(enum.Enum):
             Health.SEEDING,
             Health.PAUSED,
             Health.ELSEWHERE,
-            Health.NOT_BUILT,
         }
 
 
@@ -195,8 +192,6 @@ class _Limits:
 def _health(leg: LegPlan, facts: LegFacts, limits: _Limits) -> Health:
     if leg.leg.runner is not None:
         return Health.ELSEWHERE
-    if not is_runnable(leg):
-        return Health.NOT_BUILT
     if facts.pause is not None:
         return Health.PAUSED
     return _health_here(facts, limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.reach.targets import Target
-from policy.legs.fetch import Form
+from policy.forms import Form
 from policy.parts import SshTarget
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from engine.plan.selection import Selection
 from engine.reach.targets import Identity, Landing, Target
+from engine.steps.dumps import DumpStep
 from engine.steps.fetches import FetchFile
 from engine.steps.generations import GenerationStep
 from engine.steps.items import ItemStep
@@ -251,6 +252,7 @@ class ExpireDeleted:
 Step = (
     GenerationStep
     | FetchFile
+    | DumpStep
     | ItemStep
     | SnapshotStep
     | HookStep

@@ -8,6 +8,7 @@ from engine.generations.names import name_of
 from engine.generations.reasons import say
 from engine.generations.retention import Decision
 from engine.reach.command_words import show_command
+from engine.steps.dumps import DumpStep, JudgeDump, MakeArtefact
 from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     CompleteGeneration,
@@ -37,7 +38,7 @@ from engine.steps.model import (
     WriteRules,
 )
 from engine.steps.snapshots import RemoveSnapshots, SnapshotStep, TakeSnapshot
-from policy.legs.fetch import Form
+from policy.forms import Form
 from policy.values import display
 
 
@@ -62,6 +63,8 @@ def _explain(step: Step) -> str:
         case (
             StageGeneration()
             | FetchFile()
+            | MakeArtefact()
+            | JudgeDump()
             | CopyGeneration()
             | CopyDatabases()
             | CompleteGeneration()
@@ -102,10 +105,10 @@ def _explain_change(step: BeginPass | SelectChanges | SendChanges | CatchUp | De
             return "delete what was counted, no more"
 
 
-def _explain_generation(step: GenerationStep | FetchFile) -> str:
+def _explain_generation(step: GenerationStep | FetchFile | DumpStep) -> str:
     match step:
-        case FetchFile():
-            return f"keep as {display(step.name)} what it says: {_fetched(step)}"
+        case FetchFile() | MakeArtefact() | JudgeDump():
+            return _explain_product(step)
         case StageGeneration():
             return f"a new generation, {step.choice.reason}: written aside first"
         case CopyGeneration():
@@ -117,6 +120,18 @@ def _explain_generation(step: GenerationStep | FetchFile) -> str:
             return f"call it {display(step.name)}"
         case PruneGenerations():
             return f"remove {'; '.join(map(_explain_pruned, step.decisions))}"
+
+
+def _explain_product(step: FetchFile | DumpStep) -> str:
+    match step:
+        case FetchFile():
+            return f"keep as {display(step.name)} what it says: {_fetched(step)}"
+        case JudgeDump():
+            return "compare it with the last one that was verified, and leave its record in it"
+        case MakeArtefact(artefact=artefact):
+            what = display(artefact.name) or "what lies beside it"
+            command = show_command(artefact.client.shown)
+            return f"keep as {what}, and read it back as {artefact.nature.value}: {command}"
 
 
 def _fetched(step: FetchFile) -> str:

@@ -18,7 +18,7 @@ from policy.legs.versions import VersionsLeg
 Leg = MirrorLeg | SnapshotLeg | VersionsLeg | SqliteLeg | FetchLeg | DumpLeg
 CopyingLeg = MirrorLeg | VersionsLeg
 """Legs that copy trees as they are, by rsync, and say what they keep of each file."""
-KeepingLeg = VersionsLeg | SqliteLeg | FetchLeg
+KeepingLeg = VersionsLeg | SqliteLeg | FetchLeg | DumpLeg
 """Legs that run here and keep generations in folders."""
 
 _PARSERS: dict[str, Callable[[Fields, CommonFields], Leg]] = {

@@ -17,9 +17,11 @@ from policy.parts import (
     KubernetesRunner,
     Limits,
 )
-from policy.values import Duration, Place, parse_place
+from policy.values import Duration, Percentage, Place, parse_place
 
 DEFAULT_WAIT = Duration(12 * 3600)
+DEFAULT_SHRINK = Percentage(50_000)
+"""By what share a fetched file, or a dump, may be smaller than the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

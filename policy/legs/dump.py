@@ -1,22 +1,41 @@
-"""`dump`: a server's own dump, verified by its kind."""
+"""`dump`: what a server, or a program, exports of itself, verified by its kind."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from policy.fields import Fields
-from policy.legs.common import CommonFields, LegCommon, parse_to
+from policy.legs.common import DEFAULT_SHRINK, CommonFields, LegCommon, parse_to
 from policy.parts import Keep
-from policy.values import Place
+from policy.values import Duration, Percentage, Place
+
+
+class Compression(enum.Enum):
+    """How text of SQL is compressed."""
+
+    ZSTD = "zstd"
+    GZIP = "gzip"
+    NONE = "none"
+
+    @property
+    def ending(self) -> str:
+        """What a file's name ends with."""
+        return {"zstd": ".zst", "gzip": ".gz", "none": ""}[self.value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpLeg(LegCommon):
-    """A server's own dump."""
+    """Dumps of a server, a database with its files, or a program."""
 
     to: Place
     keep: Keep
     per_database: bool = False
+    compression: Compression = Compression.ZSTD
+    max_shrink: Percentage = DEFAULT_SHRINK
+    """By what share rows or bytes may be fewer than in the last one that was verified."""
+    changes_within: Duration | None = None
+    """How long the content may stay the same; None: for ever."""
 
 
 def parse(fields: Fields, common: CommonFields) -> DumpLeg:
@@ -26,4 +45,7 @@ def parse(fields: Fields, common: CommonFields) -> DumpLeg:
         to=parse_to(fields),
         keep=fields.keep(),
         per_database=fields.text("per") == "database",
+        compression=Compression(fields.text("compress") or "zstd"),
+        max_shrink=fields.percentage("max_shrink") or DEFAULT_SHRINK,
+        changes_within=fields.duration("changes_within"),
     )

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from policy.fields import Fields
-from policy.legs.common import CommonFields, LegCommon, parse_to
+from policy.forms import Form, form_of
+from policy.legs.common import DEFAULT_SHRINK, CommonFields, LegCommon, parse_to
 from policy.nodes import Mapping, Node
 from policy.parts import Keep
 from policy.values import Percentage, Place
-
-DEFAULT_SHRINK = Percentage(50_000)
-
-
-class Form(enum.Enum):
-    """What a file must be, whole to its end."""
-
-    XML = "xml"
-    JSON = "json"
-    TAR = "tar"
-    GZIP = "gzip"
-    TAR_GZIP = "tar.gz"
-    NONE = "none"
-    """Not empty; more is not known of it."""
-
-
-_ENDINGS = {
-    ".tar.gz": Form.TAR_GZIP,
-    ".tgz": Form.TAR_GZIP,
-    ".gz": Form.GZIP,
-    ".tar": Form.TAR,
-    ".xml": Form.XML,
-    ".json": Form.JSON,
-}
-"""The longer ones first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +47,6 @@ def parse(fields: Fields, common: CommonFields) -> FetchLeg:
 def _file(fields: Fields, name: str, node: Node) -> FetchedFile:
     if isinstance(node, Mapping):
         own = Fields(node, fields.findings)
-        said = own.text("parse")
-        form = Form(said) if said is not None else form_of(name)
-        return FetchedFile(name=name, run=own.texts("run"), form=form)
+        return FetchedFile(name=name, run=own.texts("run"), form=form_of(name, own.text("parse")))
     child = fields.child("files")
     return FetchedFile(name=name, run=child.texts(name) if child else (), form=form_of(name))
-
-
-def form_of(name: str) -> Form:
-    """What a file of that name should be."""
-    return next((form for end, form in _ENDINGS.items() if name.lower().endswith(end)), Form.NONE)

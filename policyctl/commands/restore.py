@@ -251,12 +251,13 @@ def _finish(
 ) -> None:
     from policyctl.views import restore as view
     from policyctl.views.console import result, result_json
+    from policyctl.views.loading import loading_lines
 
     done = _carry_out(work, proposal, again) if wanted else None
     if json:
         result_json(view.proposal_json(work.plan, proposal, done))
     elif done is not None:
-        result("\n".join(view.done_lines(proposal, done)))
+        result("\n".join((*view.done_lines(proposal, done), *loading_lines(proposal))))
     if done is not None and done.differences:
         _doubt(proposal, again)
 

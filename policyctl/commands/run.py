@@ -22,7 +22,9 @@ class Allowed(enum.StrEnum):
 
     SMALLER_SOURCE = "smaller-source"
     OTHER_FILE_SYSTEM = "other-file-system"
+    OTHER_SERVER = "other-server"
     DELETIONS = "deletions"
+    ONE_NAME = "one-name"
 
 
 def run(

@@ -31,7 +31,6 @@ from policyctl.views.safety import safety_lines
 _MOST_FILES = 20
 _SHORT = {
     Health.WAITING: "waiting",
-    Health.NOT_BUILT: "not built",
     Health.ELSEWHERE: "elsewhere",
     Health.AHEAD: "clock wrong",
 }

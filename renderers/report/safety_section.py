@@ -28,7 +28,6 @@ from renderers.report.words import (
 
 _NAMED = 4
 """Sources at risk that the title names."""
-_ELSEWHERE = frozenset({Health.ELSEWHERE, Health.NOT_BUILT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +197,7 @@ def _risk(one: SourceSafety, at: Clock) -> str:
 
 def leg_rows(facts: Facts, at: Clock) -> tuple[LegRow, ...]:
     """All legs: those that need somebody first, those of which nobody here knows last."""
-    rows = sorted(facts.legs, key=lambda one: (one.sound, one.health in _ELSEWHERE))
+    rows = sorted(facts.legs, key=lambda one: (one.sound, one.health is Health.ELSEWHERE))
     return tuple(_leg(facts.plan, one, at) for one in rows)
 
 

@@ -113,7 +113,6 @@ _HEALTHS = {
     Health.PAUSED: "pause",
     Health.AHEAD: "act",
     Health.ELSEWHERE: "unknown",
-    Health.NOT_BUILT: "unknown",
 }
 _ROOMS = {
     RoomHealth.ENOUGH: "safe",

@@ -8,10 +8,20 @@ from collections.abc import Callable
 from typing import assert_never
 
 from engine.drill.products import HEAD, Product, product_of
+from engine.dumps.artefact import Artefact, Nature
+from engine.dumps.clients import Client
+from engine.dumps.figures import NotWhole
+from engine.dumps.sql_text import TextReader, reader_for
 from engine.sqlite.copies import QUICK_ABOVE, choose_check
+from engine.system.dumps.read_back import Reading, read_back
+from engine.system.dumps.streams import reading
+from engine.system.host.process import CommandNotStarted, run
 from engine.system.sqlite.reading import find_problems, opened
+from policy.legs.dump import Compression
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_BEGIN = 4096
+"""Bytes that tell what a text is."""
 _WAITING = (b"-wal", b"-journal")
 """Ends of the names of files in which commits, or their way back, may still wait."""
 
@@ -31,9 +41,64 @@ def unsound(product: Product, directory: int, name: bytes, size: int) -> str:
     match product:
         case Product.SQLITE:
             check = _sqlite
+        case Product.POSTGRESQL:
+            check = _postgresql
+        case Product.REDIS:
+            check = _redis
+        case Product.ZSTD:
+            check = _zstd
+        case Product.GZIP:
+            check = _gzip
         case _:
             assert_never(product)
     return check(directory, name, size)
+
+
+def _postgresql(directory: int, name: bytes, _size: int) -> str:
+    """Unpacked to its end, as a load would; nothing of it is carried out."""
+    return _read_back(directory, name, Nature.POSTGRESQL_ARCHIVE)
+
+
+def _redis(directory: int, name: bytes, _size: int) -> str:
+    return _read_back(directory, name, Nature.RDB)
+
+
+def _zstd(directory: int, name: bytes, _size: int) -> str:
+    return _packed(directory, name, Compression.ZSTD)
+
+
+def _gzip(directory: int, name: bytes, _size: int) -> str:
+    return _packed(directory, name, Compression.GZIP)
+
+
+def _packed(directory: int, name: bytes, compression: Compression) -> str:
+    """Unpacked to its end; where it is a dump as text, that has to be whole as well."""
+    try:
+        with os.fdopen(os.open(name, _FILE, dir_fd=directory), "rb") as file:
+            reader: TextReader | None = None
+            for at, chunk in enumerate(reading(file, compression)):
+                if at == 0:
+                    reader = reader_for(chunk[:_BEGIN])
+                if reader is not None:
+                    reader.feed(chunk)
+            if reader is not None:
+                reader.finish()
+    except NotWhole as error:
+        return str(error)
+    return ""
+
+
+def _read_back(directory: int, name: bytes, nature: Nature) -> str:
+    artefact = Artefact(name=name, nature=nature, client=Client(programs=(), arguments=()))
+    path = b"/proc/%d/fd/%d/%s" % (os.getpid(), directory, name)
+    try:
+        with os.fdopen(os.open(name, _FILE, dir_fd=directory), "rb") as file:
+            read_back(artefact, file, path, Reading(run=run, check_time=lambda: None))
+    except NotWhole as error:
+        return str(error)
+    except CommandNotStarted:
+        return ""  # without the program nobody can tell: its bytes are those of the copy
+    return ""
 
 
 def _sqlite(directory: int, name: bytes, size: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import IO, cast
 from xml.parsers import expat
 
-from policy.legs.fetch import Form
+from policy.forms import Form
 
 _CHUNK = 1 << 20
 

@@ -10,7 +10,7 @@ import resource
 import sys
 
 from engine.system.fetch.forms import NotThatForm, check_form
-from policy.legs.fetch import Form
+from policy.forms import Form
 
 WRONG = 6
 _MEMORY = 2 << 30

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pwd
 import selectors
 import signal
 import subprocess
@@ -47,6 +48,8 @@ class Command:
     """A file that it reads; None: it has no input."""
     keep_open: tuple[int, ...] = ()
     """Descriptors that it gets: a lock among them is held until the last of its processes ends."""
+    account: str | None = None
+    """The account of this machine that it runs as; None: our own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,8 @@ def start(command: Command) -> Running:
     try:
         with open(command.stdin or os.devnull, "rb") as given:  # noqa: PTH123 - bytes
             child = _popen(command, given)
+    except KeyError:
+        raise CommandNotStarted(f"this machine has no account {command.account!r}") from None
     except OSError as error:
         name = os.fsdecode(command.argv[0])
         raise CommandNotStarted(f"{name} cannot be run: {error.strerror}") from None
@@ -163,15 +168,46 @@ def start(command: Command) -> Running:
 
 
 def _popen(command: Command, given: IO[bytes]) -> subprocess.Popen[bytes]:
+    other = _as_account(command.account) if command.account is not None else _Ours()
     return subprocess.Popen(
         command.argv,
         stdin=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(command.env),
+        env=environment({**other.home, **command.env}),
         start_new_session=True,
+        # After the change of account, which would undo it (prctl(2), PR_SET_PDEATHSIG).
         preexec_fn=_die_with_parent,
         pass_fds=command.keep_open,
+        cwd=other.directory,
+        user=other.user,
+        group=other.group,
+        extra_groups=other.groups,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ours:
+    """Whose rights a command has: our own where nothing else is said."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] | None = None
+    home: Mapping[str, str] = field(default_factory=dict)
+    directory: str | None = None
+
+
+def _as_account(name: str) -> _Ours:
+    """Those of an account, and none of ours. Raises `KeyError` where there is no such account."""
+    found = pwd.getpwnam(name)
+    if found.pw_uid == os.geteuid():
+        return _Ours()
+    return _Ours(
+        user=found.pw_uid,
+        group=found.pw_gid,
+        groups=tuple(os.getgrouplist(name, found.pw_gid)),
+        home={"HOME": found.pw_dir},
+        directory="/",
     )
 
 

@@ -17,6 +17,7 @@ from engine.legs.kind import Run
 from engine.records.journal import JournalSeen, UnknownReader
 from engine.records.reports import RunStatus
 from engine.runs.deletions import judge_deletions
+from engine.steps.dumps import JudgeDump, MakeArtefact
 from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     CompleteGeneration,
@@ -227,6 +228,10 @@ class Executor:
                 self._generations.prune(step)
             case FetchFile():
                 self._generations.fetch(step)
+            case MakeArtefact():
+                self._generations.make(step)
+            case JudgeDump():
+                self._generations.judge(step)
             case TakeSnapshot():
                 self._items.take(step)
             case RemoveSnapshots():

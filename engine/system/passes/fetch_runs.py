@@ -20,7 +20,7 @@ from engine.steps.generations import STAGING, inside
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.passes.feed_runs import FeedRuns, FeedStopped
 from engine.system.passes.transfers import BACK_OFF, Transfers
-from policy.legs.fetch import Form
+from policy.forms import Form
 from policy.parts import SshTarget
 from policy.values import display
 
@@ -57,7 +57,8 @@ def _receive(step: FetchFile, file: IO[bytes], feeds: FeedRuns) -> None:
     for pause in (*BACK_OFF, None):
         file.seek(0)
         file.truncate()
-        told = feeds.transfers.command(step.feed, step.argv, on_output=_writing(file))
+        command = Command(argv=step.argv, timeout=float("inf"), on_output=_writing(file))
+        told = feeds.transfers.command(step.feed, command)
         again = told.code == _NO_CONNECTION and not key_hint(step.device, told.stderr)
         if not again or pause is None or pause >= feeds.transfers.left:
             break

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from engine.generations.names import Standing
 from engine.legs.kind import Run
@@ -22,6 +23,7 @@ from engine.rsync.output import parse_figures
 from engine.runs.preflight import lacks_room
 from engine.runs.sqlite_judgement import judge_copies, wanted
 from engine.sqlite.copies import CopyStatus, read_lines
+from engine.steps.dumps import JudgeDump, MakeArtefact
 from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     GOING,
@@ -47,6 +49,9 @@ from engine.system.passes.transfers import Started
 from engine.system.state.state import LastSeen, State, Stream
 from policy.values import display
 
+if TYPE_CHECKING:
+    from engine.system.passes.dump_runs import DumpRuns
+
 _NO_ROOM = ("No space left on device", "Disk quota exceeded", "disk is full")
 """How rsync, the system (errno(3)) and SQLite say it."""
 _WORKED = frozenset({0, 6})
@@ -65,6 +70,14 @@ class GenerationRuns:
     rules: dict[str, str]
     progress: Callable[[str], None]
     items: ItemRuns
+    _made: DumpRuns | None = None
+
+    @property
+    def _dumps(self) -> DumpRuns:
+        from engine.system.passes.dump_runs import DumpRuns  # for that kind of leg alone
+
+        self._made = self._made or DumpRuns(self.feeds)
+        return self._made
 
     def stage(self, step: StageGeneration) -> None:
         """Make the empty folder. Raises `FeedStopped`."""
@@ -153,6 +166,16 @@ class GenerationRuns:
 
         with _giving_room_back(step.target):
             fetch_file(step, self.feeds)
+
+    def make(self, step: MakeArtefact) -> None:
+        """Make an artefact of a dump. Raises `FeedStopped`, `OutOfTime` and `ItemOutOfTime`."""
+        with _giving_room_back(step.target):
+            self._dumps.make(step)
+
+    def judge(self, step: JudgeDump) -> None:
+        """Judge a dump with all that it has. Raises `FeedStopped`."""
+        with _giving_room_back(step.target):
+            self._dumps.judge(step)
 
     def complete(self, step: CompleteGeneration) -> None:
         """Rename it once it is on the disk. Raises `FeedStopped`.

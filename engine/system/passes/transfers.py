@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.exit_codes import is_refusal, may_pass, meaning_of
 from engine.progress import OPTION, ProgressReader, ProgressSink
@@ -101,18 +101,20 @@ class Transfers:
             raise ItemOutOfTime("its own time limit has passed") if mine < left else OutOfTime
         return told
 
-    def command(
-        self, feed: str, argv: tuple[bytes, ...], *, on_output: Callable[[bytes], bytes]
-    ) -> Completed:
-        """Run any command of a feed within its time. Raises `OutOfTime`, `ItemOutOfTime`.
+    def command(self, feed: str, command: Command) -> Completed:
+        """Run any command of a feed within its own time and the feed's.
 
-        And `CommandNotStarted`, and whatever `on_output` raises.
+        Raises `OutOfTime`, `ItemOutOfTime`, `CommandNotStarted`, and whatever `on_output` raises.
         """
         left, mine = self.left, self._left_of(feed)
         if left <= 0:
             raise OutOfTime
         told = run(
-            Command(argv=argv, timeout=min(left, mine), on_output=on_output, keep_open=self.locks)
+            replace(
+                command,
+                timeout=min(left, mine, command.timeout),
+                keep_open=(*command.keep_open, *self.locks),
+            )
         )
         self._used[feed] = self._used.get(feed, 0.0) + told.seconds
         if told.timed_out:

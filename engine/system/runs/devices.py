@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from datetime import datetime
 
-from engine.generations.names import Generation, name_of
+from engine.generations.names import Generation, Standing, name_of
 from engine.plan.model import Feed, Plan
 from engine.reach.targets import Identity, Presence
 from engine.runs.observation import FeedSeen, FilterState, SourceSeen, TargetSeen
@@ -22,7 +24,7 @@ def device_seen(
     feed: Feed, device: SshTarget, target: TargetSeen, generations: tuple[Generation, ...]
 ) -> FeedSeen:
     """What is known of a device: what was fetched of it the last time."""
-    newest = max((one.moment for one in generations if one.counts), default=None)
+    newest = newest_good(generations)
     folder = target.target.path + b"/" + (name_of(newest) if newest is not None else b"")
     return FeedSeen(
         feed=feed.reads,
@@ -34,6 +36,17 @@ def device_seen(
         device=device,
         fetched=_sizes(folder) if newest is not None else (),
     )
+
+
+def newest_good(generations: Iterable[Generation]) -> datetime | None:
+    """The newest generation that was verified; the newest of any, where none is known to be.
+
+    One that was told to be too small is no measure for the next one: that would be well, and the
+    last good one would go (law 18).
+    """
+    whole = [one for one in generations if one.counts]
+    verified = [one.moment for one in whole if one.standing is Standing.VERIFIED]
+    return max(verified or [one.moment for one in whole], default=None)
 
 
 def nowhere(path: bytes, previous_entries: int | None = None) -> SourceSeen:

@@ -36,9 +36,10 @@ from engine.system.host.taken import carried, taken_entries
 from engine.system.journal.journal import Journal
 from engine.system.journal.look import look_into
 from engine.system.runs.damage import is_damaged
-from engine.system.runs.devices import device_of, device_seen, nowhere
+from engine.system.runs.devices import device_of, nowhere
 from engine.system.runs.name_folding import names_that_meet
 from engine.system.runs.observe_target import NothingToRead, TargetLook
+from engine.system.runs.products import product_seen
 from engine.system.state.arrivals import there_by
 from engine.system.state.disk_identity import find_identity
 from engine.system.state.first_passes import FirstPass, FirstPasses
@@ -140,9 +141,9 @@ class _Look(TargetLook):
 
     def feed(self, feed: Feed) -> FeedSeen:
         """Both ends of a feed, and its rules."""
-        device = device_of(self.plan, feed)
-        if device is not None:
-            return self._device(feed, device)
+        product = product_seen(self, self.leg_plan, feed)
+        if product is not None:
+            return product
         assert feed.selection is not None
         assert feed.writes is not None
         path = self.places.filter_file(self.leg_plan.name, feed.reads)
@@ -189,16 +190,6 @@ class _Look(TargetLook):
         names = names_within(place.path, self._read_path(feed), self.mounts)
         # Where both are one directory, it is swallowed.
         return bool(names) and selection.decide(names or (), directory=True) is Verdict.TAKEN
-
-    def _device(self, feed: Feed, device: SshTarget) -> FeedSeen:
-        """A device, and the folder of its generations: whether it answers, the run finds out."""
-        assert feed.writes is not None
-        if self.places.staged:
-            raise NothingToRead(f"{feed.reads} is a device: below another root none is asked")
-        stream = stream_of(self.plan, self.leg_plan, feed, self.state)
-        target = self.target(feed.writes)
-        known = self.state.generations.among(stream, target.directories)
-        return device_seen(feed, device, target, known)
 
     def item(self, feed: Feed, item: Item) -> FeedSeen:
         """An item, and the folder of its generations."""

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from engine.sqlite.copies import CopyRules, CopyStatus, DatabaseCopy, read_line, write_line
 from engine.sqlite.files import Names, names_without_companions
 from engine.system.host.descent import remove_tree
-from engine.system.sqlite.search import search
+from engine.system.sqlite.search import Search, database_at, search
 from engine.system.sqlite.verified import Task, copy_database
 
 WORK = b".policyctl-sqlite"
@@ -34,18 +34,24 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def copy_databases(
-    root: int, target: int, rules: CopyRules, alive: Callable[[], None] = lambda: None
+    root: int,
+    target: int,
+    rules: CopyRules,
+    alive: Callable[[], None] = lambda: None,
+    *,
+    only: bytes | None = None,
 ) -> Iterator[DatabaseCopy]:
     """Copy all databases below a directory into another one; both are held open.
 
-    `alive` is called now and then while they are searched for.
+    `alive` is called now and then while they are searched for. `only`: the one of that name in the
+    directory is copied, and no other is looked for.
 
     What lies there under the same names is replaced. The calling process may have none of the
     databases open: SQLite would take its locks into the forked ones. Raises `OSError` where the
     target cannot be worked in.
     """
     end = time.monotonic() + rules.all
-    found = search(root, end, alive)
+    found = search(root, end, alive) if only is None else _the_one(root, only)
     for names, reason in found.closed:
         yield _failed(names, CopyStatus.UNREADABLE, reason)
     for names in found.left:
@@ -63,6 +69,11 @@ def copy_databases(
             copy = _in_own_process(task, min(rules.each, end - began, _LONGEST))
         if copy is not None:
             yield replace(copy, milliseconds=round((time.monotonic() - began) * 1000))
+
+
+def _the_one(root: int, name: bytes) -> Search:
+    database = database_at(root, name)
+    return Search(databases=[database] if database is not None else [])
 
 
 def _failed(names: Names, status: CopyStatus, reason: str, size: int = 0) -> DatabaseCopy:

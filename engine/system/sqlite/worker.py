@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> int:
             opened_root(os.fsencode(asked.root)) as root,
             opened_root(os.fsencode(asked.target)) as target,
         ):
-            for copy in copy_databases(root, target, rules, _say_nothing):
+            only = os.fsencode(asked.only) if asked.only is not None else None
+            for copy in copy_databases(root, target, rules, _say_nothing, only=only):
                 failed = failed or copy.status is not CopyStatus.OK
                 sys.stdout.buffer.write(write_line(copy))
                 sys.stdout.buffer.flush()
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--each", type=float, default=_DAY, metavar="SECONDS")
     parser.add_argument("--all", type=float, default=_DAY, metavar="SECONDS")
     parser.add_argument("--quick-above", type=int, default=QUICK_ABOVE, metavar="BYTES")
+    parser.add_argument("--only", metavar="NAME", help="the one of that name in ROOT, no other")
     parser.add_argument("--former", default="", metavar="NAME", help="linked to where equal")
     return parser
 

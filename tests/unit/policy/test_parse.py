@@ -107,8 +107,8 @@ class TestDefaults:
 
         assert secret("files", paths=["/etc"])
         assert not secret("files", paths=["/etc"], secret=False)
-        assert secret("etcd", connect={"endpoint": "x"})
-        assert secret("vault", connect={"address": "x"})
+        assert secret("etcd", connect={"endpoint": "https://192.0.2.1:2379"})
+        assert secret("vault", connect={"address": "http://192.0.2.1:8200"})
         assert not secret("tree", path="/x")
         assert secret("tree", path="/x", secret=True)
 

@@ -8,11 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.plan.model import Feed, LegPlan, Location
-from policy.legs import DumpLeg
-from policy.parts import Hook, Keep, KubernetesRunner, Limits, SshTarget
+from policy.parts import Hook, KubernetesRunner, SshTarget
 from policy.sources import DeviceSource, FilesSource
-from policy.values import AbsolutePath, Duration, Place, parse_absolute_path
+from policy.values import AbsolutePath, Duration, parse_absolute_path
 from renderers import RenderRefused, render
 from renderers.environment import unit_argument, unit_text, unit_word
 from renderers.systemd_units import unit_name
@@ -190,7 +188,7 @@ class TestTimer:
 
 
 class TestWhichLegs:
-    """A unit for each leg that this host runs on a schedule, and that this version can run."""
+    """A unit for each leg that this host runs on a schedule, and no other."""
 
     def test_others_have_none(self):
         legs = (
@@ -198,16 +196,6 @@ class TestWhichLegs:
             mirror("elsewhere", runner=KubernetesRunner(namespace="backup")),
         )
         assert units(plan(legs=legs)) == {}
-        dump = DumpLeg(
-            name="dump",
-            schedule=mirror().schedule,
-            limits=Limits(whole=Duration(60)),
-            to=Place("nfs", "/dumps"),
-            keep=Keep(last=1),
-        )
-        writes = Location(holder="nfs", names=(b"dumps",))
-        feed = Feed(reads="db", writes=writes, selection=None)
-        assert units(replace(plan(), legs=(LegPlan(leg=dump, feeds=(feed,)),))) == {}
 
     @pytest.mark.parametrize("name", ["", "a b", "a/b", "-a", "a@b", "a\nb", "a%b", "ж"])
     def test_a_name_that_no_unit_can_have_is_refused(self, name):

@@ -1,0 +1,77 @@
+"""Artefacts: the files of which a dump consists, and what each must be."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass
+
+from engine.dumps.clients import Client
+from policy.forms import Form
+from policy.legs.dump import Compression
+from policy.values import AbsolutePath
+
+
+class Nature(enum.Enum):
+    """What an artefact is: by that it is verified, and its rows are counted."""
+
+    POSTGRESQL_TEXT = "a cluster of PostgreSQL as SQL"
+    POSTGRESQL_GLOBALS = "the roles and tablespaces of a PostgreSQL cluster"
+    POSTGRESQL_ARCHIVE = "a PostgreSQL database in its own archive format"
+    MYSQL_TEXT = "databases of MySQL as SQL"
+    RDB = "a snapshot of Redis"
+    ETCD = "a snapshot of etcd"
+    RAFT = "a snapshot of Vault's storage"
+    SQLITE = "a SQLite database"
+    BESIDE = "files beside a database"
+    OUTPUT = "what a program has printed"
+    DIRECTORY = "what a program has filled a directory with"
+
+    @property
+    def written_by_its_program(self) -> bool:
+        """Whether the program writes it by itself; else what it prints is kept."""
+        return self in {Nature.ETCD, Nature.DIRECTORY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """One file, or folder, of a dump."""
+
+    name: bytes
+    """In the generation's folder, with the ending that its compression gives it."""
+    nature: Nature
+    client: Client
+    database: str = ""
+    """The one that it holds; empty: it holds them all, or there is none."""
+    compression: Compression = Compression.NONE
+    form: Form = Form.NONE
+    """Of what a program has printed."""
+    origin: AbsolutePath | None = None
+    """Where it is copied from, if it is a file of this machine."""
+    beside: tuple[str, ...] = ()
+    """Patterns of names in the directory of the origin."""
+
+
+_LONGEST = 180
+"""Bytes of a name before its endings: a file's name has 255 (NAME_MAX)."""
+
+
+def file_name(database: str) -> bytes:
+    """The name of the file that holds a database: its own, with `%XX` where that is no good name.
+
+    Letters and digits of any script stay; of what else there is only `-`, `_` and a dot within.
+    So it is no hidden file, no option and no path, and two databases never share a file.
+    """
+    parts = []
+    for at, one in enumerate(database):
+        if one.isalnum() or one in "-_" or (one == "." and at):
+            parts.append(one.encode())
+        else:
+            parts.append(b"".join(b"%%%02X" % byte for byte in one.encode("utf-8", "replace")))
+    if parts and parts[0] == b"-":
+        parts[0] = b"%2D"
+    name = b"".join(parts)
+    if len(name) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(database.encode("utf-8", "replace")).hexdigest()[:16].encode()
+    return name[: _LONGEST - 17].decode("utf-8", "ignore").encode() + b"~" + digest

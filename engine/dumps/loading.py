@@ -1,0 +1,170 @@
+"""How a dump that came back is loaded: what to type, in the folder in which it lies. Pure.
+
+Loading overwrites what the server has now, so that a person does it, with the commands at hand.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.dumps.artefact import file_name
+from policy.connect import Connect
+from policy.secrets import Secret, SecretCommand, SecretFile, SecretVariable
+from policy.sources import DumpedSource, ServerKind, ServerSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """One thing to do."""
+
+    text: str
+    """What it does, and what to see to before."""
+    command: str = ""
+    """For a shell; empty where there is none to give."""
+
+
+_UNPACK = {".zst": "zstdcat", ".gz": "zcat", "": "cat"}
+
+
+def loading(source: DumpedSource, names: tuple[str, ...]) -> Iterator[Loading]:
+    """How to load files of these names; those of which it knows nothing are passed over."""
+    if not isinstance(source, ServerSource):
+        return
+    # Roles come before the databases that belong to them.
+    for name in sorted(names, key=lambda one: (not one.startswith("globals."), one)):
+        match source.server:
+            case ServerKind.POSTGRESQL:
+                yield from _postgresql(source.connect, name)
+            case ServerKind.MYSQL:
+                yield from _mysql(source.connect, name)
+            case ServerKind.REDIS:
+                yield from _redis(name)
+            case ServerKind.ETCD:
+                yield from _etcd(name)
+            case ServerKind.VAULT:
+                yield from _vault(source.connect, name)
+
+
+def _postgresql(one: Connect, name: str) -> Iterator[Loading]:
+    options = _words(
+        *(("--host", one.host) if one.host else ()),
+        *(("--host", one.socket.text.decode(errors="replace")) if one.socket else ()),
+        *(("--port", str(one.port)) if one.port else ()),
+        *(("--username", one.user) if one.user else ()),
+    )
+    before = _environment("PGPASSWORD", one.password, one.account)
+    file = shlex.quote(name)
+    plain, unpack = _text(name)
+    if plain in {"all.sql", "globals.sql"}:
+        text = (
+            "All databases and roles, into a new server: of a database that is there already the "
+            "rows would come twice."
+            if plain == "all.sql"
+            else "Roles first; those that are there already are told as errors, and stay."
+        )
+        psql = f"{before}psql --no-psqlrc --quiet{options} --dbname postgres"
+        yield Loading(text=text, command=f"{unpack} {file} | {psql}")
+    elif name.endswith(".dump"):
+        text = "The database as it was: what is in it now goes."
+        # Whoever is connected to a database cannot drop it.
+        anew = "" if plain == "postgres.dump" else " --create"
+        rest = f"pg_restore{anew} --clean --if-exists{options} --dbname postgres"
+        # The file is read by our own account, which may be another than the client's.
+        yield Loading(text=text, command=f"{before}{rest} < {file}")
+
+
+def _mysql(one: Connect, name: str) -> Iterator[Loading]:
+    plain, unpack = _text(name)
+    if not plain.endswith(".sql"):
+        return
+    options = _words(
+        *(("--host", one.host, "--protocol=TCP") if one.host else ()),
+        *(("--port", str(one.port)) if one.port else ()),
+        *(("--socket", one.socket.text.decode(errors="replace")) if one.socket else ()),
+        *(("--user", one.user) if one.user else ()),
+    )
+    client = f"{_environment('MYSQL_PWD', one.password, one.account)}mysql{options}"
+    file = shlex.quote(name)
+    if plain == "all.sql":
+        text = "All databases, with the accounts and their passwords of then."
+        yield Loading(text=text, command=f"{unpack} {file} | {client}")
+        return
+    text = "The database has to be there; its tables become those of the dump."
+    database = shlex.quote(_database(plain.removesuffix(".sql")))
+    yield Loading(text=text, command=f"{unpack} {file} | {client} -- {database}")
+
+
+def _database(stem: str) -> str:
+    """The name of a database by that of its file; a shortened one cannot be told."""
+    parts, rest = [], stem.encode()
+    while rest:
+        if rest[:1] == b"%":
+            parts.append(bytes.fromhex(rest[1:3].decode()))
+            rest = rest[3:]
+        else:
+            parts.append(rest[:1])
+            rest = rest[1:]
+    name = b"".join(parts).decode(errors="replace")
+    return name if file_name(name) == stem.encode() else "DATABASE"
+
+
+def _redis(name: str) -> Iterator[Loading]:
+    if name.endswith(".rdb"):
+        yield Loading(
+            text="Stop the server, and move its append-only files away: where they are, they win. "
+            "Put the file in its `dir` under the name of `dbfilename`, and give it to the "
+            "server's account; switch the append-only file on again once the server runs.",
+            command=f"redis-check-rdb {shlex.quote(name)}",
+        )
+
+
+def _etcd(name: str) -> Iterator[Loading]:
+    if name.endswith(".db"):
+        yield Loading(
+            text="Into a new directory, which takes the place of the old one while etcd and what "
+            "uses it are stopped; with --name and --initial-cluster of the member, if it has any.",
+            command=f"ETCDCTL_API=3 etcdctl snapshot restore {shlex.quote(name)} "
+            "--data-dir ./etcd-data",
+        )
+
+
+def _vault(one: Connect, name: str) -> Iterator[Loading]:
+    if name.endswith(".snap"):
+        yield Loading(
+            text="Have the unseal keys and a root token at hand, from a place that needs no Vault.",
+            command=f"VAULT_ADDR={shlex.quote(one.address or '')} vault operator raft snapshot "
+            f"restore -force {shlex.quote(name)}",
+        )
+
+
+def _text(name: str) -> tuple[str, str]:
+    """The name without the ending of its compression, and what unpacks it."""
+    ending = next(end for end in _UNPACK if name.endswith(end))
+    return name.removesuffix(ending) if ending else name, _UNPACK[ending]
+
+
+def _words(*words: str) -> str:
+    return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def _environment(variable: str, secret: Secret | None, account: str | None) -> str:
+    """What stands before a client so that it alone gets the password, and no list shows it."""
+    given = _given(secret)
+    value = f"{variable}={given} " if given else ""
+    if account is None:
+        return value
+    return f"{value}runuser -u {shlex.quote(account)} -- "
+
+
+def _given(secret: Secret | None) -> str:
+    match secret:
+        case SecretFile(path=path):
+            return f'"$(cat {shlex.quote(path.text.decode(errors="replace"))})"'
+        case SecretVariable(name=name):
+            return f'"${name}"'
+        case SecretCommand(run=run):
+            return f'"$({shlex.join(run)})"'
+        case _:
+            return ""

@@ -1,0 +1,82 @@
+"""The record that lies in each dump: what is in it, and by what it is known again.
+
+It rides along to every later place, so that a dump can be judged there by itself, on a machine that
+knows nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from engine.dumps.figures import Part
+from engine.plan.typed_json import Registry, Unreadable, parse_json
+
+NAME = b"contents.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """One file of a dump."""
+
+    name: bytes
+    """Below the generation's folder."""
+    size: int
+    sha256: str
+    nature: str
+    """In words, for people."""
+    database: str = ""
+    parts: tuple[Part, ...] = ()
+    content: str = ""
+    unchanged_since: str = ""
+    """When a dump with this content was made first, in ISO form; empty where nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpRecord:
+    """One dump."""
+
+    format: int = FORMAT
+    source: str
+    server: str
+    client: str
+    identity: str = ""
+    """Of the server, as it is told from others."""
+    began: str
+    """In ISO form, UTC."""
+    files: tuple[FileRecord, ...]
+
+    def file(self, name: bytes) -> FileRecord | None:
+        """The file of that name."""
+        return next((one for one in self.files if one.name == name), None)
+
+    @property
+    def moment(self) -> datetime:
+        """When its run began."""
+        return datetime.fromisoformat(self.began)
+
+
+class RecordUnreadable(ValueError):
+    """What lies there is no record."""
+
+
+@cache
+def _registry() -> Registry:
+    return Registry()
+
+
+def record_to_json(record: DumpRecord) -> str:
+    """Write a record."""
+    return _registry().dumps(DumpRecord, record) + "\n"
+
+
+def record_from_json(text: str) -> DumpRecord:
+    """Read a record. Raises `RecordUnreadable`."""
+    try:
+        found = _registry().codec(DumpRecord).decode(parse_json(text))
+    except (Unreadable, ValueError) as error:
+        raise RecordUnreadable(str(error)) from None
+    assert isinstance(found, DumpRecord)
+    return found

@@ -1,0 +1,1 @@
+"""Dumping servers and programs: asking them, keeping what they say, reading it back."""

@@ -1,0 +1,235 @@
+"""Dumps while a run lasts: each artefact is made aside, read back, and judged with the others."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import IO
+
+from engine.dumps.artefact import Nature
+from engine.dumps.figures import NotWhole
+from engine.dumps.judgement import is_another, judge_dump, with_history
+from engine.dumps.record import NAME, DumpRecord, FileRecord, record_to_json
+from engine.records.reports import RunStatus
+from engine.runs.observation import Waiver
+from engine.steps.dumps import JudgeDump, MakeArtefact
+from engine.steps.generations import STAGING, inside
+from engine.system.dumps.asking import complaint
+from engine.system.dumps.client import command_of
+from engine.system.dumps.copied import copy_beside, copy_database, folder_record
+from engine.system.dumps.read_back import Reading, read_back
+from engine.system.dumps.streams import sha256_of, writing
+from engine.system.host.descent import remove_tree
+from engine.system.host.process import Command, CommandNotStarted, Completed
+from engine.system.host.secrets import NoSecret
+from engine.system.passes.feed_runs import FeedRuns, FeedStopped
+from engine.system.passes.transfers import OutOfTime
+from policy.values import display
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TOLD = 5
+"""So many failures are told one by one."""
+_FOREVER = float("inf")
+
+
+@dataclass(slots=True)
+class _Made:
+    """What has become of the artefacts of one feed."""
+
+    files: list[FileRecord] = field(default_factory=list)
+    names: set[bytes] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class DumpRuns:
+    """The dumps of one run."""
+
+    feeds: FeedRuns
+    _made: dict[str, _Made] = field(default_factory=dict)
+
+    def make(self, step: MakeArtefact) -> None:
+        """Make one artefact; one that cannot be is told later. Raises `FeedStopped`, `OutOfTime`.
+
+        And `ItemOutOfTime`.
+        """
+        made = self._made.setdefault(step.feed, _Made())
+        staging = inside(step.target, STAGING).path
+        label = display(step.artefact.name) or "what lies beside it"
+        try:
+            with _no_room(label):
+                made.files += self._files(step, staging)
+        except (NotWhole, CommandNotStarted, NoSecret) as error:
+            made.failed.append(f"{label}: {error}")
+            if step.artefact.name:
+                _remove(staging + b"/" + step.artefact.name)
+        else:
+            made.names.add(step.artefact.name)
+
+    def _files(self, step: MakeArtefact, staging: bytes) -> list[FileRecord]:
+        artefact = step.artefact
+        run = self._reading(step.feed)
+        match artefact.nature:
+            case Nature.SQLITE:
+                return [copy_database(artefact, staging, step.former, run.run)]
+            case Nature.BESIDE:
+                found = copy_beside(artefact, staging, step.former, run.run)
+                if found.missing:
+                    said = f"nothing beside it is named {', '.join(found.missing)}"
+                    self.feeds.note(step.feed, RunStatus.NOTED, said)
+                return list(found.files)
+            case Nature.DIRECTORY:
+                os.mkdir(staging + b"/" + artefact.name, 0o700)  # noqa: PTH102 - bytes
+                self._run_program(step, staging)
+                return [folder_record(staging, artefact.name, artefact.nature)]
+            case _:
+                return [self._file(step, staging, run)]
+
+    def _file(self, step: MakeArtefact, staging: bytes, run: Reading) -> FileRecord:
+        artefact = step.artefact
+        if artefact.nature.written_by_its_program:
+            self._run_program(step, staging)
+            opened = _opened(staging, artefact.name, _OLD, "rb")
+        else:
+            opened = _opened(staging, artefact.name, _NEW, "w+b")
+        with opened as file:
+            if not artefact.nature.written_by_its_program:
+                self._keep_output(step, file)
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise NotWhole("it would be empty")
+            found = read_back(artefact, file, staging + b"/" + artefact.name, run)
+            return FileRecord(
+                name=artefact.name,
+                size=size,
+                sha256=sha256_of(file),
+                nature=artefact.nature.value,
+                database=artefact.database,
+                parts=found.parts,
+                content=found.content,
+            )
+
+    def _run_program(self, step: MakeArtefact, staging: bytes) -> None:
+        path = staging + b"/" + step.artefact.name
+        client = step.artefact.client
+        with command_of(client, seconds=_FOREVER, output=path) as command:
+            _must_succeed(self.feeds.transfers.command(step.feed, command))
+
+    def _keep_output(self, step: MakeArtefact, file: IO[bytes]) -> None:
+        write, end = writing(file, step.artefact.compression)
+        with command_of(step.artefact.client, seconds=_FOREVER, on_output=write) as command:
+            told = self.feeds.transfers.command(step.feed, command)
+        end()
+        file.flush()
+        _must_succeed(told)
+
+    def _reading(self, feed: str) -> Reading:
+        transfers = self.feeds.transfers
+
+        def check_time() -> None:
+            if transfers.left <= 0:
+                raise OutOfTime
+
+        def run(command: Command) -> Completed:
+            return transfers.command(feed, command)
+
+        return Reading(run=run, check_time=check_time)
+
+    # ── Judging ──────────────────────────────────────────────────────────────────────────────
+
+    def judge(self, step: JudgeDump) -> None:
+        """Leave the record, and tell what is wrong with the dump. Raises `FeedStopped`."""
+        made = self._made.pop(step.feed, _Made())
+        told = _several(made.failed)
+        if not made.files:
+            raise FeedStopped(RunStatus.FAILED, told or "there is nothing to dump")
+        files = with_history(tuple(made.files), step.before, step.began)
+        self._leave_record(step, files)
+        self._count(step.feed, files)
+        if told:
+            said = f"not all of it could be dumped, and nothing older goes: {told}"
+            self.feeds.note(step.feed, RunStatus.DEGRADED, said)
+        if not step.other_allowed and is_another(step.server.identity, step.before):
+            said = "another server answers than the one whose dump was verified last"
+            hint = f"if that is right, run it once with --allow {Waiver.OTHER_SERVER.value}"
+            danger = "nothing older goes"
+            self.feeds.note(step.feed, RunStatus.DEGRADED, f"{said}: {danger}; {hint}")
+        if not told and not step.smaller_allowed:
+            self._compare(step, files)
+
+    def _compare(self, step: JudgeDump, files: tuple[FileRecord, ...]) -> None:
+        found = list(judge_dump(files, step.before, step.limits, step.began))
+        if found:
+            hint = f"if that is right, run it once with --allow {Waiver.SMALLER_SOURCE.value}"
+            said = f"{_several(found)}: nothing older goes; {hint}"
+            self.feeds.note(step.feed, RunStatus.DEGRADED, said)
+
+    def _leave_record(self, step: JudgeDump, files: tuple[FileRecord, ...]) -> None:
+        record = DumpRecord(
+            source=step.feed,
+            server=step.server.server,
+            client=step.server.client,
+            identity=step.server.identity,
+            began=step.began.isoformat(),
+            files=files,
+        )
+        staging = inside(step.target, STAGING).path
+        with _no_room(display(NAME)), _opened(staging, NAME, _NEW, "w+b") as file:
+            file.write(record_to_json(record).encode())
+
+    def _count(self, feed: str, files: tuple[FileRecord, ...]) -> None:
+        size = sum(one.size for one in files)
+        report = self.feeds.report(feed)
+        self.feeds.put(
+            replace(
+                report,
+                files=report.files + len(files),
+                entries=len(files),
+                size=size,
+                bytes_sent=report.bytes_sent + size,
+            )
+        )
+
+
+def _must_succeed(told: Completed) -> None:
+    if told.code != 0:
+        raise NotWhole(complaint(told))
+
+
+def _several(reasons: list[str]) -> str:
+    more = len(reasons) - _TOLD
+    return "; ".join(reasons[:_TOLD]) + (f"; and {more:,} more" if more > 0 else "")
+
+
+def _opened(folder: bytes, name: bytes, flags: int, mode: str) -> IO[bytes]:
+    directory = os.open(folder, _DIRECTORY)
+    try:
+        return os.fdopen(os.open(name, flags, 0o600, dir_fd=directory), mode)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def _no_room(label: str) -> Iterator[None]:
+    """Where it cannot be written, no other artefact can be either."""
+    try:
+        yield
+    except OSError as error:
+        said = f"{label} cannot be written: {error.strerror}"
+        if error.errno in _NO_ROOM:
+            raise FeedStopped(RunStatus.FAILED, said) from None
+        raise NotWhole(said) from None
+
+
+def _remove(path: bytes) -> None:
+    """Remove what is no whole artefact, be it a file or a folder."""
+    if os.path.isdir(path):  # noqa: PTH112 - bytes
+        remove_tree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)  # noqa: PTH108 - bytes

@@ -1,0 +1,60 @@
+"""What a `dump` leg reads, as it is before anything is written: the server, and its last dump."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.dumps.record import NAME, DumpRecord, RecordUnreadable, record_from_json
+from engine.generations.names import Generation, Standing, name_of
+from engine.plan.model import Feed
+from engine.runs.observation import DumpedSeen, FeedSeen, FilterState, TargetSeen
+from engine.system.dumps.asking import server_seen
+from engine.system.host.places import Places
+from engine.system.runs.devices import nowhere
+from engine.system.runs.observe_target import NothingToRead
+from policy.sources import DumpedSource, SqliteSource
+from policy.values import parse_absolute_path
+
+
+def dumped_seen(
+    feed: Feed,
+    source: DumpedSource,
+    target: TargetSeen,
+    generations: tuple[Generation, ...],
+    *,
+    per_database: bool,
+    places: Places,
+) -> FeedSeen:
+    """Ask it. Raises `NothingToRead` below another root, where only a file can be looked at."""
+    if isinstance(source, SqliteSource):
+        here = places.below_root(source.path).decode("utf-8", "surrogateescape")
+        source = replace(source, path=parse_absolute_path(here))
+    elif places.staged:
+        raise NothingToRead(f"{feed.reads} is a server: below another root none is asked")
+    return FeedSeen(
+        feed=feed.reads,
+        source=nowhere(b""),
+        target=target,
+        filter_path=b"",
+        filter_state=FilterState.NONE,
+        generations=generations,
+        dumped=DumpedSeen(
+            source=source,
+            server=server_seen(source, per_database=per_database),
+            before=_last_verified(target, generations),
+        ),
+    )
+
+
+def _last_verified(target: TargetSeen, generations: tuple[Generation, ...]) -> DumpRecord | None:
+    """The record of the newest dump that was verified; of any, where none is known to be."""
+    verified = [one.moment for one in generations if one.standing is Standing.VERIFIED]
+    moments = verified or [one.moment for one in generations if one.counts]
+    for moment in sorted(moments, reverse=True):
+        path = b"/".join((target.target.path, name_of(moment), NAME))
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - bytes
+                return record_from_json(file.read().decode())
+        except (OSError, UnicodeDecodeError, RecordUnreadable):
+            continue
+    return None
