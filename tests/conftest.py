@@ -1,11 +1,14 @@
 """What holds in every test: a home of its own, no settings from outside, reproducible examples."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.servers.programs import missing
+
+pytest_plugins = ["tests.servers.fixtures"]
 
 # The default run explores the same few examples each time, so that a red test is the change's
 # doing. `make soak` looks for new ones.
@@ -29,7 +32,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # Variables that would change what policyctl, or a tool that it runs, does or prints.
 OUTSIDE = ("POLICYCTL_", "RSYNC_", "XDG_")
 OUTSIDE_NAMES = ("FORCE_COLOR", "INVOCATION_ID", "JOURNAL_STREAM", "NO_COLOR", "NOTIFY_SOCKET")
-SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,9 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("tool"):
-        for command in mark.args:
-            if shutil.which(command, path=SEARCH) is None:
-                pytest.skip(f"{command} is not installed (tools/setup test)")
+        for command in missing(*mark.args):
+            pytest.skip(f"{command} is not installed (tools/setup test)")
     if item.get_closest_marker("root") and os.geteuid() != 0:
         pytest.skip("needs root")
 
