@@ -47,14 +47,17 @@ def _steps(leg: DumpLeg, frame: Frame, run: Run, waived: frozenset[Waiver]) -> I
     yield from frame.begin(f"a dump of {dumped.server.server}")
     for artefact in artefacts:
         yield MakeArtefact(
-            feed=frame.seen.feed, artefact=artefact, target=frame.target, former=frame.base
+            feed=frame.seen.feed,
+            artefact=artefact,
+            target=frame.target,
+            encryption=leg.encryption,
+            former=frame.base if leg.encryption is None else None,
         )
     yield JudgeDump(
         feed=frame.seen.feed,
         target=frame.target,
         server=dumped.server,
         began=run.now,
-        wanted=tuple(one.name for one in artefacts),
         before=dumped.before,
         limits=Limits(max_shrink=leg.max_shrink, changes_within=leg.changes_within),
         smaller_allowed=Waiver.SMALLER_SOURCE in waived,
