@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO
@@ -13,7 +13,7 @@ from engine.dumps.artefact import Nature
 from engine.dumps.figures import NotWhole, Part
 from engine.dumps.judgement import is_another, judge_dump, with_history
 from engine.dumps.record import NAME, DumpRecord, FileRecord, record_to_json
-from engine.records.reports import RunStatus
+from engine.records.reports import FeedReport, RunStatus
 from engine.runs.observation import Waiver
 from engine.steps.dumps import JudgeDump, MakeArtefact
 from engine.steps.generations import STAGING, inside
@@ -68,9 +68,34 @@ class DumpRuns:
         label = display(step.artefact.name) or "what lies beside it"
         try:
             with _no_room(label):
-                made.files += self._kept(step)
+                files = self._kept(step)
+                made.files += files
+                self._tell_database(step, RunStatus.OK, "", files)
         except (NotWhole, CommandNotStarted, NoSecret) as error:
             made.failed.append(f"{label}: {error}")
+            self._tell_database(step, RunStatus.FAILED, str(error))
+
+    def _tell_database(
+        self, step: MakeArtefact, status: RunStatus, reason: str, files: Sequence[FileRecord] = ()
+    ) -> None:
+        """Each database is told by itself: a known failure of one hides no other (law 35)."""
+        database = step.artefact.database
+        if not database:
+            return
+        size = sum(one.size for one in files)
+        rows = [part.rows for one in files for part in one.parts if part.rows is not None]
+        self.feeds.put(
+            FeedReport(
+                feed=f"{step.feed}:{display(database.encode())}",
+                status=status,
+                reason=reason,
+                entries=sum(rows) if rows else None,
+                size=size,
+                bytes_sent=size,
+                files=len(files),
+                place=self.feeds.report(step.feed).place,
+            )
+        )
 
     def _kept(self, step: MakeArtefact) -> list[FileRecord]:
         """What was made and read back, encrypted if it is to be; nothing where that fails."""
