@@ -46,7 +46,9 @@ def restore(
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="COPY", help="Take it from this place, or this version of --list."
+            "--from",
+            metavar="COPY",
+            help="Take it from this place, or this version of --list, or what this leg has made.",
         ),
     ] = None,
     at: Annotated[
