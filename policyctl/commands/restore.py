@@ -15,6 +15,7 @@ from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
 
 if TYPE_CHECKING:
     from engine.restore.aim import Aim
+    from engine.restore.room import Room
     from engine.system.restore.carry_out import Doubtful, Restored
     from policyctl.asking import Found, Proposal
     from policyctl.restoring import Restoring
@@ -108,6 +109,12 @@ def restore(
         bool,
         typer.Option("--anywhere", help="Also into a folder that is copied, or holds copies."),
     ] = False,
+    ignore_room: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-room", help="Also where more is to come than the file system has free."
+        ),
+    ] = False,
     policy: PolicyOption = None,
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,
@@ -139,7 +146,7 @@ def restore(
         if source is not None:
             if in_place or glob:
                 raise typer.BadParameter("all items of a source come into a new folder")
-            request = Request(source=source, wish=wish)
+            request = Request(source=source, wish=wish, ignore_room=ignore_room)
             wanted = not (listed or explained)
             restore_all(work, request, to, wanted=wanted, json=json, anywhere=anywhere)
             return
@@ -150,7 +157,14 @@ def restore(
         again = [path, *(["--glob"] if glob else []), *(["--databases"] if databases else [])]
         again += ["--at", str(at)] if at is not None else []
         again += ["--policy", str(policy)] if policy is not None else []
-        place = Placing(to=to, in_place=in_place, anywhere=anywhere, yes=yes, explained=explained)
+        place = Placing(
+            to=to,
+            in_place=in_place,
+            anywhere=anywhere,
+            ignore_room=ignore_room,
+            yes=yes,
+            explained=explained,
+        )
         _restore(work, found, place, again, json=json)
 
 
@@ -161,6 +175,7 @@ class Placing:
     to: Path | None
     in_place: bool
     anywhere: bool
+    ignore_room: bool
     yes: str | None
     explained: bool
 
@@ -169,6 +184,7 @@ def _restore(
     work: Restoring, found: Found, placing: Placing, again: list[str], *, json: bool
 ) -> None:
     """One path, from what was found to what came."""
+    from policyctl.fetching import refuse_without_room, room_ahead
     from policyctl.views import restore as view
     from policyctl.views.console import result, tell
 
@@ -182,10 +198,14 @@ def _restore(
     else:
         aim = work.into_folder(found, placing.to, anywhere=placing.anywhere)
     proposal = work.propose(found, aim)
-    for line in view.proposal_lines(proposal, steps=placing.explained or placing.in_place):
+    room = room_ahead(work, proposal)
+    shown = placing.explained or placing.in_place
+    for line in view.proposal_lines(proposal, room, steps=shown):
         say(line)
+    if not (placing.explained or placing.ignore_room):
+        refuse_without_room(proposal, room)
     wanted = not placing.explained and (not placing.in_place or _confirmed(proposal, placing.yes))
-    _finish(work, proposal, again=again, wanted=wanted, json=json)
+    _finish(work, proposal, room, again=again, wanted=wanted, json=json)
 
 
 def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: bool) -> None:
@@ -247,14 +267,20 @@ def _list(work: Restoring, found: Found, *, json: bool) -> None:
 
 
 def _finish(
-    work: Restoring, proposal: Proposal, *, again: list[str], wanted: bool, json: bool
+    work: Restoring,
+    proposal: Proposal,
+    room: Room | None,
+    *,
+    again: list[str],
+    wanted: bool,
+    json: bool,
 ) -> None:
     from policyctl.views import restore as view
     from policyctl.views.console import result, result_json
 
     done = _carry_out(work, proposal, again) if wanted else None
     if json:
-        result_json(view.proposal_json(work.plan, proposal, done))
+        result_json({**view.proposal_json(work.plan, proposal, done), **view.room_json(room)})
     elif done is not None:
         result("\n".join(view.done_lines(proposal, done)))
     if done is not None and done.differences:

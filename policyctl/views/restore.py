@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from engine.plan.model import Plan
 from engine.records.measurement import human_bytes
 from engine.restore.choice import Passed, said, shown, unseen_words
+from engine.restore.room import Room, room_words
 from engine.restore.steps import restore_words
 from engine.restore.versions import Unseen, Version
 from engine.standing.copy_paths import copy_path, location_path
@@ -41,13 +42,16 @@ def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
     return f"{one.label}: {said(one, zone)}, in {where} ({via})"
 
 
-def proposal_lines(proposal: Proposal, *, steps: bool) -> Iterator[str]:
+def proposal_lines(proposal: Proposal, room: Room | None, *, steps: bool) -> Iterator[str]:
     """What is to be known beforehand, and each step."""
     yield from (f"  note      {one}" for one in proposal.notes)
     yield f"  to        {show_path(proposal.aim.path)}"
+    words = room_words(room) if room is not None else ""
+    if words:
+        yield f"  room      {words}"
     if steps:
-        words = restore_words(proposal.steps)
-        yield from (f"  {number}. {one}" for number, one in enumerate(words, 1))
+        told = restore_words(proposal.steps)
+        yield from (f"  {number}. {one}" for number, one in enumerate(told, 1))
 
 
 def done_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
@@ -174,6 +178,14 @@ def proposal_json(plan: Plan, proposal: Proposal, done: Restored | None) -> dict
         **(path_json(done.kept, "kept") if done is not None and done.kept else {}),
         "differences": differences_json(done.differences if done is not None else ()),
     }
+
+
+def room_json(room: Room | None) -> dict[str, Json]:
+    """The room where it goes; null where nothing is to come any more."""
+    if room is None:
+        return {"room": None}
+    enough = None if room.unknown else not room.lacks
+    return {"room": {"free_bytes": room.free, "needed_bytes": room.size, "enough": enough}}
 
 
 def differences_json(differences: tuple[Difference, ...]) -> list[Json]:
