@@ -13,13 +13,17 @@ from engine.plan.model import RouteLine
 from engine.restore.aim import Aim
 from engine.restore.choice import doubt_words
 from engine.restore.elsewhere import left_there, parts_elsewhere
+from engine.restore.specials import left_out_by, special_words, specials_words
 from engine.restore.steps import BEFORE, STAGING
 from engine.restore.versions import NEVER, Kind, Version
 from engine.system.host.descent import list_inside
 from engine.system.host.lock_probe import is_held
+from engine.system.host.look import below
 from engine.system.host.relocate import opened_below
 from engine.system.restore.entries import CannotLook, NoRoot, looker
+from engine.system.restore.specials import special_at, specials_below
 from engine.system.restore.staging import read_note
+from policy.parts import Attribute
 from policy.sources import LvmThinSource
 from policy.values import display
 from policyctl.boundary import Refused
@@ -37,6 +41,8 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
     if lost:
         said = ", ".join(one.value for one in lost)
         yield f"not kept by this copy, and not restored: {said}"
+    if version.directory and Attribute.DEVICES not in lost:
+        yield from _of_specials(restoring, found, version)
     if os.geteuid() != 0:
         yield "you are not root: all that comes back will belong to you"
     if version.doubt is not None:
@@ -105,6 +111,27 @@ def _of_parts(restoring: Restoring, found: Found) -> Iterator[str]:
 def _parts(restoring: Restoring, found: Found) -> tuple[RouteLine, ...]:
     subject = found.asked.subject
     return parts_elsewhere(restoring.plan.table(subject.source.name), subject.names)
+
+
+def _of_specials(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
+    """What the copy holds none of."""
+    leg = left_out_by(restoring.plan, version.copy)
+    if not leg or version.copy.partial:
+        return
+    path = found.asked.path
+    live = path.startswith(b"/") and not restoring.known.at
+    said = specials_words(specials_below(below(restoring.root, path)) if live else None, leg)
+    if said:
+        yield said
+
+
+def special_there(restoring: Restoring, found: Found) -> str:
+    """Why no copy holds what is asked for: it is a FIFO, a socket or a device; empty: it is not."""
+    path = found.asked.path
+    special = special_at(below(restoring.root, path)) if path.startswith(b"/") else None
+    legs = dict.fromkeys(left_out_by(restoring.plan, one) for one in found.asked.copies)
+    leg = next(iter(legs), "")
+    return special_words(special, leg) if special is not None and leg else ""
 
 
 def _of_databases(found: Found, version: Version) -> Iterator[str]:

@@ -192,7 +192,7 @@ def _restore(
     for line in view.choice_lines(work.plan, found):
         say(line)
     if found.choice.chosen is None:
-        _nothing(found, work.into_place(found.asked) if placing.in_place else None)
+        _nothing(work, found, work.into_place(found.asked) if placing.in_place else None)
     if placing.in_place:
         aim = work.into_place(found.asked)
     else:
@@ -287,11 +287,11 @@ def _finish(
         _doubt(proposal, again)
 
 
-def _nothing(found: Found, aim: Aim | None) -> None:
+def _nothing(work: Restoring, found: Found, aim: Aim | None) -> None:
     """Raises `Refused`: there is nothing to take."""
     from policy.values import display
     from policyctl.boundary import Refused
-    from policyctl.forewarning import left_behind
+    from policyctl.forewarning import left_behind, special_there
 
     left = ", ".join(map(display, left_behind(aim))) if aim is not None else ""
     look = f"; what earlier restores of it have left lies in {left}" if left else ""
@@ -300,10 +300,9 @@ def _nothing(found: Found, aim: Aim | None) -> None:
         raise Refused(
             f"no copy of {what} may be taken, for the reasons above; nothing was restored{look}"
         )
-    raise Refused(
-        f"no copy that could be looked at holds {what}: is the path right, and its disk there? "
-        f"Nothing was restored{look}"
-    )
+    special = special_there(work, found)
+    why = f"{special}." if special else "is the path right, and its disk there?"
+    raise Refused(f"no copy that could be looked at holds {what}: {why} Nothing was restored{look}")
 
 
 def _confirmed(proposal: Proposal, yes: str | None) -> bool:
