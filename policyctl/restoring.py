@@ -15,6 +15,7 @@ from engine.promises.chains import Copy
 from engine.restore.aim import Aim, request_of, restore_steps
 from engine.restore.choice import choose
 from engine.restore.fetch import fetch_of
+from engine.restore.products import no_files_words
 from engine.restore.versions import Kind, Version
 from engine.rsync.filters import FilterError
 from engine.standing.bring_back import NEW_FOLDER, holds_files
@@ -92,9 +93,11 @@ class Restoring:
         else:
             copies = self._explained(path, directory=is_directory(typed, self.root)).copies
         snapshots = any(one.snapshot for one in copies)
-        files = tuple(
-            one for one in copies if holds_files(self.plan, one) and self.only in {None, one.place}
-        )
+        every = [one for one in copies if holds_files(self.plan, one)]
+        if copies and not every:
+            why = no_files_words(self.plan, subject.source.name, path, copies)
+            raise Refused(f"{why}. Nothing was restored")
+        files = tuple(one for one in every if self.only in {None, one.place})
         if self.only is not None and not files:
             raise Refused(
                 f"{self.only} is to hold no copy of {display(path)}; nothing was restored"
