@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from engine.plan.model import RouteLine
 from engine.restore.aim import Aim
@@ -45,8 +46,7 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
         yield from _of_specials(restoring, found, version)
     if os.geteuid() != 0:
         yield "you are not root: all that comes back will belong to you"
-    if version.doubt is not None:
-        yield doubt_words(version.doubt, restoring.zone)
+    yield from _against(version, restoring.zone)
     if version.copy.partial and version.directory:
         yield "it holds its databases alone: what else lay there is not in this copy"
     yield from _of_parts(restoring, found)
@@ -61,11 +61,23 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
         yield f"its snapshots lie in its own pool: `policyctl rollback {item}` is quicker"
 
 
+def _against(version: Version, zone: ZoneInfo) -> Iterator[str]:
+    """What speaks against the version that is taken all the same."""
+    if version.left is not None:
+        yield (
+            f"{version.left.name} is an orphan ({version.left.why}): nothing watches over it, and "
+            "`policyctl gc` may remove it"
+        )
+    if version.doubt is not None:
+        yield doubt_words(version.doubt, zone)
+
+
 def refuse_unknown(
     restoring: Restoring, asked: Asked, place: str | None, despite: Collection[str]
 ) -> None:
     """Raises `Refused`: what was typed as the name of a copy, or of a destination, is none."""
-    holders = list(dict.fromkeys(one.place for one in asked.copies))
+    every = (*asked.copies, *(one.copy for one in asked.left))
+    holders = list(dict.fromkeys(one.place for one in every))
     if place is not None and place.partition(":")[0] not in holders:
         raise Refused(
             f"--from {place} is no copy of {display(asked.path)}; there are: {', '.join(holders)}; "
@@ -172,6 +184,8 @@ def _of_sidecars(restoring: Restoring, found: Found, version: Version) -> Iterat
 def _of_runs(restoring: Restoring, version: Version) -> Iterator[str]:
     """What runs may be doing to it, or have not done."""
     places, state = restoring.places, restoring.state
+    if version.left is not None:  # what its leg does now is done elsewhere
+        return
     for leg in version.copy.via:
         if is_held(places.leg_lock(leg)):
             yield f"{leg} runs now: what it writes may be mixed of two states"

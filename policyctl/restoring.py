@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.compile import Compilation
-from engine.explain import Explanation, Subject, explain, find_subject
+from engine.explain import Subject, explain, find_subject
 from engine.plan.model import tree_root
+from engine.plan.readers import with_images
 from engine.promises.chains import Copy
 from engine.restore.aim import Aim, request_of, restore_steps
 from engine.restore.choice import choose
 from engine.restore.fetch import fetch_of
+from engine.restore.left_copies import LeftCopy, left_copies
 from engine.restore.products import no_files_words
 from engine.restore.versions import Kind, Version
 from engine.rsync.filters import FilterError
@@ -25,6 +30,7 @@ from engine.system.host.places import Places
 from engine.system.restore.browse import entries_of
 from engine.system.restore.entries import CannotLook
 from engine.system.restore.items import ITEMS_DEEP
+from engine.system.restore.left_copies import left_versions
 from engine.system.restore.search import Known, find_versions
 from engine.system.state.state import State
 from policy.model import Policy
@@ -86,15 +92,16 @@ class Restoring:
         if subject is None:
             raise Refused(
                 f"no source of this policy holds {display(path)}: name a path as it was on "
-                "the live system, or SOURCE:ITEM/PATH; nothing was restored"
+                f"the live system, or SOURCE:ITEM/PATH; nothing was restored{self._of_gone()}"
             )
+        left = self._left(subject)
         if isinstance(subject.source, (LvmThinSource, BtrfsSource)) and not path.startswith(b"/"):
             copies = self._of_items(subject)
         else:
-            copies = self._explained(path, directory=is_directory(typed, self.root)).copies
+            copies = self._copies(path, left, directory=is_directory(typed, self.root))
         snapshots = any(one.snapshot for one in copies)
         every = [one for one in copies if holds_files(self.plan, one)]
-        if copies and not every:
+        if copies and not every and not left:
             why = no_files_words(self.plan, subject.source.name, path, copies)
             raise Refused(f"{why}. Nothing was restored")
         files = tuple(one for one in every if self.only in {None, one.place})
@@ -102,20 +109,59 @@ class Restoring:
             raise Refused(
                 f"{self.only} is to hold no copy of {display(path)}; nothing was restored"
             )
-        return Asked(path=path, subject=subject, copies=files, inside=inside, snapshots=snapshots)
+        return Asked(
+            path=path,
+            subject=subject,
+            copies=files,
+            inside=inside,
+            snapshots=snapshots,
+            left=left,
+        )
 
-    def _explained(self, path: bytes, *, directory: bool) -> Explanation:
-        """The explanation with copies, if there is any: a path that is gone may have been either.
+    def _left(self, subject: Subject) -> tuple[LeftCopy, ...]:
+        """Where orphans would hold it: as far as the records are at hand and can be read."""
+        if self.state is None or self.only is not None:
+            return ()
+        with suppress(sqlite3.Error):
+            found = left_copies(
+                self.plan,
+                subject.source,
+                (*subject.names, *subject.inner),
+                ((one.orphan, one.since) for one in self.state.orphans.all()),
+                with_images(self.plan, self.state.all_retired()),
+                deepest=ITEMS_DEEP,
+            )
+            return tuple(found)
+        return ()
 
-        Raises `Refused`.
+    def _of_gone(self) -> str:
+        """What is left of sources that no policy knows any more, as the rest of a sentence."""
+        names = []
+        if self.state is not None:
+            with suppress(sqlite3.Error):
+                every = (one.orphan for one in self.state.orphans.all())
+                names = [str(one.place) for one in every if not self.plan.source(one.live.holder)]
+        if not names:
+            return ""
+        return (
+            f". What sources that are gone have left lies in {', '.join(names)}: `policyctl gc` "
+            "tells of each"
+        )
+
+    def _copies(
+        self, path: bytes, left: Sequence[LeftCopy], *, directory: bool
+    ) -> tuple[Copy, ...]:
+        """The copies, if there are any: a path that is gone may have been either.
+
+        Raises `Refused` where there are none, and no orphan that may hold it.
         """
         one = explain(self.policy, self.compilation, path, directory=directory)
         if not one.copies:
             other = explain(self.policy, self.compilation, path, directory=not directory)
             one = other if other.copies else one
-        if not one.copies:
+        if not one.copies and not left:
             raise Refused(f"there is no copy of {display(path)}: {one.reason}")
-        return one
+        return one.copies
 
     def whole_of_items(self, text: str) -> str | None:
         """The source, where that is all that was typed, and it has items."""
@@ -142,6 +188,9 @@ class Restoring:
         """Look at every copy, and choose. Raises `Refused` where what is wished for is none."""
         refuse_unknown(self, asked, wish.place, wish.despite)
         versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
+        if self.state is not None and asked.left:
+            more, missing = left_versions(self.known, self.state, asked.left)
+            versions, unseen = (*versions, *more), (*unseen, *missing)
         choice = choose(
             versions,
             as_of=wish.as_of,
@@ -203,6 +252,7 @@ class Restoring:
             for one in others
             if chosen is not None
             and not one.far
+            and one.left is None
             and (one.copy.partial or not one.part)
             and one.copy.partial == chosen.copy.partial
             and one.place not in {chosen.place, *found.wish.despite}

@@ -85,7 +85,8 @@ def version_lines(plan: Plan, found: Found) -> Iterator[str]:
         when = shown(one.moment, found.zone) if one.moment is not None else "age not known"
         size = f", {human_bytes(one.size)}" if one.size is not None else ""
         mark = "→" if one is chosen else " "
-        why = "" if one is chosen else f"  {passed[id(one)].why}"
+        left = "  an orphan: no leg carries it any more" if one.left is not None else ""
+        why = left if one is chosen else f"  {passed[id(one)].why}"
         where = show_path(location_path(plan, one.location))
         yield f"{mark} {when}  {one.label}{size}  {where}{why}"
     for absent in found.unseen:
@@ -148,11 +149,17 @@ def _version_json(
         "far": one.far,
         "part": one.part,
         "database": one.database,
+        "orphan": _left_json(one),
         "not_kept": [lost.value for lost in one.lost],
         "chosen": chosen,
         "why_not": passed.why if passed is not None else None,
         "why": one.why or None,
     }
+
+
+def _left_json(one: Version) -> Json:
+    left = one.left
+    return {"name": left.name, "since": left.since.isoformat(), "why": left.why} if left else None
 
 
 def _unseen_json(plan: Plan, one: Unseen) -> dict[str, Json]:
