@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from engine.plan.model import RouteLine
 from engine.restore.aim import Aim
-from engine.restore.choice import doubt_words
+from engine.restore.choice import doubt_words, shown
 from engine.restore.elsewhere import left_there, parts_elsewhere
 from engine.restore.specials import left_out_by, special_words, specials_words
 from engine.restore.steps import BEFORE, STAGING
@@ -186,6 +186,13 @@ def _of_runs(restoring: Restoring, version: Version) -> Iterator[str]:
     places, state = restoring.places, restoring.state
     if version.left is not None:  # what its leg does now is done elsewhere
         return
+    left = restoring.known.left
+    if left is not None and version.kind is Kind.NEWEST and version.copy.leg in left.unfinished:
+        began = shown(left.unfinished[version.copy.leg], restoring.zone)
+        yield (
+            f"a run of {version.copy.leg} began on {began}, and is not known to have succeeded: "
+            "some of it may be newer than it says"
+        )
     for leg in version.copy.via:
         if is_held(places.leg_lock(leg)):
             yield f"{leg} runs now: what it writes may be mixed of two states"
