@@ -184,6 +184,7 @@ def _restore(
     work: Restoring, found: Found, placing: Placing, again: list[str], *, json: bool
 ) -> None:
     """One path, from what was found to what came."""
+    from policyctl.aiming import into_folder, into_place
     from policyctl.fetching import refuse_without_room, room_ahead
     from policyctl.views import restore as view
     from policyctl.views.console import result, tell
@@ -192,11 +193,11 @@ def _restore(
     for line in view.choice_lines(work.plan, found):
         say(line)
     if found.choice.chosen is None:
-        _nothing(work, found, work.into_place(found.asked) if placing.in_place else None)
+        _nothing(work, found, into_place(work, found.asked) if placing.in_place else None)
     if placing.in_place:
-        aim = work.into_place(found.asked)
+        aim = into_place(work, found.asked)
     else:
-        aim = work.into_folder(found, placing.to, anywhere=placing.anywhere)
+        aim = into_folder(work, found, placing.to, anywhere=placing.anywhere)
     proposal = work.propose(found, aim)
     room = room_ahead(work, proposal)
     shown = placing.explained or placing.in_place
