@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from engine.plan.model import RouteLine
+from engine.reach.command_words import show_command
 from engine.restore.aim import Aim
 from engine.restore.choice import doubt_words, shown
 from engine.restore.elsewhere import left_there, parts_elsewhere
@@ -204,6 +206,21 @@ def _of_runs(restoring: Restoring, version: Version) -> Iterator[str]:
                 f"the last run of {version.copy.leg} did not succeed: some of it may be newer "
                 "than it says"
             )
+
+
+def names_note(aim: Aim) -> Iterator[str]:
+    """That a file has other names, which keep what is there now."""
+    with suppress(OSError):
+        there = os.lstat(aim.path)
+        if not aim.in_place or not stat.S_ISREG(there.st_mode) or there.st_nlink == 1:
+            return
+        find = (b"find", aim.base, b"-xdev", b"-samefile", aim.path)
+        yield (
+            f"what is there now is one file under {there.st_nlink:,} names (hard links): this one "
+            "alone comes back, the others keep what is there now, and are no longer one with it. "
+            f"Before it is done, `{show_command(find)}` names them; the directory that holds them "
+            "all brings all of them back as one"
+        )
 
 
 def left_behind(aim: Aim) -> Iterator[bytes]:

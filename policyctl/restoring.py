@@ -37,7 +37,7 @@ from policy.sources import BtrfsSource, LvmThinSource
 from policy.values import display
 from policyctl.asking import Asked, Beside, Found, Proposal, Wish, pattern_parts
 from policyctl.boundary import Refused
-from policyctl.forewarning import notes_of, refuse_parts, refuse_unknown, without
+from policyctl.forewarning import names_note, notes_of, refuse_parts, refuse_unknown, without
 
 
 class Restoring:
@@ -237,7 +237,7 @@ class Restoring:
             aim=aim,
             fetch=fetch,
             steps=restore_steps(aim, fetch, kept=aim.kept(stamp), against=against),
-            notes=tuple(notes_of(self, found, version)),
+            notes=(*notes_of(self, found, version), *names_note(aim)),
             stamp=stamp,
         )
 
