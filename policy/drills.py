@@ -32,6 +32,8 @@ class Drill:
     """The destination named by `from`; None: each that holds copies, in turn."""
     timeout: Duration = DEFAULT_LIMIT
     severity: AlertSeverity = AlertSeverity.WARNING
+    was: str | None = field(default=None, metadata={"later": True})
+    """The name that it had before."""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     origins: tuple[tuple[str, Origin], ...] = field(default=(), compare=False, repr=False)
     """Positions of the drill's values, by key."""
@@ -54,6 +56,7 @@ def parse_drill(name: str, fields: Fields, origin: Origin) -> Drill:
         takes=fields.text("from"),
         timeout=fields.duration("timeout") or DEFAULT_LIMIT,
         severity=AlertSeverity(fields.text("severity") or "warning"),
+        was=fields.text("was"),
         origin=origin,
         origins=tuple((key, fields.origin(key)) for key in fields.mapping.items),
     )
