@@ -34,7 +34,8 @@ _SOURCES = {
     "Redis": "{kind: redis, connect: {host: 127.0.0.1}}",
     "Valkey": "{kind: redis, connect: {host: 127.0.0.1}}",
     "etcd": '{kind: etcd, connect: {endpoint: "https://127.0.0.1:2379"}}',
-    "Vault": '{kind: vault, connect: {address: "https://127.0.0.1:8200", token: {file: …}}}',
+    "Vault": '{kind: vault, connect: {address: "https://127.0.0.1:8200", '
+    "token: {file: /etc/policyctl/secrets/vault}}}",
 }
 _PROGRAM = '{kind: command, run: [PROGRAM, "{directory}"]}'
 """What dumps a server of which nothing is known here fills a directory."""

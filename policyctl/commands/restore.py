@@ -137,6 +137,7 @@ def restore(
     """
     from policyctl.asking import Wish
     from policyctl.commands.restore_items import restore_all
+    from policyctl.commands.restore_order import show_order
     from policyctl.opening import moment_asked, restoring, restoring_at
     from policyctl.restoring_items import Request
 
@@ -144,7 +145,7 @@ def restore(
     if identity is not None and in_place:
         raise typer.BadParameter("--identity opens what comes into a new folder")
     if path is None or order:
-        _show_order(path, at, policy, from_, root, asked=order, json=json)
+        show_order(path, at, policy, from_, root, asked=order, json=json)
         return
     with ExitStack() as stack:
         if at is not None:
@@ -234,41 +235,6 @@ def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: boo
         raise typer.BadParameter("--yes goes with --in-place: nothing else is asked")
     if only and (in_place or to is not None):
         raise typer.BadParameter("--list and --order only tell: leave out where to restore to")
-
-
-def _show_order(
-    path: str | None,
-    at: Path | None,
-    policy: Path | None,
-    place: str | None,
-    root: Path,
-    *,
-    asked: bool,
-    json: bool,
-) -> None:
-    """Tell the order of the whole. Raises `BadParameter` where a single path is meant."""
-    from engine.promises.restore_order import restore_order
-    from policyctl.opening import restoring, restoring_at
-    from policyctl.views.console import result, result_json
-    from policyctl.views.restore_order import order_json, order_lines
-
-    if not asked:
-        raise typer.BadParameter("name a path; or --order, for the order of everything")
-    if path is not None:
-        raise typer.BadParameter("--order is of everything: leave out the path")
-    with ExitStack() as stack:
-        if at is not None:
-            work = restoring_at(at, policy, place, root)
-        else:
-            work = stack.enter_context(restoring(policy, root))
-        order = restore_order(work.plan)
-    if json:
-        result_json(order_json(order))
-    else:
-        for line in order_lines(order):
-            result(line)
-    if order.circles:
-        raise typer.Exit(ExitCode.FAILED)
 
 
 def _list(work: Restoring, found: Found, *, json: bool) -> None:

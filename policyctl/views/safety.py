@@ -18,7 +18,7 @@ _LEAST_NEEDED = ("then", "oldest")
 _MAY_BE_EMPTY = frozenset({"oldest", "at risk", "then"})
 _SHOWN = frozenset({Safety.AT_RISK, Safety.SAFE})
 _NOT_SHOWN = {
-    Safety.UNKNOWN: "copied elsewhere, or not by this version",
+    Safety.UNKNOWN: "copied elsewhere",
     Safety.NOT_KEPT: "by decision",
 }
 _SOON = timedelta(days=6)

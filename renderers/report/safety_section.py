@@ -181,7 +181,7 @@ def _source(one: SourceSafety, at: Clock) -> SourceRow:
 
 
 _WHY_NOT = {
-    Safety.UNKNOWN: "copied elsewhere, or not by this version",
+    Safety.UNKNOWN: "copied elsewhere",
     Safety.NOT_KEPT: "by decision",
 }
 

@@ -747,7 +747,7 @@ def test_status_tells_each_leg_and_by_its_code_whether_all_is_well(applied: Mach
     assert legs["nightly"]["last_success"] is not None
     assert legs["nightly"]["next_run"].endswith("T02:00:00+00:00")
     assert legs["direct"]["last_run"] is None
-    assert legs["dumps"]["health"] == "not run by this version"
+    assert legs["dumps"]["health"] == "waiting for its first run"
     assert legs["in-cluster"]["health"] == "runs elsewhere"
 
 

@@ -59,7 +59,9 @@ def test_policyctl_understands_each_command() -> None:
     for page, text in dict.fromkeys(commands()):
         words = shlex.split(re.sub(r"\$\{?[A-Z]+[^}\"]*\}?", "filled-in", text))
         if words[0] != "policyctl":
-            assert words[0] in {"mkdir", "find", "rmdir", "rsync", "mv", "btrfs"}, (page, text)
+            known = {"mkdir", "find", "rmdir", "rsync", "mv", "btrfs"}
+            loading = {"cd", "zstdcat", "cat", "redis-check-rdb", "ETCDCTL_API=3"}
+            assert words[0] in known | loading or words[0].startswith("VAULT_ADDR="), (page, text)
             continue
         command = program.commands[words[1]]
         seen.add(words[1])
