@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Protocol
@@ -83,10 +84,11 @@ def _zstd(file: IO[bytes]) -> Iterator[bytes]:
         raise NotWhole("it is cut off")
 
 
-def sha256_of(file: IO[bytes]) -> str:
-    """The sum of a file from its beginning."""
-    digest = hashlib.sha256()
+def sha256_of(file: IO[bytes], most: int | None = None) -> str:
+    """The sum of a file from its beginning: of all of it, or of so many bytes."""
+    digest, left = hashlib.sha256(), sys.maxsize if most is None else most
     file.seek(0)
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read(min(_CHUNK, left)):
         digest.update(chunk)
+        left -= len(chunk)
     return digest.hexdigest()
