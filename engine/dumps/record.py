@@ -31,7 +31,8 @@ class FileRecord:
     parts: tuple[Part, ...] = ()
     content: str = ""
     unchanged_since: str = ""
-    """When a dump with this content was made first, in ISO form; empty where nobody can tell."""
+    """When a dump with this content was made first, or said to be right, in ISO form; empty where
+    nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

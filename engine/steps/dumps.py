@@ -35,9 +35,9 @@ class JudgeDump:
     target: Target
     server: ServerSeen
     began: datetime
-    wanted: tuple[bytes, ...]
-    """The artefacts that it must have."""
     before: DumpRecord | None
+    vouched: bool
+    """Whether that one was verified."""
     limits: Limits
     smaller_allowed: bool
     other_allowed: bool

@@ -26,7 +26,7 @@ from engine.system.host.descent import remove_tree
 from engine.system.host.process import Command, CommandNotStarted, Completed
 from engine.system.host.secrets import NoSecret
 from engine.system.passes.feed_runs import FeedRuns, FeedStopped
-from engine.system.passes.transfers import OutOfTime
+from engine.system.passes.transfers import ItemOutOfTime, OutOfTime
 from policy.values import display
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,7 +43,6 @@ class _Made:
     """What has become of the artefacts of one feed."""
 
     files: list[FileRecord] = field(default_factory=list)
-    names: set[bytes] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
 
 
@@ -67,10 +66,10 @@ class DumpRuns:
                 made.files += self._files(step, staging)
         except (NotWhole, CommandNotStarted, NoSecret) as error:
             made.failed.append(f"{label}: {error}")
-            if step.artefact.name:
-                _remove(staging + b"/" + step.artefact.name)
-        else:
-            made.names.add(step.artefact.name)
+            _remove(staging, step.artefact.name)
+        except (OutOfTime, ItemOutOfTime):
+            _remove(staging, step.artefact.name)  # nothing goes on with half of it
+            raise
 
     def _files(self, step: MakeArtefact, staging: bytes) -> list[FileRecord]:
         artefact = step.artefact
@@ -149,8 +148,13 @@ class DumpRuns:
         told = _several(made.failed)
         if not made.files:
             raise FeedStopped(RunStatus.FAILED, told or "there is nothing to dump")
-        files = with_history(tuple(made.files), step.before, step.began)
-        self._leave_record(step, files)
+        # What a person says is right is so from now on.
+        history = None if step.smaller_allowed else step.before
+        files = with_history(tuple(made.files), history, step.began)
+        try:
+            self._leave_record(step, files)
+        except NotWhole as error:  # such as where an artefact has its name
+            raise FeedStopped(RunStatus.FAILED, str(error)) from None
         self._count(step.feed, files)
         if told:
             said = f"not all of it could be dumped, and nothing older goes: {told}"
@@ -164,7 +168,7 @@ class DumpRuns:
             self._compare(step, files)
 
     def _compare(self, step: JudgeDump, files: tuple[FileRecord, ...]) -> None:
-        found = list(judge_dump(files, step.before, step.limits, step.began))
+        found = list(judge_dump(files, step.before, step.limits, step.began, vouched=step.vouched))
         if found:
             hint = f"if that is right, run it once with --allow {Waiver.SMALLER_SOURCE.value}"
             said = f"{_several(found)}: nothing older goes; {hint}"
@@ -227,9 +231,12 @@ def _no_room(label: str) -> Iterator[None]:
         raise NotWhole(said) from None
 
 
-def _remove(path: bytes) -> None:
+def _remove(staging: bytes, name: bytes) -> None:
     """Remove what is no whole artefact, be it a file or a folder."""
-    if os.path.isdir(path):  # noqa: PTH112 - bytes
+    path = staging + b"/" + name
+    if not name:
+        return
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - bytes
         remove_tree(path)
     elif os.path.lexists(path):
         os.unlink(path)  # noqa: PTH108 - bytes
