@@ -70,7 +70,7 @@ def _registry() -> Registry:
 
 def record_to_json(record: DumpRecord) -> str:
     """Write a record."""
-    return _registry().dumps(DumpRecord, record) + "\n"
+    return _registry().dumps(DumpRecord, record)
 
 
 def record_from_json(text: str) -> DumpRecord:
