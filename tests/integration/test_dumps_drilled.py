@@ -15,7 +15,10 @@ from tests.servers.redis import Redis
 from tests.servers.vault import VaultStandIn
 
 pytestmark = pytest.mark.tool("rsync")
-LEG = '  dump: {{kind: dump, from: data, to: "disk:/d", schedule: "02:00", keep: {{last: 2}},{more}}}\n'
+LEG = (
+    '  dump: {{kind: dump, from: data, to: "disk:/d", schedule: "02:00",'
+    " keep: {{last: 2}},{more}}}\n"
+)
 
 
 def world(folder: Path, source: str, more: str = " timeout: 1m") -> World:

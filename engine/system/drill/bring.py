@@ -21,7 +21,7 @@ from engine.system.drill.witnesses import Witness, compare_file, witnesses_of
 from engine.system.host.descent import Descent, NotThere, descending, opened_root
 from engine.system.host.directories import write_private
 from engine.system.restore.carry_out import RestoreRun
-from engine.system.restore.compare import Difference, Tree
+from engine.system.restore.compare import Tree
 from engine.system.restore.dump_record import record_in, unlike_record
 from engine.system.restore.items import Names
 from policy.sources import DumpedSource
@@ -140,8 +140,7 @@ def check(holding: Holding, batch: Batch, private: Private, checked: Checked, li
             if what:
                 checked.note(batch.piece, far_path, what)
         if isinstance(holding.known.plan.source(holding.source), DumpedSource):
-            for difference in _unlike_record(root, batch):
-                checked.note(batch.piece, b"/".join(difference.path), difference.what)
+            _check_record(root, batch, checked)
         # Last of all: to open a database may change it.
         _check_products(came, batch, later, checked)
 
@@ -165,8 +164,8 @@ def _check_file(
     return bool(found.by)
 
 
-def _unlike_record(root: int, batch: Batch) -> Iterator[Difference]:
-    """What of a dump is not as its record says, which came with it or lies near."""
+def _check_record(root: int, batch: Batch, checked: Checked) -> None:
+    """Hold a dump against its record, which came with it or lies near."""
     came, piece = Tree(root=root, top=(batch.name,)), batch.piece
     record = record_in(came)
     if record is None and piece.place.ssh is None:
@@ -174,8 +173,9 @@ def _unlike_record(root: int, batch: Batch) -> Iterator[Difference]:
             record = record_in(Tree(root=near, top=piece.version.location.names))
     drawn = {one.path for one in batch.files}
     for one in () if record is None else unlike_record(came, (), record):
-        if b"/".join(one.path) in drawn:
-            yield one
+        path = b"/".join(one.path)
+        if path in drawn:
+            checked.note(piece, path, one.what)
 
 
 def _check_products(came: Descent, batch: Batch, paths: Sequence[Names], checked: Checked) -> None:
