@@ -264,7 +264,7 @@ def _fetches(leg: Leg, subject: Subject) -> bool:
     """Whether a fetch leg makes the file that is asked for; other legs take everything."""
     if not isinstance(leg, FetchLeg) or not subject.names:
         return True
-    return any(one.name.encode() == subject.names[0] for one in leg.files)
+    return any(leg.kept_as(one).encode() == subject.names[0] for one in leg.files)
 
 
 def _holds(feeds: tuple[Feed, ...], subject: Subject, *, directory: bool) -> bool:

@@ -218,10 +218,13 @@ def _check_dump(leg: DumpLeg, policy: Policy, findings: Findings) -> None:
             leg.at("compress"),
             hint="leave `compress` out; a command may compress what it prints by itself",
         )
-    if leg.changes_within is not None and kind is ServerKind.REDIS:
+    untold = leg.encryption is not None and kind not in {ServerKind.ETCD, ServerKind.VAULT}
+    if leg.changes_within is not None and (untold or kind is ServerKind.REDIS):
         findings.error(
             "dump-changes",
-            "a dump of Redis differs each time, whether or not its data do",
+            "an encrypted dump says nothing of its content"
+            if untold
+            else "a dump of Redis differs each time, whether or not its data do",
             leg.at("changes_within"),
             hint="leave `changes_within` out",
         )

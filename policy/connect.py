@@ -22,17 +22,17 @@ class Connect:
     socket: AbsolutePath | None = None
     """A Unix socket; of PostgreSQL its directory."""
     user: str | None = None
-    account: str | None = None
+    account: str | None = field(default=None, metadata={"later": True})
     """The account of this machine that clients run as; None: the one that runs policyctl."""
-    password: Secret | None = None
-    token: Secret | None = None
+    password: Secret | None = field(default=None, metadata={"later": True})
+    token: Secret | None = field(default=None, metadata={"later": True})
     endpoint: str | None = None
     address: str | None = None
-    authority: AbsolutePath | None = None
+    authority: AbsolutePath | None = field(default=None, metadata={"later": True})
     """Certificates that are believed (`ca`)."""
-    certificate: AbsolutePath | None = None
+    certificate: AbsolutePath | None = field(default=None, metadata={"later": True})
     """The client's own."""
-    key: AbsolutePath | None = None
+    key: AbsolutePath | None = field(default=None, metadata={"later": True})
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
     @property

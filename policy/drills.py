@@ -30,6 +30,8 @@ class Drill:
     """How long a restore of the whole source may take; None: nothing is stated."""
     takes: str | None = None
     """The destination named by `from`; None: each that holds copies, in turn."""
+    identity: AbsolutePath | None = field(default=None, metadata={"later": True})
+    """The key to what is encrypted; None: it stays closed, and is compared only."""
     timeout: Duration = DEFAULT_LIMIT
     severity: AlertSeverity = AlertSeverity.WARNING
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
@@ -52,6 +54,7 @@ def parse_drill(name: str, fields: Fields, origin: Origin) -> Drill:
         sample=None if everything else fields.parsed("sample", parse_size) or DEFAULT_SAMPLE,
         within=fields.duration("within"),
         takes=fields.text("from"),
+        identity=fields.path("identity"),
         timeout=fields.duration("timeout") or DEFAULT_LIMIT,
         severity=AlertSeverity(fields.text("severity") or "warning"),
         origin=origin,

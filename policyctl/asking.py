@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -62,6 +62,17 @@ class Wish:
     """Whether only verified copies of databases are wanted."""
     despite: frozenset[str] = frozenset()
     """Destinations whose copies are known to be the wrong ones: nothing is compared with those."""
+
+
+def made_by(asked: Asked, wish: Wish) -> tuple[Asked, Wish]:
+    """What one leg has made alone, where that is what `--from` names, wherever it lies by now.
+
+    Several legs may make copies of one source, each of its own sort.
+    """
+    mine = tuple(one for one in asked.copies if one.via[0] == wish.place)
+    if not mine or any(one.place == wish.place for one in asked.copies):
+        return asked, wish
+    return replace(asked, copies=mine), replace(wish, place=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from policy.model import Policy
 from policy.patterns import Component, PatternError
 from policy.sources import BtrfsSource, DeviceSource, DumpedSource, FilesSource, LvmThinSource
 from policy.values import AbsolutePath, display
-from policyctl.asking import Asked, Beside, Found, Proposal, Wish, pattern_parts
+from policyctl.asking import Asked, Beside, Found, Proposal, Wish, made_by, pattern_parts
 from policyctl.boundary import Refused
 from policyctl.forewarning import notes_of, refuse_parts, refuse_unknown, without
 
@@ -137,6 +137,7 @@ class Restoring:
 
     def find(self, asked: Asked, wish: Wish) -> Found:
         """Look at every copy, and choose. Raises `Refused` where what is wished for is none."""
+        asked, wish = made_by(asked, wish)
         refuse_unknown(self, asked, wish.place, wish.despite)
         versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
         choice = choose(

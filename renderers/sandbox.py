@@ -124,6 +124,8 @@ def sandbox_of_drill(plan: Plan, one: DrillPlan) -> Sandbox:
     network = Network.ANY if targets else _gateway(plan)
     read = (*_live(source), *(place.path for place in near))
     keys = tuple(path for target in targets for path in _keys(target))
+    if one.drill.identity is not None:
+        keys += (one.drill.identity,)
     told = plan.monitoring.textfile
     written = _outermost((layout.STATE, one.drill.scratch, *((told,) if told else ())))
     if _meet((*read, *written, *keys), HIDDEN) or _meet(read, written):

@@ -20,9 +20,11 @@ class Product(enum.Enum):
     """What `pg_dump --format=custom` writes."""
     REDIS = "Redis snapshot"
     ZSTD = "zstd"
-    """Compressed; if it is text of SQL, that has an end as well."""
+    """Compressed; if it is a dump as text, that has an end."""
     GZIP = "gzip"
     """The same."""
+    ENCRYPTED = "age"
+    """Something of those, for who has the key."""
 
 
 _HEADS = {
@@ -31,6 +33,7 @@ _HEADS = {
     b"REDIS": Product.REDIS,
     b"\x28\xb5\x2f\xfd": Product.ZSTD,  # RFC 8878, section 3.1.1
     b"\x1f\x8b\x08": Product.GZIP,  # RFC 1952, section 2.3.1
+    b"age-encryption.o": Product.ENCRYPTED,  # age-encryption.org/v1, "Header"
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.dumps.figures import Part
-from engine.dumps.record import DumpRecord, FileRecord
+from engine.dumps.record import DumpRecord, FileRecord, same_file
 from engine.records.measurement import human_bytes
 from policy.values import Duration, Percentage, display
 
@@ -65,7 +65,7 @@ def judge_dump(
     if _is_empty(files) and not (vouched and before is not None and _is_empty(before.files)):
         yield "not one row is in it"
     for file in before.files if before is not None else ():
-        now = next((one for one in files if one.name == file.name), None)
+        now = same_file(files, file.name)
         if now is None:
             yield f"{display(file.name)} is not in it any more"
         else:

@@ -6,12 +6,15 @@ knows nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
 from engine.dumps.figures import Part
 from engine.plan.typed_json import Registry, Unreadable, parse_json
+from policy.encryption import ENDING
+from policy.legs.dump import Compression
 
 NAME = b"contents.json"
 FORMAT = 1
@@ -50,13 +53,26 @@ class DumpRecord:
     files: tuple[FileRecord, ...]
 
     def file(self, name: bytes) -> FileRecord | None:
-        """The file of that name."""
-        return next((one for one in self.files if one.name == name), None)
+        """The file of that name, however either is compressed or encrypted."""
+        return same_file(self.files, name)
 
     @property
     def moment(self) -> datetime:
         """When its run began."""
         return datetime.fromisoformat(self.began)
+
+
+def same_file(files: Iterable[FileRecord], name: bytes) -> FileRecord | None:
+    """The one of some files that holds what a file of that name does."""
+    return next((one for one in files if _stem(one.name) == _stem(name)), None)
+
+
+def _stem(name: bytes) -> bytes:
+    """A name without what says how its content is kept."""
+    plain = name.removesuffix(ENDING.encode())
+    for one in Compression:
+        plain = plain.removesuffix(one.ending.encode())
+    return plain
 
 
 class RecordUnreadable(ValueError):

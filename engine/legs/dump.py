@@ -47,7 +47,11 @@ def _steps(leg: DumpLeg, frame: Frame, run: Run, waived: frozenset[Waiver]) -> I
     yield from frame.begin(f"a dump of {dumped.server.server}")
     for artefact in artefacts:
         yield MakeArtefact(
-            feed=frame.seen.feed, artefact=artefact, target=frame.target, former=frame.base
+            feed=frame.seen.feed,
+            artefact=artefact,
+            target=frame.target,
+            encryption=leg.encryption,
+            former=frame.base if leg.encryption is None else None,
         )
     yield JudgeDump(
         feed=frame.seen.feed,

@@ -42,7 +42,8 @@ class FetchKind:
 def _steps(leg: FetchLeg, frame: Frame, run: Run, *, smaller_allowed: bool) -> Iterator[Step]:
     yield from frame.begin(f"{len(leg.files):,} files of the device")
     for one in leg.files:
-        before = None if smaller_allowed else dict(frame.seen.fetched).get(one.name.encode())
+        kept = leg.kept_as(one).encode()
+        before = None if smaller_allowed else dict(frame.seen.fetched).get(kept)
         yield _fetch(leg, frame, run, one, before)
     yield from frame.end()
 
@@ -60,6 +61,7 @@ def _fetch(
         argv=ssh_command(device, run.control, *(word.encode() for word in file.run)),
         device=device,
         form=file.form,
+        encryption=leg.encryption,
         target=frame.target,
         least=int((before or 0) * kept),
         before=before,

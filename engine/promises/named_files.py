@@ -34,6 +34,10 @@ def named_files(policy: Policy) -> Iterator[NamedFile]:
             yield from _of_target(destination.ssh, destination.origin)
     for source in policy.sources:
         yield from _of_source(policy, source)
+    for drill in policy.drills:
+        if drill.identity is not None:
+            origin = drill.at("identity")
+            yield NamedFile(what="identity", path=drill.identity, secret=True, origin=origin)
     for check in policy.checks:
         if isinstance(check, HttpCheck) and check.runner is None:
             yield from _of_http(check)

@@ -20,10 +20,27 @@ def check_secrets(
     """Refuse legs that widen modes of secrets, and places that cannot keep them closed."""
     carried: dict[str, set[str]] = {}
     for source, copy in _secret_copies(policy, tables, chains):
-        carried.setdefault(copy.leg, set()).add(source)
+        if not _encrypted(policy, copy):
+            carried.setdefault(copy.leg, set()).add(source)
     for leg in policy.legs:
         if leg.name in carried and not isinstance(leg, SnapshotLeg):
             _check_leg(leg, sorted(carried[leg.name]), policy, findings)
+
+
+def _closing(leg: WritingLeg) -> str:
+    match leg:
+        case MirrorLeg():
+            return "add chmod: D700,F600"
+        case DumpLeg() | FetchLeg():
+            return "choose a destination that keeps modes, or encrypt it: encrypt: {age: [...]}"
+        case _:
+            return "choose a destination that keeps modes"
+
+
+def _encrypted(policy: Policy, copy: Copy) -> bool:
+    """Whether what is copied is encrypted already: modes do not matter then."""
+    first = policy.leg(copy.via[0])
+    return isinstance(first, DumpLeg | FetchLeg) and first.encryption is not None
 
 
 def _secret_copies(
@@ -62,7 +79,5 @@ def _check_leg(leg: WritingLeg, sources: list[str], policy: Policy, findings: Fi
             "secret-unkept",
             f"{destination.name!r} cannot keep modes, and {leg.name!r} carries {names} there",
             leg.at("to"),
-            hint="add chmod: D700,F600"
-            if isinstance(leg, MirrorLeg)
-            else "choose a destination that keeps modes",
+            hint=_closing(leg),
         )

@@ -24,6 +24,7 @@ from engine.runbooks.model import (
 )
 from engine.runbooks.options import Wanted, options_of
 from engine.runbooks.parts import Part, parts_of
+from engine.runbooks.products import product_steps
 from engine.schedule.calendars import REFERENCE_START
 from engine.schedule.due import all_legs
 from policy.destinations import Destination
@@ -91,10 +92,11 @@ def _from(plan: Plan, chains: Chains, destination: Destination) -> Iterator[Sect
             *_trees(parts, destination),
             *_each(parts, (b"--at", _FOUND)),
             *_items(parts, destination, (b"--at", _FOUND)),
+            *product_steps(plan, parts, (b"--at", _FOUND)),
         ),
     )
     if destination.ssh is not None:
-        yield _over_ssh(parts, destination)
+        yield _over_ssh(plan, parts, destination)
 
 
 def _holds(plan: Plan, chains: Chains, part: Part, destination: Destination) -> bool:
@@ -192,7 +194,7 @@ def _items(
         )  # fmt: skip
 
 
-def _over_ssh(parts: Sequence[Part], destination: Destination) -> Section:
+def _over_ssh(plan: Plan, parts: Sequence[Part], destination: Destination) -> Section:
     """The same without mounting it: that takes the manifest, and the account's key."""
     place = destination.name.encode()
     more: tuple[Word, ...] = (b"--policy", b"backup-policy.yaml", b"--from", place)
@@ -203,7 +205,11 @@ def _over_ssh(parts: Sequence[Part], destination: Destination) -> Section:
     )
     title = f"From {destination.name}, over SSH"
     first = (step,) if commands else ()
-    rest = (*_each(parts, more), *_items(parts, destination, more))
+    rest = (
+        *_each(parts, more),
+        *_items(parts, destination, more),
+        *product_steps(plan, parts, more),
+    )
     return Section(title=title, steps=(*first, *rest))
 
 

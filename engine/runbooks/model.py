@@ -66,6 +66,8 @@ class Step:
     text: Text
     blanks: tuple[Blank, ...] = ()
     commands: tuple[Command, ...] = ()
+    lines: tuple[str, ...] = ()
+    """Lines for a shell as they stand, after the commands: those that need a pipe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,6 +173,8 @@ class FeedSeen:
     """What is read, where that is a device; then `source` says nothing."""
     fetched: tuple[tuple[bytes, int], ...] = ()
     """The files of the newest generation, with their bytes, where they are of a device."""
+    lacks: tuple[str, ...] = ()
+    """Programs that a run will need and that are not installed."""
     dumped: DumpedSeen | None = None
     """What is dumped, where that is a server or a program; then `source` says nothing."""
     item: Item | None = None

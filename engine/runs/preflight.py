@@ -109,6 +109,8 @@ def _feed(seen: FeedSeen, waived: frozenset[Waiver]) -> Iterator[Finding]:
         from engine.runs.preflight_items import into_itself_rows
 
         yield from into_itself_rows(seen)
+    for program in seen.lacks:
+        yield _refuse(seen.feed, f"program {program}", f"it is not installed: install {program}")
     yield from _target(seen.feed, seen.target)
     yield from _loops(seen)
     yield from _landing(seen, waived)

@@ -10,6 +10,7 @@ from engine.dumps.judgement import Limits
 from engine.dumps.record import DumpRecord
 from engine.dumps.servers import ServerSeen
 from engine.reach.targets import Target
+from policy.encryption import Encryption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class MakeArtefact:
     artefact: Artefact
     target: Target
     """The folder that holds all generations."""
+    encryption: Encryption | None
     former: bytes | None
     """The newest generation: files that have not changed are linked to it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.reach.targets import Target
+from policy.encryption import Encryption
 from policy.forms import Form
 from policy.parts import SshTarget
 
@@ -20,6 +21,7 @@ class FetchFile:
     argv: tuple[bytes, ...]
     device: SshTarget
     form: Form
+    encryption: Encryption | None
     target: Target
     """The folder that holds all generations."""
     least: int

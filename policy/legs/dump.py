@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from policy.encryption import Encryption, parse_encryption
 from policy.fields import Fields
 from policy.legs.common import DEFAULT_SHRINK, CommonFields, LegCommon, parse_to
 from policy.parts import Keep
 from policy.values import Duration, Percentage, Place
+
+LATER = {"later": True}
+"""Of what came after plans had been stored."""
 
 
 class Compression(enum.Enum):
@@ -31,11 +35,12 @@ class DumpLeg(LegCommon):
     to: Place
     keep: Keep
     per_database: bool = False
-    compression: Compression = Compression.ZSTD
-    max_shrink: Percentage = DEFAULT_SHRINK
+    compression: Compression = field(default=Compression.ZSTD, metadata=LATER)
+    max_shrink: Percentage = field(default=DEFAULT_SHRINK, metadata=LATER)
     """By what share rows or bytes may be fewer than in the last one that was verified."""
-    changes_within: Duration | None = None
+    changes_within: Duration | None = field(default=None, metadata=LATER)
     """How long the content may stay the same; None: for ever."""
+    encryption: Encryption | None = field(default=None, metadata=LATER)
 
 
 def parse(fields: Fields, common: CommonFields) -> DumpLeg:
@@ -48,4 +53,5 @@ def parse(fields: Fields, common: CommonFields) -> DumpLeg:
         compression=Compression(fields.text("compress") or "zstd"),
         max_shrink=fields.percentage("max_shrink") or DEFAULT_SHRINK,
         changes_within=fields.duration("changes_within"),
+        encryption=parse_encryption(fields),
     )

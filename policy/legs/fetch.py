@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from policy.encryption import ENDING, Encryption, parse_encryption
 from policy.fields import Fields
 from policy.forms import Form, form_of
 from policy.legs.common import DEFAULT_SHRINK, CommonFields, LegCommon, parse_to
@@ -30,6 +31,11 @@ class FetchLeg(LegCommon):
     files: tuple[FetchedFile, ...]
     max_shrink: Percentage = DEFAULT_SHRINK
     """By what share a file may be smaller than in the generation before."""
+    encryption: Encryption | None = field(default=None, metadata={"later": True})
+
+    def kept_as(self, file: FetchedFile) -> str:
+        """The name under which a file is kept."""
+        return file.name + (ENDING if self.encryption is not None else "")
 
 
 def parse(fields: Fields, common: CommonFields) -> FetchLeg:
@@ -41,6 +47,7 @@ def parse(fields: Fields, common: CommonFields) -> FetchLeg:
         keep=fields.keep(),
         files=tuple(sorted(files, key=lambda one: one.name)),
         max_shrink=fields.percentage("max_shrink") or DEFAULT_SHRINK,
+        encryption=parse_encryption(fields),
     )
 
 

@@ -46,7 +46,9 @@ def restore(
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="COPY", help="Take it from this place, or this version of --list."
+            "--from",
+            metavar="COPY",
+            help="Take it from this place, or this version of --list, or what this leg has made.",
         ),
     ] = None,
     at: Annotated[
@@ -84,6 +86,15 @@ def restore(
             help="Of a directory or an item, only the verified copies of its SQLite databases.",
         ),
     ] = False,
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity",
+            metavar="FILE",
+            help="The key to what was encrypted: files that end in .age are opened once they are "
+            "here.",
+        ),
+    ] = None,
     despite: Annotated[
         list[str] | None,
         typer.Option(
@@ -123,6 +134,8 @@ def restore(
     from policyctl.restoring_items import Request
 
     _refuse_mixed(in_place=in_place, to=to, yes=yes, only=listed or order)
+    if identity is not None and in_place:
+        raise typer.BadParameter("--identity opens what comes into a new folder")
     if path is None or order:
         _show_order(path, at, policy, from_, root, asked=order, json=json)
         return
@@ -150,7 +163,15 @@ def restore(
         again = [path, *(["--glob"] if glob else []), *(["--databases"] if databases else [])]
         again += ["--at", str(at)] if at is not None else []
         again += ["--policy", str(policy)] if policy is not None else []
-        place = Placing(to=to, in_place=in_place, anywhere=anywhere, yes=yes, explained=explained)
+        again += ["--identity", str(identity)] if identity is not None else []
+        place = Placing(
+            to=to,
+            in_place=in_place,
+            anywhere=anywhere,
+            yes=yes,
+            explained=explained,
+            identity=identity,
+        )
         _restore(work, found, place, again, json=json)
 
 
@@ -163,6 +184,8 @@ class Placing:
     anywhere: bool
     yes: str | None
     explained: bool
+    identity: Path | None = None
+    """The key to what is encrypted; None: it stays so."""
 
 
 def _restore(
@@ -185,7 +208,7 @@ def _restore(
     for line in view.proposal_lines(proposal, steps=placing.explained or placing.in_place):
         say(line)
     wanted = not placing.explained and (not placing.in_place or _confirmed(proposal, placing.yes))
-    _finish(work, proposal, again=again, wanted=wanted, json=json)
+    _finish(work, proposal, placing.identity, again=again, wanted=wanted, json=json)
 
 
 def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: bool) -> None:
@@ -247,17 +270,35 @@ def _list(work: Restoring, found: Found, *, json: bool) -> None:
 
 
 def _finish(
-    work: Restoring, proposal: Proposal, *, again: list[str], wanted: bool, json: bool
+    work: Restoring,
+    proposal: Proposal,
+    identity: Path | None,
+    *,
+    again: list[str],
+    wanted: bool,
+    json: bool,
 ) -> None:
+    from policyctl.decrypting import open_encrypted
     from policyctl.views import restore as view
     from policyctl.views.console import result, result_json
-    from policyctl.views.loading import loading_lines
+    from policyctl.views.loading import loading_lines, opened_lines
 
     done = _carry_out(work, proposal, again) if wanted else None
+    opened: tuple[bytes, ...] = ()
+    if done is not None and identity is not None:
+        opened = open_encrypted(proposal.aim.path, identity)
     if json:
         result_json(view.proposal_json(work.plan, proposal, done))
     elif done is not None:
-        result("\n".join((*view.done_lines(proposal, done), *loading_lines(proposal))))
+        result(
+            "\n".join(
+                (
+                    *view.done_lines(proposal, done),
+                    *opened_lines(opened),
+                    *loading_lines(proposal, opened),
+                )
+            )
+        )
     if done is not None and done.differences:
         _doubt(proposal, again)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from engine.dumps.loading import loading, word
 from engine.system.host.directories import list_directory
+from policy.encryption import ENDING
 from policy.sources import DumpedSource
 from policyctl.asking import Proposal
 
@@ -13,12 +14,24 @@ _TOLD = 6
 """Commands that are shown; those of further databases are like them."""
 
 
-def loading_lines(proposal: Proposal) -> Iterator[str]:
-    """What to type next, where a dump has come; nothing otherwise."""
+def opened_lines(opened: tuple[bytes, ...]) -> Iterator[str]:
+    """That what was encrypted is not any more."""
+    if opened:
+        files = "1 file" if len(opened) == 1 else f"{len(opened):,} files"
+        yield f"  {files} opened: what lies there now is in the clear"
+
+
+def loading_lines(proposal: Proposal, opened: tuple[bytes, ...] = ()) -> Iterator[str]:
+    """What to type next, where a dump has come; nothing otherwise.
+
+    `opened`: files that were encrypted when they came.
+    """
     source = proposal.found.asked.subject.source
     if not isinstance(source, DumpedSource):
         return
-    folder, names = _what_came(proposal)
+    folder, names = _what_came(proposal, opened)
+    if any(name.endswith(ENDING) for name in names):
+        yield "it is encrypted: `age --decrypt --identity KEY`, or this command with --identity KEY"
     found = [one for one in loading(source, names) if one.command]
     if found:
         yield f"to load it, in {word(folder)}:"
@@ -32,8 +45,11 @@ def loading_lines(proposal: Proposal) -> Iterator[str]:
         yield f"  # … and {len(found) - _TOLD:,} more in the same way"
 
 
-def _what_came(proposal: Proposal) -> tuple[str, tuple[str, ...]]:
+def _what_came(proposal: Proposal, opened: tuple[bytes, ...]) -> tuple[str, tuple[str, ...]]:
     aim = proposal.aim
+    if opened and not proposal.version.directory:
+        folder, _, name = opened[0].rpartition(b"/")
+        return _shown(folder), (_shown(name),)
     if proposal.version.directory:
         inside = list_directory(aim.path)
         return _shown(aim.path), tuple(sorted(_shown(name) for name, _ in inside))

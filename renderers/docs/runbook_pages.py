@@ -89,7 +89,7 @@ def _section(section: Section) -> tuple[str, list[str], Table, list[str]]:
 def _step(number: int, step: Step) -> Iterator[str]:
     """A numbered paragraph, and below it what is typed."""
     yield paragraph((f"**{number}.** ", *map(_piece, step.text)))
-    lines = [*map(_blank, step.blanks), *map(command_line, step.commands)]
+    lines = [*map(_blank, step.blanks), *map(command_line, step.commands), *step.lines]
     if lines:
         yield block("sh", lines)
 

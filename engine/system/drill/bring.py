@@ -142,7 +142,7 @@ def check(holding: Holding, batch: Batch, private: Private, checked: Checked, li
         if isinstance(holding.known.plan.source(holding.source), DumpedSource):
             _check_record(root, batch, checked)
         # Last of all: to open a database may change it.
-        _check_products(came, batch, later, checked)
+        _check_products(came, batch, later, checked, holding.identity)
 
 
 def _check_file(
@@ -178,13 +178,23 @@ def _check_record(root: int, batch: Batch, checked: Checked) -> None:
             checked.note(piece, path, one.what)
 
 
-def _check_products(came: Descent, batch: Batch, paths: Sequence[Names], checked: Checked) -> None:
-    for path, what in _products(came, batch, paths, checked):
+def _check_products(
+    came: Descent,
+    batch: Batch,
+    paths: Sequence[Names],
+    checked: Checked,
+    identity: bytes | None,
+) -> None:
+    for path, what in _products(came, batch, paths, checked, identity):
         checked.note(batch.piece, b"/".join(path), what)
 
 
 def _products(
-    came: Descent, batch: Batch, paths: Sequence[Names], checked: Checked
+    came: Descent,
+    batch: Batch,
+    paths: Sequence[Names],
+    checked: Checked,
+    identity: bytes | None,
 ) -> Iterator[tuple[Names, str]]:
     for path in paths:
         parent = came.enter((batch.name, *path[:-1]))
@@ -195,7 +205,7 @@ def _products(
         # What is reached by its path alone has to be a directory that can be opened so.
         inner = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
         try:
-            found = unsound(product, inner, path[-1], size)
+            found = unsound(product, inner, path[-1], size, identity)
         finally:
             os.close(inner)
         if found:

@@ -40,8 +40,12 @@ class Piece:
 class Holding:
     """A source, and what holds copies of it."""
 
-    def __init__(self, known: Known, chains: Chains, source: str) -> None:
+    def __init__(
+        self, known: Known, chains: Chains, source: str, identity: bytes | None = None
+    ) -> None:
+        """`identity`: the file with the key to what is encrypted; None: it stays closed."""
         self.known, self.chains, self.source = known, chains, source
+        self.identity = identity
         self.zone = ZoneInfo(known.plan.timezone)
 
     def pieces_at(self, place: str) -> tuple[Piece, ...]:

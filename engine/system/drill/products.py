@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import assert_never
 
 from engine.drill.products import HEAD, Product, product_of
@@ -13,6 +13,7 @@ from engine.dumps.clients import Client
 from engine.dumps.figures import NotWhole
 from engine.dumps.sql_text import TextReader, reader_for
 from engine.sqlite.copies import QUICK_ABOVE, choose_check
+from engine.system.dumps.encrypt import decrypt
 from engine.system.dumps.read_back import Reading, read_back
 from engine.system.dumps.streams import reading
 from engine.system.host.process import CommandNotStarted, run
@@ -32,11 +33,16 @@ def product_at(directory: int, name: bytes) -> tuple[Product | None, int]:
         return product_of(file.read(HEAD)), os.fstat(file.fileno()).st_size
 
 
-def unsound(product: Product, directory: int, name: bytes, size: int) -> str:
+def unsound(
+    product: Product, directory: int, name: bytes, size: int, identity: bytes | None = None
+) -> str:
     """What the product's own check finds wrong with it; empty: nothing.
 
-    It lies in scratch space, where nobody but the check writes.
+    It lies in scratch space, where nobody but the check writes. `identity`: the file with the key
+    to what is encrypted; None: nothing can be told of that.
     """
+    if product is Product.ENCRYPTED:
+        return _opened(directory, name, identity) if identity is not None else ""
     check: Callable[[int, bytes, int], str]
     match product:
         case Product.SQLITE:
@@ -52,6 +58,21 @@ def unsound(product: Product, directory: int, name: bytes, size: int) -> str:
         case _:
             assert_never(product)
     return check(directory, name, size)
+
+
+def _opened(directory: int, name: bytes, identity: bytes) -> str:
+    """Opened, and what is in it asked in its turn."""
+    folder = b"/proc/%d/fd/%d/" % (os.getpid(), directory)
+    try:
+        plain = decrypt(folder + name, identity, run).removeprefix(folder)
+        product, size = product_at(directory, plain)
+    except NotWhole as error:
+        return str(error)
+    except CommandNotStarted:
+        return "age is not installed, so that nobody can tell"
+    if product is None or product is Product.ENCRYPTED:
+        return ""
+    return unsound(product, directory, plain, size)
 
 
 def _postgresql(directory: int, name: bytes, _size: int) -> str:
@@ -72,20 +93,33 @@ def _gzip(directory: int, name: bytes, _size: int) -> str:
 
 
 def _packed(directory: int, name: bytes, compression: Compression) -> str:
-    """Unpacked to its end; where it is a dump as text, that has to be whole as well."""
+    """Where it is a dump as text: unpacked to its end, which has to be there.
+
+    Any other such file is somebody's own, and may have been cut off by them.
+    """
     try:
         with os.fdopen(os.open(name, _FILE, dir_fd=directory), "rb") as file:
-            reader: TextReader | None = None
-            for at, chunk in enumerate(reading(file, compression)):
-                if at == 0:
-                    reader = reader_for(chunk[:_BEGIN])
-                if reader is not None:
-                    reader.feed(chunk)
+            pieces = reading(file, compression)
+            reader = _reader_of(pieces)
             if reader is not None:
+                for piece in pieces:
+                    reader.feed(piece)
                 reader.finish()
     except NotWhole as error:
         return str(error)
     return ""
+
+
+def _reader_of(pieces: Iterator[bytes]) -> TextReader | None:
+    """What reads the rest, once the first piece has shown a dump; that one is read by then."""
+    try:
+        first = next(pieces, b"")
+    except NotWhole:
+        return None
+    reader = reader_for(first[:_BEGIN])
+    if reader is not None:
+        reader.feed(first)
+    return reader
 
 
 def _read_back(directory: int, name: bytes, nature: Nature) -> str:

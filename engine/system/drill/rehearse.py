@@ -132,7 +132,9 @@ class _Rehearsal:
         self.kept = b""
         began = clock()
         known = Known(plan=plan, state=state, places=places, now=began)
-        self.holding = Holding(known, chains_of(plan), drill.drill.source)
+        key = drill.drill.identity
+        identity = places.below_root(key) if key is not None else None
+        self.holding = Holding(known, chains_of(plan), drill.drill.source, identity)
         self.so_far = Drilled(
             drill=drill.name,
             source=drill.drill.source,

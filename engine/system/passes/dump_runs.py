@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO
 
 from engine.dumps.artefact import Nature
-from engine.dumps.figures import NotWhole
+from engine.dumps.figures import NotWhole, Part
 from engine.dumps.judgement import is_another, judge_dump, with_history
 from engine.dumps.record import NAME, DumpRecord, FileRecord, record_to_json
-from engine.records.reports import RunStatus
+from engine.records.reports import FeedReport, RunStatus
 from engine.runs.observation import Waiver
 from engine.steps.dumps import JudgeDump, MakeArtefact
 from engine.steps.generations import STAGING, inside
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.client import command_of
 from engine.system.dumps.copied import copy_beside, copy_database, folder_record
+from engine.system.dumps.encrypt import encrypt, pack
 from engine.system.dumps.read_back import Reading, read_back
 from engine.system.dumps.streams import sha256_of, writing
 from engine.system.host.descent import remove_tree
 from engine.system.host.process import Command, CommandNotStarted, Completed
 from engine.system.host.secrets import NoSecret
 from engine.system.passes.feed_runs import FeedRuns, FeedStopped
-from engine.system.passes.transfers import ItemOutOfTime, OutOfTime
+from engine.system.passes.transfers import OutOfTime
+from policy.encryption import ENDING, Encryption
 from policy.values import display
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,6 +38,10 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TOLD = 5
 """So many failures are told one by one."""
 _FOREVER = float("inf")
+_PLAIN = b".policyctl-plain"
+"""Where what is to be encrypted is made; no later hop carries it."""
+_DIGEST = 64
+"""Characters of a digest of a content."""
 
 
 @dataclass(slots=True)
@@ -59,17 +65,79 @@ class DumpRuns:
         And `ItemOutOfTime`.
         """
         made = self._made.setdefault(step.feed, _Made())
-        staging = inside(step.target, STAGING).path
         label = display(step.artefact.name) or "what lies beside it"
         try:
             with _no_room(label):
-                made.files += self._files(step, staging)
+                files = self._kept(step)
+                made.files += files
+                self._tell_database(step, RunStatus.OK, "", files)
         except (NotWhole, CommandNotStarted, NoSecret) as error:
             made.failed.append(f"{label}: {error}")
-            _remove(staging, step.artefact.name)
-        except (OutOfTime, ItemOutOfTime):
-            _remove(staging, step.artefact.name)  # nothing goes on with half of it
+            self._tell_database(step, RunStatus.FAILED, str(error))
+
+    def _tell_database(
+        self, step: MakeArtefact, status: RunStatus, reason: str, files: Sequence[FileRecord] = ()
+    ) -> None:
+        """Each database is told by itself: a known failure of one hides no other (law 35)."""
+        database = step.artefact.database
+        if not database:
+            return
+        size = sum(one.size for one in files)
+        rows = [part.rows for one in files for part in one.parts if part.rows is not None]
+        self.feeds.put(
+            FeedReport(
+                feed=f"{step.feed}:{display(database.encode())}",
+                status=status,
+                reason=reason,
+                entries=sum(rows) if rows else None,
+                size=size,
+                bytes_sent=size,
+                files=len(files),
+                place=self.feeds.report(step.feed).place,
+            )
+        )
+
+    def _kept(self, step: MakeArtefact) -> list[FileRecord]:
+        """What was made and read back, encrypted if it is to be; nothing where that fails."""
+        staging = inside(step.target, STAGING).path
+        if step.encryption is not None:
+            plain = staging + b"/" + _PLAIN
+            os.mkdir(plain, 0o700)  # noqa: PTH102 - bytes
+            try:
+                files = self._files(step, plain)
+                return list(self._encrypted(step, files, plain, step.encryption))
+            finally:
+                remove_tree(plain)
+        try:
+            return self._files(step, staging)
+        except BaseException:
+            if step.artefact.name:
+                _remove(staging + b"/" + step.artefact.name)
             raise
+
+    def _encrypted(
+        self, step: MakeArtefact, files: list[FileRecord], plain: bytes, encryption: Encryption
+    ) -> Iterator[FileRecord]:
+        """The same files for those who have a key; folders become one archive.
+
+        What stands for the content goes then: of a small secret it might tell what that is.
+        """
+        if step.artefact.nature in {Nature.BESIDE, Nature.DIRECTORY} and files:
+            packed = (step.artefact.name or b"beside") + b".tar"
+            pack(plain, [one.name for one in files], plain + b"/" + packed)
+            part = Part(database="", size=sum(one.size for one in files))
+            files = [replace(files[0], name=packed, parts=(part,))]
+        for one in files:
+            name = one.name + ENDING.encode()
+            staging = plain.rpartition(b"/")[0]
+            # Aside, so that what age leaves when it fails goes with the rest.
+            aside = plain + b"/" + name
+            encrypt(plain + b"/" + one.name, aside, encryption, self._reading(step.feed).run)
+            os.rename(aside, staging + b"/" + name)  # noqa: PTH104 - bytes
+            told = "" if len(one.content) == _DIGEST else one.content
+            with _opened(staging, name, _OLD, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                yield replace(one, name=name, size=size, sha256=sha256_of(file), content=told)
 
     def _files(self, step: MakeArtefact, staging: bytes) -> list[FileRecord]:
         artefact = step.artefact
@@ -231,11 +299,8 @@ def _no_room(label: str) -> Iterator[None]:
         raise NotWhole(said) from None
 
 
-def _remove(staging: bytes, name: bytes) -> None:
+def _remove(path: bytes) -> None:
     """Remove what is no whole artefact, be it a file or a folder."""
-    path = staging + b"/" + name
-    if not name:
-        return
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - bytes
         remove_tree(path)
     elif os.path.lexists(path):

@@ -12,14 +12,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import IO
 
+from engine.dumps.figures import NotWhole
 from engine.reach.ssh_command import key_hint
 from engine.records.measurement import human_bytes
 from engine.records.reports import RunStatus
 from engine.steps.fetches import FetchFile
 from engine.steps.generations import STAGING, inside
+from engine.system.dumps.encrypt import encrypt
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.passes.feed_runs import FeedRuns, FeedStopped
 from engine.system.passes.transfers import BACK_OFF, Transfers
+from policy.encryption import ENDING
 from policy.forms import Form
 from policy.parts import SshTarget
 from policy.values import display
@@ -44,12 +47,32 @@ def fetch_file(step: FetchFile, feeds: FeedRuns) -> None:
             if size == 0:
                 raise FeedStopped(RunStatus.FAILED, f"{display(step.name)} would be empty")
             _check(step, file, feeds.transfers)
+        size = _encrypted(step, size, feeds)
     except OSError as error:
         said = f"{display(step.name)} cannot be written: {error.strerror}"
         raise FeedStopped(RunStatus.FAILED, said) from None
     finally:
         os.close(folder)
     _count(step, size, feeds)
+
+
+def _encrypted(step: FetchFile, size: int, feeds: FeedRuns) -> int:
+    """Encrypt a file that is whole, if it is to be; its bytes on the disk."""
+    if step.encryption is None:
+        return size
+    path = inside(step.target, STAGING).path + b"/" + step.name
+    target = path + ENDING.encode()
+
+    def within_time(command: Command) -> Completed:
+        return feeds.transfers.command(step.feed, command)
+
+    try:
+        encrypt(path, target, step.encryption, within_time)
+    except (NotWhole, CommandNotStarted) as error:
+        raise FeedStopped(RunStatus.FAILED, f"{display(step.name)}: {error}") from None
+    finally:
+        os.unlink(path)  # noqa: PTH108 - bytes; what age leaves when it fails is of nobody's use
+    return os.stat(target).st_size  # noqa: PTH116 - bytes
 
 
 def _receive(step: FetchFile, file: IO[bytes], feeds: FeedRuns) -> None:

@@ -52,7 +52,7 @@ from policy.values import display
 if TYPE_CHECKING:
     from engine.system.passes.dump_runs import DumpRuns
 
-_NO_ROOM = ("No space left on device", "Disk quota exceeded", "disk is full")
+_NO_ROOM = ("no space left on device", "disk quota exceeded", "disk is full")
 """How rsync, the system (errno(3)) and SQLite say it."""
 _WORKED = frozenset({0, 6})
 """What the process that copies databases ends with: all of them are good, or some are not."""
@@ -248,7 +248,7 @@ def _giving_room_back(target: Target) -> Iterator[None]:
 
 def _is_full(target: Target, complaint: str) -> bool:
     """Whether it was for want of room: a program that failed so may have freed a part of it."""
-    if any(words in complaint for words in _NO_ROOM):
+    if any(words in complaint.casefold() for words in _NO_ROOM):
         return True
     try:
         free, total = room_of(target.root)

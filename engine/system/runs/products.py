@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 from engine.plan.model import Feed, LegPlan
 from engine.runs.observation import FeedSeen
 from engine.system.runs.devices import device_of, device_seen
 from engine.system.runs.observe_target import NothingToRead, TargetLook
 from engine.system.state.state import stream_of
-from policy.legs import DumpLeg
+from policy.legs import DumpLeg, FetchLeg
 from policy.sources import DumpedSource
 
 
@@ -26,9 +29,17 @@ def product_seen(look: TargetLook, leg_plan: LegPlan, feed: Feed) -> FeedSeen | 
     known = look.state.generations.among(stream, target.directories)
     if device is not None:
         # Whether it answers, the run finds out.
-        return device_seen(feed, device, target, known)
+        seen = device_seen(feed, device, target, known)
+        return replace(seen, lacks=_lacking(leg_plan))
     from engine.system.runs.servers import dumped_seen  # dear to load for all other legs
 
     assert isinstance(source, DumpedSource)
     each = isinstance(leg_plan.leg, DumpLeg) and leg_plan.leg.per_database
-    return dumped_seen(feed, source, target, known, per_database=each, places=look.places)
+    found = dumped_seen(feed, source, target, known, per_database=each, places=look.places)
+    return replace(found, lacks=_lacking(leg_plan))
+
+
+def _lacking(leg_plan: LegPlan) -> tuple[str, ...]:
+    leg = leg_plan.leg
+    encrypts = isinstance(leg, DumpLeg | FetchLeg) and leg.encryption is not None
+    return ("age",) if encrypts and shutil.which("age") is None else ()

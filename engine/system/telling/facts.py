@@ -21,6 +21,7 @@ from engine.system.journal.journal import Journal
 from engine.system.state.records import RunRecord
 from engine.system.state.state import State, stream_of
 from engine.system.state.verifications import Verifications
+from policy.legs import DumpLeg
 
 KILLED = "it ended without telling: killed, or a power cut"
 SEED = "seed"
@@ -78,11 +79,12 @@ def _items(
     for feed in leg.feeds:
         if not is_itemised(plan, leg, feed):
             yield _item(plan, leg, feed, state, journal, places, history)
-            continue
+            if not (isinstance(leg.leg, DumpLeg) and leg.leg.per_database):
+                continue
         ended = [run for run in history if run.ended is not None]
         good = [run for run in ended if run.status is not None and run.status.succeeded]
         runs = (*ended[:1], *good[:1])
-        names = {item.name for run in runs for item in state.items(run.run_id)}
+        names = {item.name for run in runs for item in state.items(run.run_id)} - {feed.reads}
         for name in sorted(names):
             ran = [one for run in history if (one := _item_ran(run, name, state)) is not None]
             success = next((one for one in ran if _good(one)), None)

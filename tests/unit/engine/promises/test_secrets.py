@@ -8,6 +8,8 @@ import pytest
 
 from tests.strategies import errors, manifest
 
+KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
 
 def said(
     leg: dict[str, Any],
@@ -79,8 +81,8 @@ class TestKeeping:
     @pytest.mark.parametrize(
         ("source", "leg"),
         [
-            ({"kind": "etcd", "connect": {"endpoint": "x"}}, {"kind": "dump"}),
-            ({"kind": "vault", "connect": {"address": "x"}}, {"kind": "dump"}),
+            ({"kind": "etcd", "connect": {"endpoint": "https://192.0.2.1:2379"}}, {"kind": "dump"}),
+            ({"kind": "vault", "connect": {"address": "https://192.0.2.1:8200"}}, {"kind": "dump"}),
             (
                 {"kind": "device", "ssh": "a@b", "secret": True},
                 {"kind": "fetch", "files": {"a": ["cat", "/a"]}},
@@ -119,7 +121,7 @@ def test_a_dump_that_lands_in_a_tree_rides_on_as_a_secret() -> None:
     content = manifest(
         sources={
             "data": {"kind": "tree", "path": "/srv/data"},
-            "etcd": {"kind": "etcd", "connect": {"endpoint": "x"}},
+            "etcd": {"kind": "etcd", "connect": {"endpoint": "https://192.0.2.1:2379"}},
         },
         legs={
             "mirror": {"kind": "mirror", "to": "disk:/", "chmod": "F644"},
@@ -127,3 +129,26 @@ def test_a_dump_that_lands_in_a_tree_rides_on_as_a_secret() -> None:
         },
     )
     assert errors(content) == ["secret-widened"]
+
+
+@pytest.mark.parametrize(
+    ("source", "leg"),
+    [
+        ({"kind": "vault", "connect": {"address": "https://192.0.2.1:8200"}}, {"kind": "dump"}),
+        (
+            {"kind": "device", "ssh": "a@b", "secret": True},
+            {"kind": "fetch", "files": {"a": ["cat", "/a"]}},
+        ),
+    ],
+)
+def test_what_is_encrypted_may_lie_open(source: dict[str, Any], leg: dict[str, Any]) -> None:
+    place = {"path": "/mnt/disk", "media": "nas", "site": "home", "cannot_keep": ["perms"]}
+    more = {"from": "secret", "to": "disk:/x", "keep": {"last": 1}}
+    for encrypted in ({}, {"encrypt": {"age": [KEY]}}):
+        content = manifest(
+            destinations={"disk": place},
+            sources={"secret": source},
+            legs={"product": {**leg, **more, **encrypted}},
+            routes=None,
+        )
+        assert errors(content) == ([] if encrypted else ["secret-unkept"])

@@ -56,8 +56,11 @@ def test_an_items_files_and_its_databases_where_its_generations_lie() -> None:
     assert dated["snaps", "files", "offsite"] == 3
 
 
-def test_what_is_dumped_is_no_copy_of_files() -> None:
-    assert found("db") == []
+def test_what_is_dumped_is_a_copy_by_the_names_that_its_leg_gives() -> None:
+    assert found("db") == [
+        ("disk:/dumps", ("dump",)),
+        ("nas:/disk/dumps", ("dump", "offsite")),
+    ]
 
 
 def test_the_places() -> None:
@@ -65,4 +68,4 @@ def test_the_places() -> None:
     plan, chains = compilation.plan, compilation.chains
     assert places_of(plan, chains, "data") == ("disk", "nas")
     assert places_of(plan, chains, "vms") == ("disk", "nas")
-    assert places_of(plan, chains, "db") == ()
+    assert places_of(plan, chains, "db") == ("disk", "nas")

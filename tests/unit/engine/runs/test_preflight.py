@@ -16,8 +16,8 @@ from engine.runs.observation import (
     Waiver,
 )
 from engine.runs.preflight import preflight, preflight_kind, refusals
-from policy.legs import DumpLeg, MirrorLeg
-from policy.parts import Keep, KubernetesRunner, Limits, SshTarget
+from policy.legs import MirrorLeg
+from policy.parts import KubernetesRunner, Limits, SshTarget
 from policy.values import Duration, Percentage, Place
 
 LIMITS = Limits(whole=Duration(3600))
@@ -169,12 +169,6 @@ def test_a_leg_of_the_cluster_is_refused() -> None:
     runner = KubernetesRunner(namespace="backups")
     (row,) = preflight_kind(replace(PLAN, leg=replace(LEG, runner=runner)))
     assert row.found == "nightly runs in the cluster (backups), never on this host"
-
-
-def test_a_kind_that_is_not_built_is_refused() -> None:
-    leg = DumpLeg(name="cache", limits=LIMITS, keep=Keep(last=1), to=LEG.to)
-    (row,) = preflight_kind(LegPlan(leg=leg, feeds=()))
-    assert row.found == "this version does not run legs of the kind dump"
 
 
 def test_a_refusal_stops_its_feed_and_one_of_the_leg_stops_all() -> None:

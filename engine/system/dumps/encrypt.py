@@ -1,0 +1,64 @@
+"""Encrypting what was read back, and opening it again, by age (https://age-encryption.org/v1).
+
+What is encrypted was whole before: nobody without a key could tell afterwards. For that long it
+lies in the clear, on the disk of this machine, in a folder that no later hop carries.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Callable, Sequence
+
+from engine.dumps.figures import NotWhole
+from engine.system.dumps.asking import complaint
+from engine.system.host.process import Command, Completed
+from policy.encryption import ENDING, Encryption
+
+_FOREVER = float("inf")
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_HEAD = b"age-encryption.org/v1\n"
+Running = Callable[[Command], Completed]
+"""Runs a command within the time of the run that it is part of."""
+
+
+def encrypt(path: bytes, target: bytes, encryption: Encryption, run: Running) -> None:
+    """Encrypt a file. Raises `NotWhole`, `OSError` and `CommandNotStarted`."""
+    os.close(os.open(target, _NEW, 0o600))  # its mode is ours before there is anything in it
+    named = [word for one in encryption.recipients for word in (b"--recipient", one.encode())]
+    argv = (b"age", b"--encrypt", *named, b"--output", target, path)
+    told = run(Command(argv=argv, timeout=_FOREVER))
+    if told.code != 0 or not _is_encrypted(target, os.stat(path).st_size):  # noqa: PTH116 - bytes
+        raise NotWhole(f"it could not be encrypted: {complaint(told)}")
+
+
+def pack(folder: bytes, names: Sequence[bytes], target: bytes) -> None:
+    """Pack entries of a directory into one archive, which takes them as they are."""
+    with (
+        os.fdopen(os.open(target, _NEW, 0o600), "wb") as file,
+        tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in names:
+            archive.add(os.fsdecode(folder + b"/" + name), arcname=os.fsdecode(name))
+
+
+def decrypt(path: bytes, identity: bytes, run: Running) -> bytes:
+    """Open an encrypted file beside itself, and remove it; the path of the plain one.
+
+    `identity`: the file that holds the key. Raises `NotWhole`, `OSError`, `CommandNotStarted`.
+    """
+    target = path.removesuffix(ENDING.encode())
+    os.close(os.open(target, _NEW, 0o600))
+    argv = (b"age", b"--decrypt", b"--identity", identity, b"--output", target, path)
+    told = run(Command(argv=argv, timeout=_FOREVER))
+    if told.code != 0:
+        os.unlink(target)  # noqa: PTH108 - bytes
+        raise NotWhole(f"it could not be opened with that key: {complaint(told)}")
+    os.unlink(path)  # noqa: PTH108 - bytes
+    return target
+
+
+def _is_encrypted(path: bytes, plain: int) -> bool:
+    """Whether it begins as it must, and is longer than what is in it."""
+    with open(path, "rb") as file:  # noqa: PTH123 - bytes
+        return file.read(len(_HEAD)) == _HEAD and os.fstat(file.fileno()).st_size > plain
