@@ -146,7 +146,7 @@ def test_law_18_a_database_that_lost_its_rows_is_told_until_it_is_allowed(
     assert house.known() == [Standing.VERIFIED, *[Standing.COMPLETE] * 3]
     house.good(Waiver.SMALLER_SOURCE)
     house.good()
-    for _ in range(5):
+    for _ in range(2):
         house.good()
     assert first not in house.generations
     assert set(house.known()) == {Standing.VERIFIED}
