@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from engine.alerts.check_alerts import check_stem
 from engine.alerts.drill_alerts import drill_stem
@@ -286,7 +287,24 @@ def _check_after_circle(policy: Policy, findings: Findings) -> None:
 
 def _check_was(policy: Policy, findings: Findings) -> None:
     """A rename must leave a name that is gone, or two things would claim one history."""
-    things = (*policy.destinations, *policy.sources, *policy.legs)
+    _check_was_among((*policy.destinations, *policy.sources, *policy.legs), findings)
+    _check_was_among(policy.drills, findings)
+    _check_was_among(policy.checks, findings)
+
+
+class _Named(Protocol):
+    """A part of the manifest that may have been renamed."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def was(self) -> str | None: ...
+    @property
+    def origin(self) -> Origin: ...
+
+
+def _check_was_among(things: Sequence[_Named], findings: Findings) -> None:
+    """Of parts that share one name space."""
     present = {one.name for one in things}
     claimed: dict[str, str] = {}
     for one in things:

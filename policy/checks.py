@@ -35,6 +35,8 @@ class CheckCommon:
     timeout: Duration = DEFAULT_LIMIT
     severity: AlertSeverity = AlertSeverity.WARNING
     runner: KubernetesRunner | None = None
+    was: str | None = field(default=None, metadata={"later": True})
+    """The name that it had before."""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     origins: tuple[tuple[str, Origin], ...] = field(default=(), compare=False, repr=False)
     """Positions of the check's values, by key."""
@@ -105,6 +107,7 @@ class _Common(TypedDict):
     timeout: Duration
     severity: AlertSeverity
     runner: KubernetesRunner | None
+    was: str | None
     origin: Origin
     origins: tuple[tuple[str, Origin], ...]
 
@@ -116,6 +119,7 @@ def _common(name: str, fields: Fields, origin: Origin) -> _Common:
         timeout=fields.duration("timeout") or DEFAULT_LIMIT,
         severity=AlertSeverity(fields.text("severity") or "warning"),
         runner=fields.runner(),
+        was=fields.text("was"),
         origin=origin,
         origins=tuple((key, fields.origin(key)) for key in fields.mapping.items),
     )

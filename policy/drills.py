@@ -34,6 +34,8 @@ class Drill:
     """The key to what is encrypted; None: it stays closed, and is compared only."""
     timeout: Duration = DEFAULT_LIMIT
     severity: AlertSeverity = AlertSeverity.WARNING
+    was: str | None = field(default=None, metadata={"later": True})
+    """The name that it had before."""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     origins: tuple[tuple[str, Origin], ...] = field(default=(), compare=False, repr=False)
     """Positions of the drill's values, by key."""
@@ -57,6 +59,7 @@ def parse_drill(name: str, fields: Fields, origin: Origin) -> Drill:
         identity=fields.path("identity"),
         timeout=fields.duration("timeout") or DEFAULT_LIMIT,
         severity=AlertSeverity(fields.text("severity") or "warning"),
+        was=fields.text("was"),
         origin=origin,
         origins=tuple((key, fields.origin(key)) for key in fields.mapping.items),
     )

@@ -12,6 +12,7 @@ from engine.promises.chains import Copy
 from engine.restore.aim import Aim
 from engine.restore.choice import Choice
 from engine.restore.fetch import Fetch
+from engine.restore.left_copies import LeftCopy
 from engine.restore.steps import RestoreStep
 from engine.restore.versions import Unseen, Version
 from policy.patterns import Component, parse_component
@@ -29,6 +30,8 @@ class Asked:
     """Only what matches below the path is wanted; empty: all of it."""
     snapshots: bool
     """Whether a leg takes snapshots of the item that it is, or lies in."""
+    left: tuple[LeftCopy, ...] = ()
+    """Where orphans would hold it."""
 
 
 def pattern_parts(path: bytes) -> tuple[bytes, tuple[Component, ...]]:

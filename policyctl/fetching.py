@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.dumps.record import DumpRecord
 from engine.plan.readers import owned_places
 from engine.progress import ProgressSink
+from engine.restore.room import Room, room_words
 from engine.restore.versions import Version
 from engine.sqlite.copies import QUICK_ABOVE, choose_check
 from engine.system.host.descent import NotThere, descending, list_inside, opened_root
@@ -26,9 +27,11 @@ from engine.system.restore.compare import (
     compare,
 )
 from engine.system.restore.dump_record import record_in, unlike_record
+from engine.system.restore.room_ahead import look_ahead
 from engine.system.sqlite.reading import find_problems, opened, said
 from policy.parts import Attribute
 from policy.sources import DumpedSource
+from policy.values import display
 from policyctl.asking import Proposal
 from policyctl.boundary import Refused
 from policyctl.forewarning import without
@@ -58,6 +61,32 @@ def carry_out(restoring: Restoring, proposal: Proposal, sink: ProgressSink | Non
                 with suppress(OSError):  # it holds what the same command goes on with
                     Path(os.fsdecode(proposal.aim.folder)).rmdir()
             raise Refused(str(error)) from None
+
+
+def room_ahead(restoring: Restoring, proposal: Proposal) -> Room | None:
+    """What is free where it goes, and what is to come; None: nothing is to come, or to be known."""
+    place = restoring.known.place(proposal.version.place)
+    if place is None:
+        return None
+    try:
+        return look_ahead(proposal.aim, proposal.version, proposal.fetch, place)
+    except OSError:  # the restore itself meets it, and says where
+        return None
+
+
+def refuse_without_room(proposal: Proposal, room: Room | None) -> None:
+    """Raises `Refused` where what is to come will not do."""
+    if room is None or not room.lacks:
+        return
+    parts = proposal.version.directory
+    part = ", or restore a part of it: --list shows what it holds" if parts else ""
+    other = "another file system with --to DIR"
+    other = f"{other}, without --in-place" if proposal.aim.in_place else other
+    raise Refused(
+        f"{display(proposal.aim.path)}: {room_words(room)}; nothing was written. Name a folder on "
+        f"{other}{part}. Where the file system compresses, or the files have holes, it may do all "
+        "the same: --ignore-room tries it"
+    )
 
 
 class _Checks:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from engine.plan.model import RouteLine
+from engine.reach.command_words import show_command
 from engine.restore.aim import Aim
-from engine.restore.choice import doubt_words
+from engine.restore.choice import doubt_words, shown
 from engine.restore.elsewhere import left_there, parts_elsewhere
+from engine.restore.specials import left_out_by, special_words, specials_words
 from engine.restore.steps import BEFORE, STAGING
 from engine.restore.versions import NEVER, Kind, Version
 from engine.system.host.descent import list_inside
 from engine.system.host.lock_probe import is_held
+from engine.system.host.look import below
 from engine.system.host.relocate import opened_below
 from engine.system.restore.entries import CannotLook, NoRoot, looker
+from engine.system.restore.specials import special_at, specials_below
 from engine.system.restore.staging import read_note
+from policy.parts import Attribute
 from policy.sources import LvmThinSource
 from policy.values import display
 from policyctl.boundary import Refused
@@ -37,10 +44,11 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
     if lost:
         said = ", ".join(one.value for one in lost)
         yield f"not kept by this copy, and not restored: {said}"
+    if version.directory and Attribute.DEVICES not in lost:
+        yield from _of_specials(restoring, found, version)
     if os.geteuid() != 0:
         yield "you are not root: all that comes back will belong to you"
-    if version.doubt is not None:
-        yield doubt_words(version.doubt, restoring.zone)
+    yield from _against(version, restoring.zone)
     if version.copy.partial and version.directory:
         yield "it holds its databases alone: what else lay there is not in this copy"
     yield from _of_parts(restoring, found)
@@ -55,11 +63,23 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
         yield f"its snapshots lie in its own pool: `policyctl rollback {item}` is quicker"
 
 
+def _against(version: Version, zone: ZoneInfo) -> Iterator[str]:
+    """What speaks against the version that is taken all the same."""
+    if version.left is not None:
+        yield (
+            f"{version.left.name} is an orphan ({version.left.why}): nothing watches over it, and "
+            "`policyctl gc` may remove it"
+        )
+    if version.doubt is not None:
+        yield doubt_words(version.doubt, zone)
+
+
 def refuse_unknown(
     restoring: Restoring, asked: Asked, place: str | None, despite: Collection[str]
 ) -> None:
     """Raises `Refused`: what was typed as the name of a copy, or of a destination, is none."""
-    holders = list(dict.fromkeys(one.place for one in asked.copies))
+    every = (*asked.copies, *(one.copy for one in asked.left))
+    holders = list(dict.fromkeys(one.place for one in every))
     if place is not None and place.partition(":")[0] not in holders:
         raise Refused(
             f"--from {place} is no copy of {display(asked.path)}; there are: {', '.join(holders)}; "
@@ -107,6 +127,27 @@ def _parts(restoring: Restoring, found: Found) -> tuple[RouteLine, ...]:
     return parts_elsewhere(restoring.plan.table(subject.source.name), subject.names)
 
 
+def _of_specials(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
+    """What the copy holds none of."""
+    leg = left_out_by(restoring.plan, version.copy)
+    if not leg or version.copy.partial:
+        return
+    path = found.asked.path
+    live = path.startswith(b"/") and not restoring.known.at
+    said = specials_words(specials_below(below(restoring.root, path)) if live else None, leg)
+    if said:
+        yield said
+
+
+def special_there(restoring: Restoring, found: Found) -> str:
+    """Why no copy holds what is asked for: it is a FIFO, a socket or a device; empty: it is not."""
+    path = found.asked.path
+    special = special_at(below(restoring.root, path)) if path.startswith(b"/") else None
+    legs = dict.fromkeys(left_out_by(restoring.plan, one) for one in found.asked.copies)
+    leg = next(iter(legs), "")
+    return special_words(special, leg) if special is not None and leg else ""
+
+
 def _of_databases(found: Found, version: Version) -> Iterator[str]:
     good = [
         (moment, one)
@@ -145,6 +186,15 @@ def _of_sidecars(restoring: Restoring, found: Found, version: Version) -> Iterat
 def _of_runs(restoring: Restoring, version: Version) -> Iterator[str]:
     """What runs may be doing to it, or have not done."""
     places, state = restoring.places, restoring.state
+    if version.left is not None:  # what its leg does now is done elsewhere
+        return
+    left = restoring.known.left
+    if left is not None and version.kind is Kind.NEWEST and version.copy.leg in left.unfinished:
+        began = shown(left.unfinished[version.copy.leg], restoring.zone)
+        yield (
+            f"a run of {version.copy.leg} began on {began}, and is not known to have succeeded: "
+            "some of it may be newer than it says"
+        )
     for leg in version.copy.via:
         if is_held(places.leg_lock(leg)):
             yield f"{leg} runs now: what it writes may be mixed of two states"
@@ -156,6 +206,21 @@ def _of_runs(restoring: Restoring, version: Version) -> Iterator[str]:
                 f"the last run of {version.copy.leg} did not succeed: some of it may be newer "
                 "than it says"
             )
+
+
+def names_note(aim: Aim) -> Iterator[str]:
+    """That a file has other names, which keep what is there now."""
+    with suppress(OSError):
+        there = os.lstat(aim.path)
+        if not aim.in_place or not stat.S_ISREG(there.st_mode) or there.st_nlink == 1:
+            return
+        find = (b"find", aim.base, b"-xdev", b"-samefile", aim.path)
+        yield (
+            f"what is there now is one file under {there.st_nlink:,} names (hard links): this one "
+            "alone comes back, the others keep what is there now, and are no longer one with it. "
+            f"Before it is done, `{show_command(find)}` names them; the directory that holds them "
+            "all brings all of them back as one"
+        )
 
 
 def left_behind(aim: Aim) -> Iterator[bytes]:

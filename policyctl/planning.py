@@ -14,7 +14,13 @@ from engine.changes.changes import ChangeSet, Reason, change_set, paths_to_obser
 from engine.changes.files import SETTLED, AppliedRecord, RenderedFile
 from engine.changes.part_facts import age_text
 from engine.changes.plan_changes import PartChange
-from engine.changes.renames import likely_renames, plan_again
+from engine.changes.renames import (
+    likely_renames,
+    plan_again,
+    was_of_checks,
+    was_of_drills,
+    was_of_parts,
+)
 from engine.check import CheckReport
 from engine.orphans.hand_overs import hand_overs
 from engine.orphans.orphans import orphans_of
@@ -286,14 +292,9 @@ def unknown_names(applied: Plan | None, plan: Plan) -> Sequence[str]:
     """A line for each new `was:` that names nothing which is applied: a slip, most often."""
     if applied is None:
         return ()
-    old = _was_by_name(applied)
     return tuple(
         f"{name}: `was: {was}` names nothing that is applied, so nothing is renamed"
-        for name, was in _was_by_name(plan).items()
-        if was is not None and was not in old and old.get(name) != was
+        for was_of in (was_of_parts, was_of_drills, was_of_checks)
+        for name, was in was_of(plan).items()
+        if was is not None and was not in (old := was_of(applied)) and old.get(name) != was
     )
-
-
-def _was_by_name(plan: Plan) -> dict[str, str | None]:
-    parts = (*plan.destinations, *plan.sources, *(one.leg for one in plan.legs))
-    return {part.name: part.was for part in parts}

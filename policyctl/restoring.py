@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.compile import Compilation
-from engine.explain import Explanation, Subject, explain, find_subject
-from engine.plan.model import tree_root
+from engine.explain import Subject, explain, find_subject
+from engine.plan.readers import with_images
 from engine.promises.chains import Copy
 from engine.restore.aim import Aim, request_of, restore_steps
 from engine.restore.choice import choose
 from engine.restore.fetch import fetch_of
+from engine.restore.left_copies import LeftCopy, left_copies
+from engine.restore.products import no_files_words
 from engine.restore.versions import Kind, Version
 from engine.rsync.filters import FilterError
-from engine.standing.bring_back import NEW_FOLDER, holds_files
-from engine.system.host.file_systems import mounts_below, read_mounts
-from engine.system.host.look import absolute_subject, below, is_directory, without_root
+from engine.standing.bring_back import holds_files
+from engine.system.host.look import absolute_subject, is_directory, without_root
 from engine.system.host.places import Places
 from engine.system.restore.browse import entries_of
 from engine.system.restore.entries import CannotLook
 from engine.system.restore.items import ITEMS_DEEP
+from engine.system.restore.left_copies import left_versions
 from engine.system.restore.search import Known, find_versions
 from engine.system.state.state import State
 from policy.model import Policy
 from policy.patterns import Component, PatternError
-from policy.sources import BtrfsSource, DeviceSource, DumpedSource, FilesSource, LvmThinSource
-from policy.values import AbsolutePath, display
+from policy.sources import BtrfsSource, LvmThinSource
+from policy.values import display
 from policyctl.asking import Asked, Beside, Found, Proposal, Wish, made_by, pattern_parts
 from policyctl.boundary import Refused
-from policyctl.forewarning import notes_of, refuse_parts, refuse_unknown, without
+from policyctl.forewarning import names_note, notes_of, refuse_parts, refuse_unknown, without
 
 
 class Restoring:
@@ -85,34 +90,76 @@ class Restoring:
         if subject is None:
             raise Refused(
                 f"no source of this policy holds {display(path)}: name a path as it was on "
-                "the live system, or SOURCE:ITEM/PATH; nothing was restored"
+                f"the live system, or SOURCE:ITEM/PATH; nothing was restored{self._of_gone()}"
             )
+        left = self._left(subject)
         if isinstance(subject.source, (LvmThinSource, BtrfsSource)) and not path.startswith(b"/"):
             copies = self._of_items(subject)
         else:
-            copies = self._explained(path, directory=is_directory(typed, self.root)).copies
+            copies = self._copies(path, left, directory=is_directory(typed, self.root))
         snapshots = any(one.snapshot for one in copies)
-        files = tuple(
-            one for one in copies if holds_files(self.plan, one) and self.only in {None, one.place}
-        )
+        every = [one for one in copies if holds_files(self.plan, one)]
+        if copies and not every and not left:
+            why = no_files_words(subject.source.name, path)
+            raise Refused(f"{why}. Nothing was restored")
+        files = tuple(one for one in every if self.only in {None, one.place})
         if self.only is not None and not files:
             raise Refused(
                 f"{self.only} is to hold no copy of {display(path)}; nothing was restored"
             )
-        return Asked(path=path, subject=subject, copies=files, inside=inside, snapshots=snapshots)
+        return Asked(
+            path=path,
+            subject=subject,
+            copies=files,
+            inside=inside,
+            snapshots=snapshots,
+            left=left,
+        )
 
-    def _explained(self, path: bytes, *, directory: bool) -> Explanation:
-        """The explanation with copies, if there is any: a path that is gone may have been either.
+    def _left(self, subject: Subject) -> tuple[LeftCopy, ...]:
+        """Where orphans would hold it: as far as the records are at hand and can be read."""
+        if self.state is None or self.only is not None:
+            return ()
+        with suppress(sqlite3.Error):
+            found = left_copies(
+                self.plan,
+                subject.source,
+                (*subject.names, *subject.inner),
+                ((one.orphan, one.since) for one in self.state.orphans.all()),
+                with_images(self.plan, self.state.all_retired()),
+                deepest=ITEMS_DEEP,
+            )
+            return tuple(found)
+        return ()
 
-        Raises `Refused`.
+    def _of_gone(self) -> str:
+        """What is left of sources that no policy knows any more, as the rest of a sentence."""
+        names = []
+        if self.state is not None:
+            with suppress(sqlite3.Error):
+                every = (one.orphan for one in self.state.orphans.all())
+                names = [str(one.place) for one in every if not self.plan.source(one.live.holder)]
+        if not names:
+            return ""
+        return (
+            f". What sources that are gone have left lies in {', '.join(names)}: `policyctl gc` "
+            "tells of each"
+        )
+
+    def _copies(
+        self, path: bytes, left: Sequence[LeftCopy], *, directory: bool
+    ) -> tuple[Copy, ...]:
+        """The copies, if there are any: a path that is gone may have been either.
+
+        Raises `Refused` where there are none, and no orphan that may hold it.
         """
         one = explain(self.policy, self.compilation, path, directory=directory)
         if not one.copies:
             other = explain(self.policy, self.compilation, path, directory=not directory)
             one = other if other.copies else one
-        if not one.copies:
+        if not one.copies and not left:
             raise Refused(f"there is no copy of {display(path)}: {one.reason}")
-        return one
+        return one.copies
 
     def whole_of_items(self, text: str) -> str | None:
         """The source, where that is all that was typed, and it has items."""
@@ -140,6 +187,9 @@ class Restoring:
         asked, wish = made_by(asked, wish)
         refuse_unknown(self, asked, wish.place, wish.despite)
         versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
+        if self.state is not None and asked.left:
+            more, missing = left_versions(self.known, self.state, asked.left)
+            versions, unseen = (*versions, *more), (*unseen, *missing)
         choice = choose(
             versions,
             as_of=wish.as_of,
@@ -188,7 +238,7 @@ class Restoring:
             aim=aim,
             fetch=fetch,
             steps=restore_steps(aim, fetch, kept=aim.kept(stamp), against=against),
-            notes=tuple(notes_of(self, found, version)),
+            notes=(*notes_of(self, found, version), *names_note(aim)),
             stamp=stamp,
         )
 
@@ -201,6 +251,7 @@ class Restoring:
             for one in others
             if chosen is not None
             and not one.far
+            and one.left is None
             and (one.copy.partial or not one.part)
             and one.copy.partial == chosen.copy.partial
             and one.place not in {chosen.place, *found.wish.despite}
@@ -221,123 +272,3 @@ class Restoring:
             return entries_of(chosen, place)
         except CannotLook as error:
             raise Refused(f"{chosen.label} cannot be listed: {error}") from None
-
-    # ── Where it goes ────────────────────────────────────────────────────────────────────────
-
-    def into_folder(self, found: Found, to: Path | None, *, anywhere: bool) -> Aim:
-        """A new folder. Raises `Refused` where a leg would take or delete what comes there."""
-        version = found.choice.chosen
-        assert version is not None
-        if to is None:
-            folder = os.fsencode(Path.cwd()) + b"/" + NEW_FOLDER.removeprefix(b"./")
-            folder += version.place.encode()
-        else:
-            folder = os.path.abspath(os.fsencode(to))  # noqa: PTH100 - symlinks above it stay
-        base, name = os.path.split(folder)
-        if not name:
-            raise Refused("--to names a folder, not the root of everything; nothing was restored")
-        aim = Aim(base=base, below=(name,), name=self._name(found), alone=to is not None)
-        if not anywhere:
-            self._refuse_there(aim)
-        return aim
-
-    def folder_for(self, source: str, to: Path | None, *, anywhere: bool) -> bytes:
-        """The folder for all items of a source. Raises `Refused` as for one of them."""
-        here = Path.cwd() / os.fsdecode(NEW_FOLDER.removeprefix(b"./") + source.encode())
-        folder = os.path.abspath(os.fsencode(to if to is not None else here))  # noqa: PTH100 - symlinks stay
-        base, name = os.path.split(folder)
-        if not name:
-            raise Refused("--to names a folder, not the root of everything; nothing was restored")
-        if not anywhere:
-            self._refuse_there(Aim(base=base, below=(name,), name=source.encode()))
-        return folder
-
-    def _name(self, found: Found) -> bytes:
-        path = found.asked.path.rstrip(b"/")
-        last = (path if path[:1] == b"/" else path.partition(b":")[2]).rpartition(b"/")[2]
-        return last or found.asked.subject.source.name.encode()
-
-    def _refuse_there(self, aim: Aim) -> None:
-        """Raises `Refused` inside what is copied, and inside copies."""
-        real = os.path.realpath(aim.base) + b"/" + b"/".join(aim.below)
-        if self.known.at:
-            self._refuse_beside(real)
-            return
-        for path in dict.fromkeys((real, aim.folder)):
-            here = without_root(self.root, path)
-            if here == path and self.places.staged:
-                continue
-            self._refuse_copied(here + b"/" + aim.name)
-            self._refuse_copies(here)
-
-    def _refuse_beside(self, path: bytes) -> None:
-        """Of another machine nobody knows what it copies: only the copies themselves are spared."""
-        if (path + b"/").startswith(os.path.realpath(self.known.at).rstrip(b"/") + b"/"):
-            raise Refused(
-                f"{display(path)} lies among the copies: name another folder with --to DIR, or say "
-                "--to DIR --anywhere; nothing was restored"
-            )
-
-    def _refuse_copied(self, path: bytes) -> None:
-        one = explain(self.policy, self.compilation, path, directory=True)
-        if one.leg is not None:
-            raise Refused(
-                f"{display(path)} lies in the source {one.source!r}: {one.leg} would copy what "
-                "comes back. Nothing was restored. Name another folder with --to DIR, or say "
-                "--to DIR --anywhere"
-            )
-
-    def _refuse_copies(self, path: bytes) -> None:
-        here = AbsolutePath(tuple(part for part in path.split(b"/") if part))
-        for one in self.plan.destinations:
-            if one.ssh is None and one.path.contains(here):
-                raise Refused(
-                    f"{display(path)} lies among the copies of {one.name!r}: a run may delete it, "
-                    "or take it for a copy. Nothing was restored. Name another folder with "
-                    "--to DIR, or say --to DIR --anywhere"
-                )
-
-    def into_place(self, asked: Asked) -> Aim:
-        """The path itself. Raises `Refused` where it cannot be renamed, or is no path."""
-        path = asked.path
-        if asked.inside:
-            raise Refused(
-                f"--glob brings back a part of {display(path)}, which cannot take its place: "
-                "restore to a new folder, without --in-place; nothing was changed"
-            )
-        if isinstance(asked.subject.source, DeviceSource | DumpedSource):
-            raise Refused(
-                f"{display(path)} was made of what it is a copy of, and is no path of it: restore "
-                "it to a new folder, without --in-place, and load it; nothing was changed"
-            )
-        root = tree_root(asked.subject.source)
-        if isinstance(asked.subject.source, BtrfsSource):
-            top = asked.subject.source.path
-            inside = tuple(part for part in path.split(b"/") if part)[len(top.names) :]
-            root = top.joined(inside[:1])
-        if not path.startswith(b"/") or root is None:
-            raise Refused(
-                f"{display(path)} is no path of this machine while its volume is not mounted: "
-                "restore it to a new folder, without --in-place, and copy it to where you have "
-                "mounted it; nothing was changed"
-            )
-        if isinstance(asked.subject.source, FilesSource):
-            root = AbsolutePath(())
-        names = tuple(part for part in path.split(b"/") if part)[len(root.names) :]
-        here = below(self.root, path)
-        if not names or os.path.ismount(here):
-            raise Refused(
-                f"{display(path)} is the root of a source, or a mount point, which cannot be "
-                f"renamed: restore what is in it one by one, as {display(path)}/NAME, or all of "
-                "it to a new folder, without --in-place; nothing was changed"
-            )
-        inner = mounts_below(here, read_mounts())
-        if inner:
-            raise Refused(
-                f"{display(inner[0])} is a mount point in {display(path)}, and would be set aside "
-                "with it, to be removed some day with all that it holds: unmount it first, or "
-                "restore what is beside it one by one; nothing was changed"
-            )
-        return Aim(
-            base=self.places.below_root(root), below=names[:-1], name=names[-1], in_place=True
-        )

@@ -15,7 +15,7 @@ from engine.system.restore.items import ItemsHeld, Names, has_items, items_held
 from policy.values import display
 from policyctl.asking import Found, Proposal, Wish
 from policyctl.boundary import Refused
-from policyctl.fetching import carry_out
+from policyctl.fetching import carry_out, refuse_without_room, room_ahead
 from policyctl.restoring import Restoring
 
 
@@ -25,6 +25,8 @@ class Request:
 
     source: str
     wish: Wish
+    ignore_room: bool = False
+    """Whether each is tried also where there seems to be too little room for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,5 +113,7 @@ def _restored(
     begun = proposal.aim.folder + b"/" + proposal.aim.staging
     if os.path.lexists(proposal.aim.path) and not os.path.lexists(begun):
         return ItemRestored(item=item, found=found, proposal=proposal, there=proposal.aim.path)
+    if wanted and not request.ignore_room:
+        refuse_without_room(proposal, room_ahead(work, proposal))
     done = carry_out(work, proposal, sink) if wanted else None
     return ItemRestored(item=item, found=found, proposal=proposal, done=done)

@@ -11,7 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.changes.part_facts import Facts, age_text, differences, facts_of, stated, text_of
-from engine.changes.renames import Renames, plan_renamed, renames_between
+from engine.changes.renames import (
+    Renames,
+    check_renames,
+    drill_renames,
+    plan_renamed,
+    renames_between,
+    watches_renamed,
+)
 from engine.plan.kinds import SOURCE_KIND_NAMES
 from engine.plan.model import CheckPlan, DrillPlan, LegPlan, Plan, RouteLine, RoutingTable
 from policy.pattern_relations import lies_inside
@@ -84,18 +91,28 @@ class PlanChanges:
 def plan_changes(applied: Plan | None, plan: Plan) -> PlanChanges:
     """Compare the applied plan with another; without one everything is new."""
     names = renames_between(applied, plan) if applied else {}
-    old = _sections(plan_renamed(applied, names)) if applied else {}
+    drills = drill_renames(applied, plan) if applied else {}
+    checks = check_renames(applied, plan) if applied else {}
+    before = plan_renamed(applied, names) if applied else None
+    seen = watches_renamed(before, drills=drills, checks=checks) if before else None
+    old = _sections(seen) if seen else {}
     new = _sections(plan)
-    was = {after: before for before, after in names.items()}
+    own = {"drills": drills, "checks": checks}
     parts = {
-        section: tuple(_part_changes(section, old.get(section, {}), facts, was))
+        section: tuple(
+            _part_changes(section, old.get(section, {}), facts, _was(own.get(section, names)))
+        )
         for section, facts in new.items()
     }
     return PlanChanges(
-        routes=tuple(_route_changes(plan_renamed(applied, names) if applied else None, plan)),
+        routes=tuple(_route_changes(before, plan)),
         legs=parts.pop("legs"),
         others=tuple(change for changes in parts.values() for change in changes),
     )
+
+
+def _was(names: Renames) -> Renames:
+    return {after: before for before, after in names.items()}
 
 
 # ── Parts ────────────────────────────────────────────────────────────────────────────────────

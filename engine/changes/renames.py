@@ -31,7 +31,24 @@ Renames = Mapping[str, str]
 
 def renames_between(applied: Plan, plan: Plan) -> dict[str, str]:
     """The renames that a plan asks for and that have not been applied yet."""
-    old, new = _was_by_name(applied), _was_by_name(plan)
+    return _renames(was_of_parts(applied), was_of_parts(plan))
+
+
+def drill_renames(applied: Plan, plan: Plan) -> dict[str, str]:
+    """The same of drills, which have a name space of their own."""
+    return _renames(was_of_drills(applied), was_of_drills(plan))
+
+
+def check_renames(applied: Plan, plan: Plan) -> dict[str, str]:
+    """The same of checks, which have one of their own, too."""
+    return _renames(was_of_checks(applied), was_of_checks(plan))
+
+
+Was = dict[str, str | None]
+"""What each part was called before, by its name."""
+
+
+def _renames(old: Was, new: Was) -> dict[str, str]:
     return {
         was: name
         for name, was in new.items()
@@ -39,9 +56,20 @@ def renames_between(applied: Plan, plan: Plan) -> dict[str, str]:
     }
 
 
-def _was_by_name(plan: Plan) -> dict[str, str | None]:
+def was_of_parts(plan: Plan) -> Was:
+    """Of destinations, sources and legs."""
     parts = (*plan.destinations, *plan.sources, *(one.leg for one in plan.legs))
     return {part.name: part.was for part in parts}
+
+
+def was_of_drills(plan: Plan) -> Was:
+    """Of drills."""
+    return {one.name: one.drill.was for one in plan.drills}
+
+
+def was_of_checks(plan: Plan) -> Was:
+    """Of checks."""
+    return {one.name: one.check.was for one in plan.checks}
 
 
 def likely_renames(applied: Plan, plan: Plan) -> dict[str, str]:
@@ -87,6 +115,7 @@ def plan_again(previous: Plan, applied: Plan) -> Plan:
     come along.
     """
     names = renames_between(previous, applied)
+    drills, checks = drill_renames(previous, applied), check_renames(previous, applied)
 
     def was(name: str, before: str | None) -> str | None:
         return names.get(name, before)
@@ -100,6 +129,14 @@ def plan_again(previous: Plan, applied: Plan) -> Plan:
         legs=tuple(
             replace(one, leg=replace(one.leg, was=was(one.name, one.leg.was)))
             for one in previous.legs
+        ),
+        drills=tuple(
+            replace(one, drill=replace(one.drill, was=drills.get(one.name, one.drill.was)))
+            for one in previous.drills
+        ),
+        checks=tuple(
+            replace(one, check=replace(one.check, was=checks.get(one.name, one.check.was)))
+            for one in previous.checks
         ),
     )
 
@@ -124,6 +161,21 @@ def plan_renamed(plan: Plan, names: Renames) -> Plan:
         objectives=tuple(_objective(one, names) for one in plan.objectives),
         checks=tuple(_check_plan(one, names) for one in plan.checks),
         drills=tuple(_drill_plan(one, names) for one in plan.drills),
+    )
+
+
+def watches_renamed(plan: Plan, *, drills: Renames, checks: Renames) -> Plan:
+    """The plan with the old names of drills and checks replaced: nothing else mentions them."""
+    return replace(
+        plan,
+        drills=tuple(
+            replace(one, drill=replace(one.drill, name=_new(one.name, drills)))
+            for one in plan.drills
+        ),
+        checks=tuple(
+            replace(one, check=replace(one.check, name=_new(one.name, checks)))
+            for one in plan.checks
+        ),
     )
 
 

@@ -11,17 +11,33 @@ from policy.values import display
 
 
 def database_lines(machine: Machine) -> Iterator[str]:
-    """Servers that are there, and that nothing dumps them yet."""
+    """Servers that are there, and a source for each: whoever may read it, nobody here can guess."""
     if not machine.listening:
         return
     yield from heading("Databases: not kept by this draft")
     yield from comment(
-        "A copy of the files of a database that runs is not a database. This version checks `dump` "
-        "legs and does not run them: until it does, let a job of your own (pg_dumpall, mysqldump, "
-        "redis-cli --rdb, etcdctl snapshot save) write into a directory that a leg carries."
+        "A copy of the files of a database that runs is not a database. Have each dumped: a source "
+        "like these, and a leg `{kind: dump, from: SOURCE, to: …}`. A password is named by where "
+        "it is found (docs/how-to/dump-a-server.md)."
     )
     for one in machine.listening:
+        source = next((way for word, way in _SOURCES.items() if word in one.server), _PROGRAM)
         yield from comment(f"  {one.server}: {one.where}")
+        yield f"#     {source}"
+
+
+_SOURCES = {
+    "PostgreSQL": "{kind: postgresql, connect: {socket: /run/postgresql, user: postgres, "
+    "account: postgres}}",
+    "MySQL": "{kind: mysql, connect: {socket: /run/mysqld/mysqld.sock, user: root}}",
+    "MariaDB": "{kind: mysql, connect: {socket: /run/mysqld/mysqld.sock, user: root}}",
+    "Redis": "{kind: redis, connect: {host: 127.0.0.1}}",
+    "Valkey": "{kind: redis, connect: {host: 127.0.0.1}}",
+    "etcd": '{kind: etcd, connect: {endpoint: "https://127.0.0.1:2379"}}',
+    "Vault": '{kind: vault, connect: {address: "https://127.0.0.1:8200", token: {file: …}}}',
+}
+_PROGRAM = '{kind: command, run: [PROGRAM, "{directory}"]}'
+"""What dumps a server of which nothing is known here fills a directory."""
 
 
 def job_lines(machine: Machine) -> Iterator[str]:

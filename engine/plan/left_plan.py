@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from engine.plan.model import Plan
@@ -38,6 +38,8 @@ class LeftPlan:
     written: datetime
     runs: Mapping[str, Sequence[LeftRun]]
     """The successes of each leg that writes there, the newest first."""
+    unfinished: Mapping[str, datetime] = field(default_factory=dict)
+    """Legs whose last run has not succeeded, or had not come to its end, and when it began."""
     plan: Plan
 
 
@@ -59,6 +61,7 @@ def left_to_json(left: LeftPlan) -> str:
         "destination": left.destination,
         "written": left.written.isoformat(),
         "runs": runs,
+        "unfinished": {leg: began.isoformat() for leg, began in left.unfinished.items()},
         "plan": json.loads(plan_to_json(left.plan)),
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -83,6 +86,10 @@ def left_from_json(text: str) -> LeftPlan:
                     for one in found
                 ]
                 for leg, found in document["runs"].items()
+            },
+            # What an earlier version has left does not tell of them.
+            unfinished={
+                str(leg): _moment(began) for leg, began in document.get("unfinished", {}).items()
             },
             plan=_plain(plan_from_json(json.dumps(document["plan"]))),
         )

@@ -77,7 +77,12 @@ def choose(
 
 
 def _tier(one: Version) -> int:
-    """What is known to be whole comes first, then what is not known; parts only where all fails."""
+    """What is known to be whole comes first, then what is not known; parts only where all fails.
+
+    Last of all what no leg carries any more.
+    """
+    if one.left is not None:
+        return 3
     if one.part:
         return 2
     return 1 if one.moment is None or one.whole is Whole.UNKNOWN else 0
@@ -156,6 +161,11 @@ def _because(
 ) -> str:
     until = f" until {shown(as_of, zone)}" if as_of is not None else ""
     there = f" at {place}" if place is not None else ""
+    if chosen.left is not None:
+        return (
+            f"nothing that a leg carries{there}{until} may be taken; this is an orphan since "
+            f"{shown(chosen.left.since, zone)}"
+        )
     if chosen.part and chosen.copy.partial:
         return f"it holds its databases alone, and is the newest{there}{until} that does"
     if chosen.part:
@@ -194,6 +204,8 @@ def _fewer(one: Version, other: Version) -> bool:
 
 def _behind(one: Version, chosen: Version, as_of: datetime | None, zone: ZoneInfo) -> str:
     """Why an eligible one comes behind the chosen one."""
+    if one.left is not None and chosen.left is None:
+        return f"an orphan of {one.left.leg}: no leg carries it any more ({one.left.why})"
     if one.part and one.kind is Kind.SET_ASIDE:
         return "it holds only what one run took away"
     if _tier(one) > _tier(chosen):
@@ -250,6 +262,8 @@ def shown(moment: datetime, zone: ZoneInfo) -> str:
 def said(one: Version, zone: ZoneInfo) -> str:
     """Which state a version is."""
     when = f" of {shown(one.moment, zone)}" if one.moment is not None else ", age not known"
+    if one.left is not None and one.kind is Kind.NEWEST:
+        return f"what {one.left.leg} left{when}"
     match one.kind:
         case Kind.NEWEST:
             return f"the newest state{when}"

@@ -51,6 +51,12 @@ class Fetch:
     ways: tuple[tuple[bytes, ...], ...] = ()
     """Below that: directories on the way to what other legs own there, the inner ones first."""
 
+    def counting(self, folder: bytes) -> tuple[bytes, ...]:
+        """The command that only counts what the other one would fetch into a folder."""
+        program, *rest = self.argv(folder)
+        words = (b"--info=stats2" if one == OPTION else one for one in rest)
+        return (program, b"--dry-run", *words)
+
     def argv(self, folder: bytes, *, doubted: bool = False) -> tuple[bytes, ...]:
         """The command that fetches it into a folder.
 

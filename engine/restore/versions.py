@@ -49,6 +49,18 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """That no leg carries a copy any more: it is an orphan, or lies in one."""
+
+    name: str
+    """The orphan's name, as `gc` tells it."""
+    leg: str
+    """Which leg wrote it."""
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One state of a path at one place."""
 
@@ -79,6 +91,8 @@ class Version:
     """What the copy cannot have kept."""
     doubt: Doubt | None = None
     """What `verify` has found against it; None: nothing."""
+    left: Left | None = None
+    """None: a leg carries it."""
 
     @property
     def place(self) -> str:
@@ -88,6 +102,9 @@ class Version:
     @property
     def label(self) -> str:
         """What `--from` takes for exactly this one."""
+        if self.left is not None:
+            name = self.left.name
+            return f"{name.rstrip('/')}/{self.name.decode()}" if self.name else name
         return f"{self.place}:{self.name.decode()}" if self.name else self.place
 
     def at(self, as_of: datetime | None) -> datetime | None:

@@ -105,8 +105,11 @@ def _carries(plan: Plan, name: str, attribute: Attribute) -> bool:
 
 
 def kept_options(plan: Plan, leg: str) -> Iterator[bytes]:
-    """As much as the leg that wrote the copy has kept."""
-    yield from (b"--archive", b"--numeric-ids")
+    """As much as the leg that wrote the copy has kept; a file with holes has holes again.
+
+    A mirror fills them, so a copy does not tell any more where they were: zeros become holes.
+    """
+    yield from (b"--archive", b"--numeric-ids", b"--sparse")
     one = plan.leg(leg)
     kept = one.leg.preserve if one is not None and isinstance(one.leg, CopyingLeg) else ()
     yield from (option for attribute, option in _MORE.items() if attribute in kept)

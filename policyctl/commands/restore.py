@@ -15,6 +15,7 @@ from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
 
 if TYPE_CHECKING:
     from engine.restore.aim import Aim
+    from engine.restore.room import Room
     from engine.system.restore.carry_out import Doubtful, Restored
     from policyctl.asking import Found, Proposal
     from policyctl.restoring import Restoring
@@ -119,6 +120,12 @@ def restore(
         bool,
         typer.Option("--anywhere", help="Also into a folder that is copied, or holds copies."),
     ] = False,
+    ignore_room: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-room", help="Also where more is to come than the file system has free."
+        ),
+    ] = False,
     policy: PolicyOption = None,
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,
@@ -152,7 +159,7 @@ def restore(
         if source is not None:
             if in_place or glob:
                 raise typer.BadParameter("all items of a source come into a new folder")
-            request = Request(source=source, wish=wish)
+            request = Request(source=source, wish=wish, ignore_room=ignore_room)
             wanted = not (listed or explained)
             restore_all(work, request, to, wanted=wanted, json=json, anywhere=anywhere)
             return
@@ -168,6 +175,7 @@ def restore(
             to=to,
             in_place=in_place,
             anywhere=anywhere,
+            ignore_room=ignore_room,
             yes=yes,
             explained=explained,
             identity=identity,
@@ -182,6 +190,7 @@ class Placing:
     to: Path | None
     in_place: bool
     anywhere: bool
+    ignore_room: bool
     yes: str | None
     explained: bool
     identity: Path | None = None
@@ -192,6 +201,8 @@ def _restore(
     work: Restoring, found: Found, placing: Placing, again: list[str], *, json: bool
 ) -> None:
     """One path, from what was found to what came."""
+    from policyctl.aiming import into_folder, into_place
+    from policyctl.fetching import refuse_without_room, room_ahead
     from policyctl.views import restore as view
     from policyctl.views.console import result, tell
 
@@ -199,16 +210,20 @@ def _restore(
     for line in view.choice_lines(work.plan, found):
         say(line)
     if found.choice.chosen is None:
-        _nothing(found, work.into_place(found.asked) if placing.in_place else None)
+        _nothing(work, found, into_place(work, found.asked) if placing.in_place else None)
     if placing.in_place:
-        aim = work.into_place(found.asked)
+        aim = into_place(work, found.asked)
     else:
-        aim = work.into_folder(found, placing.to, anywhere=placing.anywhere)
+        aim = into_folder(work, found, placing.to, anywhere=placing.anywhere)
     proposal = work.propose(found, aim)
-    for line in view.proposal_lines(proposal, steps=placing.explained or placing.in_place):
+    room = room_ahead(work, proposal)
+    shown = placing.explained or placing.in_place
+    for line in view.proposal_lines(proposal, room, steps=shown):
         say(line)
+    if not (placing.explained or placing.ignore_room):
+        refuse_without_room(proposal, room)
     wanted = not placing.explained and (not placing.in_place or _confirmed(proposal, placing.yes))
-    _finish(work, proposal, placing.identity, again=again, wanted=wanted, json=json)
+    _finish(work, proposal, room, placing.identity, again=again, wanted=wanted, json=json)
 
 
 def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: bool) -> None:
@@ -272,6 +287,7 @@ def _list(work: Restoring, found: Found, *, json: bool) -> None:
 def _finish(
     work: Restoring,
     proposal: Proposal,
+    room: Room | None,
     identity: Path | None,
     *,
     again: list[str],
@@ -288,7 +304,7 @@ def _finish(
     if done is not None and identity is not None:
         opened = open_encrypted(proposal.aim.path, identity)
     if json:
-        result_json(view.proposal_json(work.plan, proposal, done))
+        result_json({**view.proposal_json(work.plan, proposal, done), **view.room_json(room)})
     elif done is not None:
         result(
             "\n".join(
@@ -303,11 +319,11 @@ def _finish(
         _doubt(proposal, again)
 
 
-def _nothing(found: Found, aim: Aim | None) -> None:
+def _nothing(work: Restoring, found: Found, aim: Aim | None) -> None:
     """Raises `Refused`: there is nothing to take."""
     from policy.values import display
     from policyctl.boundary import Refused
-    from policyctl.forewarning import left_behind
+    from policyctl.forewarning import left_behind, special_there
 
     left = ", ".join(map(display, left_behind(aim))) if aim is not None else ""
     look = f"; what earlier restores of it have left lies in {left}" if left else ""
@@ -316,10 +332,9 @@ def _nothing(found: Found, aim: Aim | None) -> None:
         raise Refused(
             f"no copy of {what} may be taken, for the reasons above; nothing was restored{look}"
         )
-    raise Refused(
-        f"no copy that could be looked at holds {what}: is the path right, and its disk there? "
-        f"Nothing was restored{look}"
-    )
+    special = special_there(work, found)
+    why = f"{special}." if special else "is the path right, and its disk there?"
+    raise Refused(f"no copy that could be looked at holds {what}: {why} Nothing was restored{look}")
 
 
 def _confirmed(proposal: Proposal, yes: str | None) -> bool:

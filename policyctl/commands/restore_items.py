@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from policyctl.aiming import folder_for
 from policyctl.exit_codes import ExitCode
 from policyctl.restoring import Restoring
 from policyctl.restoring_items import Request, items_of, restore_items
@@ -27,7 +28,7 @@ def restore_all(
     from policyctl.views.restore_items import exit_code_of, item_json, item_lines, summary_line
 
     held = items_of(work, request)
-    folder = work.folder_for(request.source, to, anywhere=anywhere)
+    folder = folder_for(work, request.source, to, anywhere=anywhere)
     for problem in held.problems:
         tell(f"policyctl: {problem}")
     ended, noted = [], set[str]()

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from engine.plan.model import Plan
 from engine.records.measurement import human_bytes
 from engine.restore.choice import Passed, said, shown, unseen_words
+from engine.restore.room import Room, room_words
 from engine.restore.steps import restore_words
 from engine.restore.versions import Unseen, Version
 from engine.standing.copy_paths import copy_path, location_path
@@ -41,13 +42,16 @@ def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
     return f"{one.label}: {said(one, zone)}, in {where} ({via})"
 
 
-def proposal_lines(proposal: Proposal, *, steps: bool) -> Iterator[str]:
+def proposal_lines(proposal: Proposal, room: Room | None, *, steps: bool) -> Iterator[str]:
     """What is to be known beforehand, and each step."""
     yield from (f"  note      {one}" for one in proposal.notes)
     yield f"  to        {show_path(proposal.aim.path)}"
+    words = room_words(room) if room is not None else ""
+    if words:
+        yield f"  room      {words}"
     if steps:
-        words = restore_words(proposal.steps)
-        yield from (f"  {number}. {one}" for number, one in enumerate(words, 1))
+        told = restore_words(proposal.steps)
+        yield from (f"  {number}. {one}" for number, one in enumerate(told, 1))
 
 
 def done_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
@@ -81,7 +85,8 @@ def version_lines(plan: Plan, found: Found) -> Iterator[str]:
         when = shown(one.moment, found.zone) if one.moment is not None else "age not known"
         size = f", {human_bytes(one.size)}" if one.size is not None else ""
         mark = "→" if one is chosen else " "
-        why = "" if one is chosen else f"  {passed[id(one)].why}"
+        left = "  an orphan: no leg carries it any more" if one.left is not None else ""
+        why = left if one is chosen else f"  {passed[id(one)].why}"
         where = show_path(location_path(plan, one.location))
         yield f"{mark} {when}  {one.label}{size}  {where}{why}"
     for absent in found.unseen:
@@ -144,11 +149,17 @@ def _version_json(
         "far": one.far,
         "part": one.part,
         "database": one.database,
+        "orphan": _left_json(one),
         "not_kept": [lost.value for lost in one.lost],
         "chosen": chosen,
         "why_not": passed.why if passed is not None else None,
         "why": one.why or None,
     }
+
+
+def _left_json(one: Version) -> Json:
+    left = one.left
+    return {"name": left.name, "since": left.since.isoformat(), "why": left.why} if left else None
 
 
 def _unseen_json(plan: Plan, one: Unseen) -> dict[str, Json]:
@@ -174,6 +185,14 @@ def proposal_json(plan: Plan, proposal: Proposal, done: Restored | None) -> dict
         **(path_json(done.kept, "kept") if done is not None and done.kept else {}),
         "differences": differences_json(done.differences if done is not None else ()),
     }
+
+
+def room_json(room: Room | None) -> dict[str, Json]:
+    """The room where it goes; null where nothing is to come any more."""
+    if room is None:
+        return {"room": None}
+    enough = None if room.unknown else not room.lacks
+    return {"room": {"free_bytes": room.free, "needed_bytes": room.size, "enough": enough}}
 
 
 def differences_json(differences: tuple[Difference, ...]) -> list[Json]:

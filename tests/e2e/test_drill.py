@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import sqlite3
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
 from tests.e2e.test_cli import CHECKOUT, Done, Machine, policyctl
 from tests.integration.lab import wrap_rsync
 
@@ -432,3 +435,52 @@ def test_what_a_drill_could_not_tell_is_told_from_outside(machine: Drilling) -> 
         child.kill()
     ended("signal", "killed", "KILL")
     assert "it was killed before it had ended" in machine("status").out
+
+
+def test_a_renamed_drill_keeps_its_history_and_its_turns(machine: Drilling) -> None:
+    assert machine.drill().code == 0
+    (before,) = machine("status", "--json").json["drills"]
+    left = machine.root / "scratch/.policyctl-drill-monthly"
+    left.mkdir(0o700)
+    note = {"drill": "monthly", "host": "myhost"}
+    (left / ".policyctl-drill.json").write_text(json.dumps(note))
+    machine.edit("  monthly: {", "  data-back: {was: monthly, ")
+    assert "data-back (was monthly)" in machine("plan").out
+    done = machine("apply")
+    assert done.code == 0, done.err
+    assert "drill data-back: the history of monthly is its own" in done.err
+    (after,) = machine("status", "--json").json["drills"]
+    assert after["drill"] == "data-back"
+    ran = [one["from"][0]["last"]["began"] for one in (before, after)]
+    assert ran[0] == ran[1]
+    folder = machine.root / "var/lib/node"
+    assert not (folder / "policyctl.drill.monthly.prom").exists()
+    told = (folder / "policyctl.drill.data-back.prom").read_text()
+    assert "policyctl_drill_last_success_timestamp_seconds{" in told
+    assert "from nas: ok" in machine.drill().out, "the turn goes on"
+    assert machine.scratch == [], "what one that was killed had left under the old name goes, too"
+    assert "is its own" not in machine("apply").err
+    machine.edit("data-back: {was: monthly, ", "once-more: {was: monthly, ")
+    assert "names nothing that is applied" in machine("plan").out
+
+
+def test_a_drill_that_goes_on_keeps_its_name_until_the_next_apply(machine: Drilling) -> None:
+    assert machine.drill().code == 0
+    machine.edit("  monthly: {", "  data-back: {was: monthly, ")
+    with hold(Places(root=machine.root).drill_lock("monthly")):
+        done = machine("apply")
+    assert done.code == 0, done.err
+    assert "monthly goes on just now: apply again once it has ended" in done.err
+    done = machine("apply")
+    assert "drill data-back: the history of monthly is its own" in done.err
+    (found,) = machine("status", "--json").json["drills"]
+    assert found["health"] == "rehearsed"
+
+
+def test_a_rollback_of_the_plan_renames_it_back(machine: Drilling) -> None:
+    assert machine.drill().code == 0
+    machine.edit("  monthly: {", "  data-back: {was: monthly, ")
+    assert machine("apply").code == 0
+    assert machine("apply", "--rollback").code == 0
+    (found,) = machine("status", "--json").json["drills"]
+    assert (found["drill"], found["health"]) == ("monthly", "rehearsed")

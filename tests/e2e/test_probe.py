@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
 from tests.e2e.test_cli import CHECKOUT, Done, Machine, policyctl
 from tests.integration.web import TOKEN, Site, site
 
@@ -438,3 +440,27 @@ def test_a_check_that_leaves_is_forgotten(tmp_path: Path) -> None:
     assert not told.exists()
     assert "check other" not in machine("status").out
     assert not list(machine.root.glob("etc/systemd/system/*check-other*"))
+
+
+def test_a_renamed_check_keeps_its_history(tmp_path: Path) -> None:
+    dumps = {"kind": "freshness", "path": "/srv/data/dumps", "newer_than": "26h"}
+    machine = Probing(tmp_path, dumps=dumps)
+    machine.write("srv/data/dumps/new", "dump")
+    assert machine.probe().code == 0
+    before = machine.series("dumps")
+    machine.edit("  dumps: {", '  fresh: {"was": "dumps", ')
+    assert "fresh (was dumps)" in machine("plan").out
+    with hold(Places(root=machine.root).check_lock("dumps")):
+        busy = machine("apply")
+    assert "dumps goes on just now: apply again" in busy.err
+    done = machine("apply")
+    assert done.code == 0, done.err
+    assert "check fresh: the history of dumps is its own" in done.err
+    (found,) = machine("status", "--json").json["checks"]
+    assert (found["check"], found["health"]) == ("fresh", "well")
+    assert not (machine.root / "var/lib/node/policyctl.check.dumps.prom").exists()
+    assert machine.probe().code == 0
+    assert (
+        machine.series("fresh")["expected_since_timestamp_seconds"]
+        == (before["expected_since_timestamp_seconds"])
+    )

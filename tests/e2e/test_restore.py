@@ -514,3 +514,13 @@ def test_a_source_whose_copies_are_the_whole_destination_comes_back_without_what
         b"data/a": ("directory", b""),
         b"data/a/file": ("file", b"one"),
     }
+
+
+def test_what_is_dumped_has_no_files_of_its_own_and_the_leg_is_named(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    for words in (("restore", "database:"), ("restore", "database:x", "--list")):
+        done = machine(*words)
+        assert done.code == 5
+        assert "dumps is of kind dump, which this version does not run" in done.err
+        assert "lies in /mnt/disk/dumps. How to load" in done.err
+        assert done.err.rstrip().endswith("Nothing was restored")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.test_cli import Machine, policyctl
 from tests.e2e.test_restore import HISTORY, HOUSE, names_in
-from tests.integration.lab import tree
+from tests.integration.lab import tree, wrap_rsync
 
 pytestmark = pytest.mark.tool("rsync")
 LEFT = ".policyctl-plan.json"
@@ -173,3 +173,25 @@ def test_what_is_left_goes_with_no_leg_and_is_nobodys_orphan(tmp_path: Path) -> 
     assert json.loads((far / LEFT).read_text())["destination"] == "nas"
     assert names_in(far / "lab") == ["data"]
     assert policyctl("gc", "--json", "--root", str(machine.root)).json["orphans"] == []
+
+
+def test_a_run_that_did_not_come_to_its_end_is_known_from_the_copies_alone(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    machine = Machine(tmp_path / "old", HOUSE)
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    fails = 'case "$*" in *--max-delete*) exit 11;; esac; real "$@"'
+    broken = wrap_rsync(tmp_path / "bin", fails)
+    (machine.root / "srv/data/a/file").write_text("two")
+    assert machine("run", "nightly", PATH=broken).code == 5
+    disk = taken_out(machine, tmp_path, "mnt/disk")
+    done = policyctl("restore", "--at", str(disk), "/srv/data/a", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "note      a run of nightly began on " in done.out
+    assert "is not known to have succeeded: some of it may be newer than it says" in done.out
+
+
+def test_once_one_has_succeeded_nothing_is_said_of_those_before(disk: Path, tmp_path: Path) -> None:
+    done = policyctl("restore", "--at", str(disk), "/srv/data/a", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "not known to have succeeded" not in done.out

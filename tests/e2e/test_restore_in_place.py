@@ -261,3 +261,25 @@ def test_a_directory_whose_parts_ride_other_legs_takes_no_place(machine: Machine
     assert "/srv/data/a/cache is in no copy (made anew)" in into.out
     part = machine("restore", "/srv/data/a/deep", "--in-place", "--yes", "deep")
     assert part.code == 0, part.err
+
+
+def test_of_a_file_with_several_names_the_others_are_spoken_of(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, HOUSE)
+    live = machine.root / "srv/data/a"
+    os.link(live / "file", live / "other")
+    assert machine("apply").code == 0
+    assert machine("run", "nightly").code == 0
+    (live / "file").write_text("broken")
+    words = ("restore", "/srv/data/a/file", "--in-place", "--yes", "file")
+    done = machine(*words)
+    assert done.code == 0, done.err
+    assert "one file under 2 names (hard links): this one alone comes back" in done.out
+    assert f"`find {machine.root}/srv/data -xdev -samefile {live}/file` names them" in done.out
+    assert ((live / "file").read_text(), (live / "other").read_text()) == ("one", "broken")
+    whole = machine("restore", "/srv/data/a", "--in-place", "--yes", "a")
+    assert whole.code == 0, whole.err
+    assert (live / "file").samefile(live / "other"), "all of them come as one"
+    machine.write("srv/data/big/alone", "x")
+    assert machine("run", "nightly", "--allow", "deletions").code == 0
+    alone = machine("restore", "/srv/data/big/alone", "--in-place", "--yes", "alone")
+    assert "hard links" not in alone.out

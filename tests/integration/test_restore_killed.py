@@ -11,6 +11,7 @@ import pytest
 from engine.system.restore import carry_out as carry_out_module
 from engine.system.restore import staging
 from engine.system.restore.carry_out import Restored, RestoreRun
+from policyctl.aiming import into_folder, into_place
 from policyctl.asking import Wish
 from policyctl.boundary import Refused
 from policyctl.fetching import carry_out
@@ -44,9 +45,9 @@ class House(Lab):
             asked = work.ask(pattern or PATH, glob=bool(pattern))
             found = work.find(asked, Wish())
             aim = (
-                work.into_folder(found, to, anywhere=False)
+                into_folder(work, found, to, anywhere=False)
                 if to is not None
-                else work.into_place(found.asked)
+                else into_place(work, found.asked)
             )
             return carry_out(work, work.propose(found, aim), None)
 
@@ -176,7 +177,7 @@ def test_where_no_copy_is_left_it_is_told_what_an_earlier_try_has_brought(tmp_pa
     house = House(tmp_path)
     killed(house.restore, before(4))
     with restoring(house.manifest, house.root) as work:
-        aim = work.into_place(work.ask(PATH))
+        aim = into_place(work, work.ask(PATH))
         one, two = left_behind(aim)
         assert one.startswith(os.fsencode(house.source) + b"/.policyctl-before-")
         assert two.startswith(os.fsencode(house.source) + b"/.policyctl-restore-")

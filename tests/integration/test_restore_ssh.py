@@ -20,6 +20,7 @@ from engine.standing.copy_standing import There
 from engine.system.host.places import Places
 from engine.system.runs.runner import run_leg
 from engine.system.state.state import open_state
+from policyctl.aiming import into_folder
 from policyctl.asking import Found, Wish
 from policyctl.boundary import Refused
 from policyctl.fetching import carry_out
@@ -81,7 +82,7 @@ class Away:
     def restore(self, path: bytes, to: Path, as_of: datetime | None = None) -> None:
         with self.restoring() as work:
             found = work.find(self.asked(work, path), Wish(as_of=as_of))
-            aim = work.into_folder(found, to, anywhere=False)
+            aim = into_folder(work, found, to, anywhere=False)
             carry_out(work, work.propose(found, aim), None)
 
 

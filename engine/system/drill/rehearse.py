@@ -183,7 +183,9 @@ class _Rehearsal:
 
     def _once(self) -> Drilled:
         scratch = self.places.below_root(self.drill.drill.scratch)
-        with private_scratch(scratch, self.drill.name, self.plan.host) as private:
+        was = self.drill.drill.was
+        was = None if was is None or is_held(self.places.drill_lock(was)) else was
+        with private_scratch(scratch, self.drill.name, self.plan.host, was=was) as private:
             pieces = self.holding.pieces_at(self.so_far.place)
             self._wait_for(pieces)
             began = self.clock()

@@ -72,16 +72,22 @@ class Private:
 
 
 @contextmanager
-def private_scratch(scratch: bytes, drill: str, host: str) -> Iterator[Private]:
+def private_scratch(
+    scratch: bytes, drill: str, host: str, *, was: str | None = None
+) -> Iterator[Private]:
     """A directory for this drill alone, gone afterwards on every way out.
 
-    The caller holds the drill's lock. Raises `NoScratch`.
+    The caller holds the drill's lock. `was`: the name that it had, where nothing runs under that:
+    what a drill that was killed before it was renamed has left goes as well. Raises `NoScratch`.
     """
     private = Private(scratch, PREFIX + drill.encode())
     note = {"drill": drill, "host": host}
     with ExitStack() as stack:
         directory = _opened(scratch, stack)
         _clear(private, directory, note)
+        if was is not None:
+            with suppress(NoScratch):  # somebody else's is in nobody's way there
+                _clear(Private(scratch, PREFIX + was.encode()), directory, {**note, "drill": was})
         try:
             os.mkdir(private.name, 0o700, dir_fd=directory)
         except OSError as error:

@@ -45,7 +45,7 @@ from policy.legs import MirrorLeg, SnapshotLeg
 from policy.sources import TreeSource
 from policy.values import display
 
-_STANDINGS = {
+STANDINGS = {
     Standing.VERIFIED: Whole.VERIFIED,
     Standing.COMPLETE: Whole.COMPLETE,
     Standing.INCOMPLETE: Whole.INCOMPLETE,
@@ -105,6 +105,19 @@ def find_versions(
     return tuple(versions), tuple(unseen)
 
 
+@contextmanager
+def looking(known: Known, holder: str) -> Iterator[Looker]:
+    """Whoever looks at the copies in a place. Raises `NoRoot` and `CannotLook`."""
+    place = known.place(holder)
+    if place is None:
+        raise CannotLook(f"{holder} is no place of files")
+    destination = known.plan.destination(holder) if not known.at else None
+    if destination is not None and is_another_disk(destination, known.places, known.state):
+        raise NoRoot
+    with looker(place) as look:
+        yield look
+
+
 class _Search:
     """One copy."""
 
@@ -117,7 +130,7 @@ class _Search:
 
     def versions(self) -> Iterator[Version]:
         """All that lies there. Raises `NoRoot` and `CannotLook`."""
-        with self._looker() as looker:
+        with looking(self.known, self.copy.place) as looker:
             if self.copy.dated is not None:
                 yield from self._generations(looker)
             else:
@@ -140,17 +153,6 @@ class _Search:
         last = next(made, None)
         return doubted(versions, Folder(names=root, compared=last)) if last else tuple(versions)
 
-    @contextmanager
-    def _looker(self) -> Iterator[Looker]:
-        place = self.known.place(self.copy.place)
-        if place is None:
-            raise CannotLook(f"{self.copy.place} is no place of files")
-        destination = self.plan.destination(self.copy.place) if not self.known.at else None
-        if destination is not None and is_another_disk(destination, self.known.places, self.state):
-            raise NoRoot
-        with looker(place) as look:
-            yield look
-
     def _base(self, entry: Entry) -> Version:
         """What is the same of every version in this copy."""
         far = self.known.place(self.copy.place)
@@ -163,7 +165,7 @@ class _Search:
             far=far is not None and far.ssh is not None,
             directory=entry.directory,
             size=entry.size,
-            modified=_moment(entry.modified),
+            modified=modified_of(entry),
             part=self.copy.partial and entry.directory,
             database=self.copy.partial and not entry.directory,
             lost=self.lost,
@@ -300,7 +302,7 @@ class _Search:
             feed = Feed(reads=item, writes=place, selection=None)
         stream = stream_of(self.plan, leg, feed, self.state)
         known = {
-            name_of(one.moment): (_STANDINGS[one.standing], "")
+            name_of(one.moment): (STANDINGS[one.standing], "")
             for one in self.state.generations.among(stream, names)
         }
         strange = (Whole.UNKNOWN, f"it is not known as made by {self.copy.leg}")
@@ -362,5 +364,6 @@ def _second(ran: Ran) -> datetime:
     return ran.started.replace(microsecond=0)
 
 
-def _moment(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+def modified_of(entry: Entry) -> datetime | None:
+    """A file's own time, as a moment."""
+    return datetime.fromtimestamp(entry.modified, UTC) if entry.modified is not None else None

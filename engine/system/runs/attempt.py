@@ -45,7 +45,7 @@ from engine.system.passes.transfers import OutOfTime, Transfers
 from engine.system.passes.unfinished import drop_unfinished
 from engine.system.runs.first_reports import begin_reports, item_streams, parts_of
 from engine.system.runs.killed import close_killed, look_at_all
-from engine.system.runs.leave_plan import leave_plan
+from engine.system.runs.leave_plan import leave_begun, leave_plan
 from engine.system.runs.observe import holder_of, observe, ssh_of
 from engine.system.runs.observe_target import NothingToRead
 from engine.system.state.arrivals import there_by
@@ -232,6 +232,7 @@ class Attempt:
             steps = self._steps(this_run)
             self._shorten(steps, transfers)
             at_once = leg.at_once if isinstance(leg, VersionsLeg | SqliteLeg) else 1
+            leave_begun(self.plan, self.leg_plan, self.places, self.state)
             executor.carry_out(steps, at_once)
             self._leave_plan(this_run)
         finally:
@@ -244,8 +245,7 @@ class Attempt:
 
     def _leave_plan(self, this_run: Run) -> None:
         record = self._record(judged_together(self.feeds.values())[0], "")
-        why = leave_plan(self.plan, self.leg_plan, self.places, self.state, record, this_run)
-        if why:
+        for why in leave_plan(self.plan, self.leg_plan, self.places, self.state, record, this_run):
             self.progress(why)
 
     def _shorten(self, steps: tuple[Step, ...], transfers: Transfers) -> None:

@@ -89,6 +89,18 @@ class Drills:
         since = moment_of(row[0]) if row is not None else None
         return DrillFacts(expected_since=since, drills=self.of(name))
 
+    def rename(self, old: str, new: str) -> bool:
+        """Give what is known of a drill its new name; whether there was anything."""
+        with self._connection as db:
+            moved = [
+                db.execute(
+                    f"UPDATE OR REPLACE {table} SET name = ? WHERE name = ?",  # noqa: S608 - three constants
+                    (new, old),
+                ).rowcount
+                for table in ("drill", "drill_fault", "drill_expected")
+            ]
+        return any(moved)
+
     def rename_source(self, old: str, new: str) -> None:
         """Give what is known of a source its new name."""
         self._rename("source", old, new)

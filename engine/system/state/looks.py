@@ -66,6 +66,18 @@ class Looks:
                 [(name, now.isoformat()) for name in sorted(names)],
             )
 
+    def rename(self, old: str, new: str) -> bool:
+        """Give what is known of a check its new name; whether there was anything."""
+        with self._connection as db:
+            moved = [
+                db.execute(
+                    f"UPDATE OR REPLACE {table} SET name = ? WHERE name = ?",  # noqa: S608 - two constants
+                    (new, old),
+                ).rowcount
+                for table in ("look", "check_expected")
+            ]
+        return any(moved)
+
     def facts(self, name: str) -> CheckFacts:
         """All that is known of the looks of one check."""
         row = self._connection.execute(

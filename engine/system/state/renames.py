@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 from engine.orphans.hand_overs import owned_again, set_aside_again
 from engine.plan.model import LegPlan, Plan
@@ -66,9 +67,8 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
         _follow_in_pauses(plan, state)
         state.measurements.keep_only({one.name for one in plan.sources})
         _follow_in_known_entries(plan, state)
-        _follow_in_drills(plan, state)
-        here = {one.name for one in plan.checks if one.here}
-        Looks(state.connection).expect(here, datetime.now(UTC))
+        told = (*told, *_follow_in_drills(plan, state, places))
+        told = (*told, *_follow_in_checks(plan, state, places))
         _follow_in_journal(plan, places, busy)
     return told
 
@@ -147,7 +147,7 @@ def _follow_in_known_entries(plan: Plan, state: State) -> None:
     state.known_entries.keep_only({one.name for one in plan.sources})
 
 
-def _follow_in_drills(plan: Plan, state: State) -> None:
+def _follow_in_drills(plan: Plan, state: State, places: Places) -> Iterator[str]:
     drills = Drills(state.connection)
     for source in plan.sources:
         if source.was:
@@ -155,7 +155,39 @@ def _follow_in_drills(plan: Plan, state: State) -> None:
     for destination in plan.destinations:
         if destination.was:
             drills.rename_place(destination.was, destination.name)
-    drills.expect({one.name for one in plan.drills}, datetime.now(UTC))
+    renamed = [(one.name, one.drill.was) for one in plan.drills if one.drill.was]
+    busy = yield from _follow_alone("drill", renamed, drills.rename, places.drill_lock)
+    drills.expect({one.name for one in plan.drills} | busy, datetime.now(UTC))
+
+
+def _follow_in_checks(plan: Plan, state: State, places: Places) -> Iterator[str]:
+    looks = Looks(state.connection)
+    here = [one for one in plan.checks if one.here]
+    renamed = [(one.name, one.check.was) for one in here if one.check.was]
+    busy = yield from _follow_alone("check", renamed, looks.rename, places.check_lock)
+    looks.expect({one.name for one in here} | busy, datetime.now(UTC))
+
+
+def _follow_alone(
+    kind: str,
+    renamed: Iterable[tuple[str, str]],
+    rename: Callable[[str, str], bool],
+    lock: Callable[[str], Path],
+) -> Generator[str, None, set[str]]:
+    """Move the history of parts that own nothing; the old names of those that go on just now."""
+    busy = set()
+    for name, was in renamed:
+        try:
+            with hold(lock(was)):
+                if rename(was, name):
+                    yield f"{kind} {name}: the history of {was} is its own"
+        except Locked:
+            busy.add(was)
+            yield (
+                f"{kind} {name}: {was} goes on just now: apply again once it has ended, or its "
+                "history stays behind"
+            )
+    return busy
 
 
 def _rename_reader(journal: Journal, leg: LegPlan, old: str) -> None:

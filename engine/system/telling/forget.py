@@ -88,7 +88,7 @@ def forget(
             mute[target] = str(error)
         if target in mute:
             left[target, group] = mute[target]
-        elif group.part == "leg" and is_held(places.leg_lock(group.name)):
+        elif _goes_on(group, places):
             left[target, group] = "a run of it goes on, and tells its end"
     _note(set(left), places)
     return tuple(
@@ -96,6 +96,11 @@ def forget(
         for (target, group), reason in sorted(left.items())
         if reason
     )
+
+
+def _goes_on(group: Group, places: Places) -> bool:
+    locks = {"leg": places.leg_lock, "drill": places.drill_lock, "check": places.check_lock}
+    return group.part in locks and is_held(locks[group.part](group.name))
 
 
 def still_there(places: Places) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from engine.alerts.metrics import (
     tracker_samples,
 )
 from engine.alerts.samples import Sample
+from engine.changes.renames import check_renames, drill_renames
 from engine.plan.model import CheckPlan, DrillPlan, LegPlan, Plan
 from engine.records.reports import RunReport
 from engine.standing.forecast import full_on
@@ -136,16 +137,24 @@ def tell_renamed(
     *,
     push_staged: bool = False,
 ) -> tuple[str, ...]:
-    """Tell the history of renamed legs under their new names; what could not be told."""
+    """Tell the history of what was renamed under its new name; what could not be told."""
     if before is None:
         return ()
-    sentences = []
-    for leg in after.legs:
-        if before.leg(leg.name) is None and before.leg(leg.leg.was) is not None:
-            why = tell_leg(after, leg, state, places, push_staged=push_staged)
-            if why:
-                sentences.append(f"{leg.name} could not be told under its new name: {why}")
-    return tuple(sentences)
+    told = [
+        (leg.name, tell_leg(after, leg, state, places, push_staged=push_staged))
+        for leg in after.legs
+        if before.leg(leg.name) is None and before.leg(leg.leg.was) is not None
+    ]
+    drills, checks = drill_renames(before, after), check_renames(before, after)
+    for drill in after.drills:
+        if drill.name in drills.values():
+            why = tell_drill(after, drill, state, places, push_staged=push_staged)
+            told.append((drill.name, why))
+    for check in after.checks:
+        if check.here and check.name in checks.values():
+            why = tell_check(after, check, state, places, push_staged=push_staged)
+            told.append((check.name, why))
+    return tuple(f"{name} could not be told under its new name: {why}" for name, why in told if why)
 
 
 def _leg(plan: Plan, leg: LegPlan, state: State, places: Places) -> tuple[Sample, ...]:

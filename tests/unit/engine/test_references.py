@@ -164,3 +164,17 @@ def test_a_long_row_is_no_circle() -> None:
     edges = {f"{number:05}": [f"{number + 1:05}"] for number in range(3000)}
     assert find_circle(edges) == ()
     assert find_circle({**edges, "02999": ["00000"]})[0] == "00000"
+
+
+@pytest.mark.parametrize("section", ["drills", "checks"])
+def test_drills_and_checks_have_name_spaces_of_their_own(section: str) -> None:
+    """What one of them was called may be the name of a leg, and not of another one of them."""
+    one: dict[str, Any] = {"kind": "command", "run": ["true"], "schedule": "daily"}
+    if section == "drills":
+        one = {"source": "data", "schedule": "daily", "scratch": "/scratch"}
+    named = {"new": {**one, "was": "mirror"}, "other": {**one, "was": "older"}}
+    assert errors(manifest(**{section: named})) == []
+    still = {"new": {**one, "was": "other"}, "other": one}
+    assert errors(manifest(**{section: still})) == ["was-present"]
+    twice = {"new": {**one, "was": "older"}, "other": {**one, "was": "older"}}
+    assert errors(manifest(**{section: twice})) == ["was-twice"]

@@ -3,10 +3,18 @@ from dataclasses import replace
 from engine.changes.changes import change_set
 from engine.changes.part_facts import facts_of
 from engine.changes.plan_changes import Action
-from engine.changes.renames import likely_renames, plan_again, plan_renamed, renames_between
+from engine.changes.renames import (
+    check_renames,
+    drill_renames,
+    likely_renames,
+    plan_again,
+    plan_renamed,
+    renames_between,
+)
 from policy.needs import FileNeed, SecretNeed, SourceNeed
 from policy.values import parse_absolute_path
 from tests.plans import disk, mirror, nas, plan, tree
+from tests.strategies import compiled, manifest
 from tests.unit.engine.orphans.test_orphans import BASE, LEGS, planned
 
 OLD = plan()
@@ -120,3 +128,35 @@ def test_needs_are_shown_in_words():
     )
     shown = facts_of(tree("data", needs=needs))["needs"]
     assert shown == "/etc/key (kept: in the safe), it (in vault), vault"
+
+
+# ── Drills and checks, which have name spaces of their own ───────────────────────────────────
+
+
+def watching(drill, check, **was):
+    one = {"source": "data", "schedule": "daily", "scratch": "/scratch", **was}
+    other = {"kind": "command", "run": ["true"], "schedule": "daily", **was}
+    compilation, _ = compiled(manifest(drills={drill: one}, checks={check: other}))
+    return compilation.plan
+
+
+def test_a_drill_and_a_check_are_shown_as_renamed_and_go_back_so():
+    before, after = watching("a", "a"), watching("b", "b", was="a")
+    assert renames_between(before, after) == {}
+    changes = change_set(before, None, after, (), {})
+    assert {(one.section, one.name, one.action, one.was) for one in changes.others} == {
+        ("drills", "b", Action.UPDATE, "a"),
+        ("checks", "b", Action.UPDATE, "a"),
+    }
+    again = plan_again(before, after)
+    assert (again.drills[0].drill.was, again.checks[0].check.was) == ("b", "b")
+    assert drill_renames(after, again) == check_renames(after, again) == {"b": "a"}
+
+
+def test_a_leg_that_is_renamed_renames_no_drill_of_that_name():
+    before = watching("nightly", "nightly")
+    (leg,) = before.legs
+    after = replace(
+        before, legs=(replace(leg, leg=replace(leg.leg, name="nightly", was="mirror")),)
+    )
+    assert not [one for one in change_set(before, None, after, (), {}).others if one.was]

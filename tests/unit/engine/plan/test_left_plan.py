@@ -1,5 +1,6 @@
 """The plan beside the copies, written and read back."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,11 +17,23 @@ NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
 def left() -> LeftPlan:
     run = LeftRun(began=NOW, ended=NOW + timedelta(minutes=1), data_as_of=None)
     plan = compiled(manifest())
-    return LeftPlan(destination="disk", written=NOW, runs={"nightly": [run]}, plan=plan)
+    return LeftPlan(
+        destination="disk",
+        written=NOW,
+        runs={"nightly": [run]},
+        unfinished={"nightly": NOW},
+        plan=plan,
+    )
 
 
 def test_it_comes_back_as_it_was() -> None:
     assert left_from_json(left_to_json(left())) == left()
+
+
+def test_what_an_earlier_version_has_left_tells_of_no_run_that_did_not_succeed() -> None:
+    document = json.loads(left_to_json(left()))
+    del document["unfinished"]
+    assert not left_from_json(json.dumps(document)).unfinished
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.plan.model import Location
 from engine.promises.chains import Copy
 from engine.restore.choice import choose, said, unseen_words
-from engine.restore.versions import NEVER, Doubt, Kind, Unseen, Version, Whole
+from engine.restore.versions import NEVER, Doubt, Kind, Left, Unseen, Version, Whole
 from engine.standing.copy_standing import There
 from policy.parts import Attribute
 
@@ -241,3 +241,33 @@ def test_the_order_of_finding_does_not_matter(
     first, second = chosen(*versions, as_of=as_of), chosen(*shuffled, as_of=as_of)
     assert first.chosen == second.chosen
     assert first.why == second.why
+
+
+LEFT = Left(name="disk:/data", leg="nightly", since=NOW, why="routed to none")
+
+
+def test_what_no_leg_carries_comes_last_however_new_it_is() -> None:
+    orphan = version("nas", hours=1, left=LEFT)
+    others = (version(hours=9), version(hours=None), version(part=True, kind=Kind.SET_ASIDE))
+    for one in others:
+        found = chosen(orphan, one)
+        assert found.chosen is one
+        (passed,) = found.passed
+        assert passed.eligible
+        assert passed.why == "an orphan of nightly: no leg carries it any more (routed to none)"
+
+
+def test_it_is_taken_where_nothing_else_may_be_and_by_its_name() -> None:
+    orphan, other = version(hours=1, left=LEFT), version(hours=0, whole=Whole.DAMAGED)
+    found = chosen(orphan, other)
+    assert found.chosen is orphan
+    assert found.why.startswith("nothing that a leg carries may be taken; this is an orphan since")
+    assert chosen(orphan, version(), place="disk:/data").chosen is orphan
+    assert said(orphan, ZONE).startswith("what nightly left of ")
+
+
+def test_a_generation_in_it_has_a_name_of_its_own() -> None:
+    one = version(left=LEFT, kind=Kind.GENERATION, name=b"2026-11-28T03-00-00Z")
+    assert one.label == "disk:/data/2026-11-28T03-00-00Z"
+    root = replace(LEFT, name="disk:/")
+    assert replace(one, left=root).label == "disk:/2026-11-28T03-00-00Z"

@@ -117,3 +117,13 @@ def test_what_is_kept_is_nobodys_any_more(tmp_path: Path) -> None:
 def test_its_path_below_the_root(tmp_path: Path) -> None:
     del tmp_path
     assert Private(b"/", PREFIX + b"x").path == b"/" + PREFIX + b"x"
+
+
+def test_what_a_killed_one_had_left_under_its_old_name_goes_as_well(tmp_path: Path) -> None:
+    left(tmp_path, "old")
+    with private_scratch(os.fsencode(tmp_path), "nfs", "pve", was="old"):
+        assert [one.name for one in tmp_path.iterdir()] == [os.fsdecode(PREFIX + b"nfs")]
+    strange = left(tmp_path, "old", host="another")
+    with private_scratch(os.fsencode(tmp_path), "nfs", "pve", was="old"):
+        pass
+    assert list(tmp_path.iterdir()) == [strange], "it is somebody else's"

@@ -89,3 +89,16 @@ def test_what_is_renamed_keeps_its_history(tmp_path: Path) -> None:
         drills.rename_place("sda", "disk")
         (found,) = drills.of("nfs")
         assert (found.source, found.place) == ("files", "disk")
+
+
+def test_a_renamed_drill_takes_its_history_along(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        drills = Drills(state.connection)
+        drills.expect({"nfs"}, NOW)
+        drills.note(DONE)
+        assert drills.rename("nfs", "files")
+        drills.expect({"files"}, NOW + timedelta(days=9))
+        facts = drills.facts("files")
+        assert facts.expected_since == NOW
+        assert facts.drills == (replace(DONE, drill="files"),)
+        assert not drills.rename("nfs", "files"), "nothing is left to do"

@@ -64,3 +64,16 @@ def test_since_when_a_check_is_expected_stays_until_it_leaves(tmp_path: Path) ->
         looks.expect({"other"}, NOW)
         assert looks.facts("dumps").expected_since is None
         assert looks.facts("dumps").looks == ()
+
+
+def test_a_renamed_check_takes_its_looks_along(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        looks = Looks(state.connection)
+        looks.expect({"dumps"}, NOW)
+        looks.note(GOOD)
+        assert looks.rename("dumps", "fresh")
+        looks.expect({"fresh"}, NOW + timedelta(days=9))
+        facts = looks.facts("fresh")
+        assert facts.expected_since == NOW
+        assert facts.looks == (replace(GOOD, check="fresh"),)
+        assert not looks.rename("dumps", "fresh"), "nothing is left to do"
