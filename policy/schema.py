@@ -19,6 +19,8 @@ from policy.diagnostics import Findings, Origin
 from policy.nodes import Document, Mapping, Node, find, plain
 
 _SHOWN = 60
+_SECRETS = ("password", "token")
+"""Keys of which people may write the value itself: no message shows that (law 22)."""
 DISCRIMINATOR = "kind"
 """The key that says which other keys a part has."""
 
@@ -98,6 +100,11 @@ def _report(document: Document, error: ValidationError, findings: Findings) -> N
             if key not in _instance_keys(error):
                 findings.error("missing-key", f"{key!r} is missing here", origin)
                 _report_misspelt(key, error, node, findings)
+        return
+    if path and path[-1] in _SECRETS and not isinstance(node, Mapping):
+        message = f"the value of {path[-1]!r} is a secret, and does not belong here"
+        hint = "say where it is found: {file: /etc/policyctl/secrets/NAME}"
+        findings.error("secret-in-manifest", message, origin, hint=hint)
         return
     code, message, hint = _sentence(error)
     findings.error(code, message, origin, hint=hint)

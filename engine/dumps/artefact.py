@@ -55,21 +55,25 @@ class Artefact:
 _LONGEST = 180
 """Bytes of a name before its endings: a file's name has 255 (NAME_MAX)."""
 
+_OF_NO_DATABASE = frozenset({"all", "globals"})
+"""Names of files that hold what is of all databases, or of none."""
+
 
 def file_name(database: str) -> bytes:
     """The name of the file that holds a database: its own, with `%XX` where that is no good name.
 
-    Letters and digits of any script stay; of what else there is only `-`, `_` and a dot within.
-    So it is no hidden file, no option and no path, and two databases never share a file.
+    Letters and digits of any script stay; of what else there is only `_`, `-` and a dot within.
+    So it is no hidden file, no option and no path, and two databases never share a file; nor does
+    one with what belongs to none.
     """
+    taken = database in _OF_NO_DATABASE
     parts = []
     for at, one in enumerate(database):
-        if one.isalnum() or one in "-_" or (one == "." and at):
+        inside = at > 0 and one in "-."
+        if (one.isalnum() or one == "_" or inside) and not (taken and at == 0):
             parts.append(one.encode())
         else:
             parts.append(b"".join(b"%%%02X" % byte for byte in one.encode("utf-8", "replace")))
-    if parts and parts[0] == b"-":
-        parts[0] = b"%2D"
     name = b"".join(parts)
     if len(name) <= _LONGEST:
         return name

@@ -51,10 +51,18 @@ def is_another(identity: str, before: DumpRecord | None) -> bool:
 
 
 def judge_dump(
-    files: tuple[FileRecord, ...], before: DumpRecord | None, limits: Limits, began: datetime
+    files: tuple[FileRecord, ...],
+    before: DumpRecord | None,
+    limits: Limits,
+    began: datetime,
+    *,
+    vouched: bool = True,
 ) -> Iterator[str]:
-    """What is wrong with a dump whose files are all whole, a sentence each."""
-    if _is_empty(files) and (before is None or not _is_empty(before.files)):
+    """What is wrong with a dump whose files are all whole, a sentence each.
+
+    `vouched`: whether the one before was verified. That one was empty says nothing else.
+    """
+    if _is_empty(files) and not (vouched and before is not None and _is_empty(before.files)):
         yield "not one row is in it"
     for file in before.files if before is not None else ():
         now = same_file(files, file.name)
@@ -110,5 +118,5 @@ def _stands_still(
     if (began - newest).total_seconds() > within.seconds:
         yield (
             f"its content has been the same since {newest:%Y-%m-%d %H:%M} UTC, for more than "
-            f"{within}: is that the server that is used?"
+            f"{within}, as that of a server is which nobody uses any more"
         )

@@ -55,7 +55,7 @@ def _postgresql(one: Connect, name: str) -> Iterator[Loading]:
         *(("--username", one.user) if one.user else ()),
     )
     before = _environment("PGPASSWORD", one.password, one.account)
-    file = shlex.quote(name)
+    file = word(name)
     plain, unpack = _text(name)
     if plain in {"all.sql", "globals.sql"}:
         text = (
@@ -86,13 +86,13 @@ def _mysql(one: Connect, name: str) -> Iterator[Loading]:
         *(("--user", one.user) if one.user else ()),
     )
     client = f"{_environment('MYSQL_PWD', one.password, one.account)}mysql{options}"
-    file = shlex.quote(name)
+    file = word(name)
     if plain == "all.sql":
         text = "All databases, with the accounts and their passwords of then."
         yield Loading(text=text, command=f"{unpack} {file} | {client}")
         return
     text = "The database has to be there; its tables become those of the dump."
-    database = shlex.quote(_database(plain.removesuffix(".sql")))
+    database = word(_database(plain.removesuffix(".sql")))
     yield Loading(text=text, command=f"{unpack} {file} | {client} -- {database}")
 
 
@@ -116,7 +116,7 @@ def _redis(name: str) -> Iterator[Loading]:
             text="Stop the server, and move its append-only files away: where they are, they win. "
             "Put the file in its `dir` under the name of `dbfilename`, and give it to the "
             "server's account; switch the append-only file on again once the server runs.",
-            command=f"redis-check-rdb {shlex.quote(name)}",
+            command=f"redis-check-rdb {word(name)}",
         )
 
 
@@ -125,8 +125,7 @@ def _etcd(name: str) -> Iterator[Loading]:
         yield Loading(
             text="Into a new directory, which takes the place of the old one while etcd and what "
             "uses it are stopped; with --name and --initial-cluster of the member, if it has any.",
-            command=f"ETCDCTL_API=3 etcdctl snapshot restore {shlex.quote(name)} "
-            "--data-dir ./etcd-data",
+            command=f"ETCDCTL_API=3 etcdctl snapshot restore {word(name)} --data-dir ./etcd-data",
         )
 
 
@@ -134,8 +133,8 @@ def _vault(one: Connect, name: str) -> Iterator[Loading]:
     if name.endswith(".snap"):
         yield Loading(
             text="Have the unseal keys and a root token at hand, from a place that needs no Vault.",
-            command=f"VAULT_ADDR={shlex.quote(one.address or '')} vault operator raft snapshot "
-            f"restore -force {shlex.quote(name)}",
+            command=f"VAULT_ADDR={word(one.address or '')} vault operator raft snapshot "
+            f"restore -force {word(name)}",
         )
 
 
@@ -145,8 +144,19 @@ def _text(name: str) -> tuple[str, str]:
     return name.removesuffix(ending) if ending else name, _UNPACK[ending]
 
 
+def word(text: str) -> str:
+    """One word for a shell, on one line: what cannot be printed stands as bash reads it."""
+    if text.isprintable():
+        return shlex.quote(text)
+    data = text.encode("utf-8", "surrogateescape")
+    return "$'" + "".join(chr(one) if one in _PLAIN else f"\\{one:03o}" for one in data) + "'"
+
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+
+
 def _words(*words: str) -> str:
-    return "".join(f" {shlex.quote(word)}" for word in words)
+    return "".join(f" {word(one)}" for one in words)
 
 
 def _environment(variable: str, secret: Secret | None, account: str | None) -> str:
@@ -155,16 +165,16 @@ def _environment(variable: str, secret: Secret | None, account: str | None) -> s
     value = f"{variable}={given} " if given else ""
     if account is None:
         return value
-    return f"{value}runuser -u {shlex.quote(account)} -- "
+    return f"{value}runuser -u {word(account)} -- "
 
 
 def _given(secret: Secret | None) -> str:
     match secret:
         case SecretFile(path=path):
-            return f'"$(cat {shlex.quote(path.text.decode(errors="replace"))})"'
+            return f'"$(cat {word(path.text.decode(errors="replace"))})"'
         case SecretVariable(name=name):
             return f'"${name}"'
         case SecretCommand(run=run):
-            return f'"$({shlex.join(run)})"'
+            return f'"$({" ".join(map(word, run))})"'
         case _:
             return ""

@@ -37,7 +37,8 @@ _OPTIONS = (
     b"--skip-dump-date",  # so that equal data are an equal dump
     b"--default-character-set=utf8mb4",
 )
-_CLIENT_VERSION = re.compile(r"(?:Distrib|from) ([0-9.]+)(-MariaDB)?|Ver ([0-9.]+)")
+_OWN_VERSION = re.compile(r"(?:Distrib|from) ([0-9.]+)")
+_ONLY_VERSION = re.compile(r"Ver ([0-9.]+)")
 _PATIENCE = b"--connect-timeout=30"
 
 
@@ -130,11 +131,15 @@ def _name(digits: str) -> str:
 
 
 def _client_version(program: str) -> tuple[Version, bool]:
-    """The version, and whether it is MariaDB's: `Ver` is that of the dump's own format there."""
-    found = _CLIENT_VERSION.search(program)
+    """The version, and whether it is MariaDB's.
+
+    `Ver` is that of the program's own options where `Distrib` or `from` follows: so in MariaDB, and
+    in MySQL before 8.
+    """
+    found = _OWN_VERSION.search(program) or _ONLY_VERSION.search(program)
     if found is None:
         raise Unanswered(f"no version is told: {program.strip()[:200]}")
-    return version_in(found[1] or found[3]), "MariaDB" in program
+    return version_in(found[1]), "MariaDB" in program
 
 
 def _remarks(torn: int, *, theirs: bool, ours: bool) -> Iterator[str]:

@@ -34,7 +34,8 @@ class FileRecord:
     parts: tuple[Part, ...] = ()
     content: str = ""
     unchanged_since: str = ""
-    """When a dump with this content was made first, in ISO form; empty where nobody can tell."""
+    """When a dump with this content was made first, or said to be right, in ISO form; empty where
+    nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def _registry() -> Registry:
 
 def record_to_json(record: DumpRecord) -> str:
     """Write a record."""
-    return _registry().dumps(DumpRecord, record) + "\n"
+    return _registry().dumps(DumpRecord, record)
 
 
 def record_from_json(text: str) -> DumpRecord:

@@ -63,8 +63,8 @@ class PostgresqlReader:
         self._rows_follow = False
         """Whether what comes are rows, up to the end of a COPY."""
         self._announced = False
-        """Whether the comment stood there that comes before each COPY: a function's body may hold
-        a line that looks like one."""
+        """Whether the comment stood there that comes before each COPY, and nothing else since: a
+        function's body may hold a line that looks like one."""
         self._last = b""
 
     def feed(self, chunk: bytes) -> None:
@@ -114,9 +114,9 @@ class PostgresqlReader:
         return end + 1
 
     def _statement(self, line: bytes, end: int) -> int:
-        if line.startswith(b"-- Data for Name: "):
-            self._announced = True
-        elif self._announced and line.startswith(b"COPY ") and line.endswith(b" FROM stdin;"):
+        if line.startswith(_HEADINGS):
+            self._announced = line.startswith(_DATA)
+        elif self._announced and line.endswith(b" FROM stdin;"):  # a table's name may have lines
             self._announced, self._rows_follow = False, True
             return end  # the line's own end may be all that stands before the end of the rows
         elif line.startswith(_TABLES):
@@ -126,6 +126,8 @@ class PostgresqlReader:
         return end + 1
 
 
+_DATA = b"-- Data for Name: "
+_HEADINGS = (_DATA, b"-- Name: ")
 _TABLES = (b"CREATE TABLE ", b"CREATE UNLOGGED TABLE ", b"CREATE FOREIGN TABLE ")
 _CONNECT = re.compile(r"""\\connect (?:-reuse-previous=on )?"?(?:dbname=')?(.*?)'?"?\s*""")
 
@@ -147,6 +149,8 @@ class MysqlReader:
         self._digest = hashlib.sha256()
         self._rest: list[bytes] = []
         self._inserting = False
+        self._routine = False
+        """Whether what comes is the body of a routine, whose lines may look like any other."""
         self._last = b""
 
     def feed(self, chunk: bytes) -> None:
@@ -161,7 +165,7 @@ class MysqlReader:
 
     def finish(self) -> Figures:
         """What was in it. Raises `NotWhole`."""
-        if self._rest or not self._last.startswith(self._TRAILER):
+        if self._rest or self._routine or not self._last.startswith(self._TRAILER):
             raise NotWhole(f"it is cut off: it does not end with {self._TRAILER.decode()!r}")
         return Figures(parts=self._tally.parts(), content=self._digest.hexdigest())
 
@@ -172,7 +176,11 @@ class MysqlReader:
         self._tally.add(size=len(line) + 1)
         if line:
             self._last = line
-        if line.startswith(b"CREATE TABLE "):
+        if line.startswith(b"DELIMITER "):
+            self._routine = line != b"DELIMITER ;"
+        elif self._routine:
+            pass
+        elif line.startswith(b"CREATE TABLE "):
             self._tally.add(tables=1)
         elif self._inserting or line.startswith(b"INSERT INTO "):
             rows = line if self._inserting else line.partition(b" VALUES")[2]

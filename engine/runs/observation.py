@@ -142,6 +142,8 @@ class DumpedSeen:
     source: DumpedSource
     server: ServerSeen
     before: DumpRecord | None
+    vouched: bool
+    """Whether `before` is of one that was verified; else it is of the newest one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,8 @@ class JudgeDump:
     server: ServerSeen
     began: datetime
     before: DumpRecord | None
+    vouched: bool
+    """Whether that one was verified."""
     limits: Limits
     smaller_allowed: bool
     other_allowed: bool

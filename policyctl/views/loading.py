@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
-from engine.dumps.loading import loading
+from engine.dumps.loading import loading, word
 from engine.system.host.directories import list_directory
 from policy.encryption import ENDING
 from policy.sources import DumpedSource
@@ -35,7 +34,7 @@ def loading_lines(proposal: Proposal, opened: tuple[bytes, ...] = ()) -> Iterato
         yield "it is encrypted: `age --decrypt --identity KEY`, or this command with --identity KEY"
     found = [one for one in loading(source, names) if one.command]
     if found:
-        yield f"to load it, in {shlex.quote(folder)}:"
+        yield f"to load it, in {word(folder)}:"
     said = ""
     for one in found[:_TOLD]:
         if one.text != said:

@@ -72,11 +72,12 @@ class MariaDB(Server):
             to += [f"--host={self.host}", f"--port={self.port}"]
         how = ("--no-defaults", "--batch", "--skip-column-names", "--skip-ssl")
         secret = self.password if password is None else password
-        return ask("mariadb", *how, *to, database, stdin=text, MYSQL_PWD=secret)
+        return ask("mariadb", *how, *to, f"--database={database}", stdin=text, MYSQL_PWD=secret)
 
     def sweep(self) -> None:
         """Remove databases and users that tests have made."""
-        databases = self.sql("SHOW DATABASES").splitlines()
+        digits = self.sql("SELECT HEX(schema_name) FROM information_schema.schemata").splitlines()
+        databases = [bytes.fromhex(one).decode() for one in digits]
         users = self.sql("SELECT is_role, User, Host FROM mysql.user").splitlines()
         drops = [f"DROP DATABASE {named(one)};" for one in databases if one not in OWN_DATABASES]
         for role, user, host in (line.split("\t") for line in users):

@@ -22,6 +22,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
+from uuid import UUID
 
 from tests.servers.raft_snapshot import NotASnapshot, Snapshot, pack, unpack
 
@@ -72,10 +73,12 @@ class StandIn(BaseHTTPRequestHandler):
             "performance_standby": False,
             "replication_performance_mode": "unknown" if sealed else "disabled",
             "replication_dr_mode": "unknown" if sealed else "disabled",
+            **({} if sealed else {"cluster_id": str(UUID(bytes=self._read("seal")[:16]))}),
             "server_time_utc": int(time.time()),
             "version": VERSION,
         }
-        status = HTTPStatus.SERVICE_UNAVAILABLE if sealed else HTTPStatus.OK
+        fine = not sealed or "sealedcode=200" in self.path
+        status = HTTPStatus.OK if fine else HTTPStatus.SERVICE_UNAVAILABLE
         self._answer(status, health)
 
     def _may(self) -> bool:

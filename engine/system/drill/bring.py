@@ -21,7 +21,10 @@ from engine.system.drill.witnesses import Witness, compare_file, witnesses_of
 from engine.system.host.descent import Descent, NotThere, descending, opened_root
 from engine.system.host.directories import write_private
 from engine.system.restore.carry_out import RestoreRun
+from engine.system.restore.compare import Tree
+from engine.system.restore.dump_record import record_in, unlike_record
 from engine.system.restore.items import Names
+from policy.sources import DumpedSource
 
 _REMOVED = "what came is removed"
 _MOST_FAULTS = 1_000
@@ -136,6 +139,8 @@ def check(holding: Holding, batch: Batch, private: Private, checked: Checked, li
         for far_path, what in said.items():
             if what:
                 checked.note(batch.piece, far_path, what)
+        if isinstance(holding.known.plan.source(holding.source), DumpedSource):
+            _check_record(root, batch, checked)
         # Last of all: to open a database may change it.
         _check_products(came, batch, later, checked, holding.identity)
 
@@ -157,6 +162,20 @@ def _check_file(
     for what in found.faults:
         checked.note(batch.piece, b"/".join(path), what)
     return bool(found.by)
+
+
+def _check_record(root: int, batch: Batch, checked: Checked) -> None:
+    """Hold a dump against its record, which came with it or lies near."""
+    came, piece = Tree(root=root, top=(batch.name,)), batch.piece
+    record = record_in(came)
+    if record is None and piece.place.ssh is None:
+        with opened_root(piece.place.root) as near:
+            record = record_in(Tree(root=near, top=piece.version.location.names))
+    drawn = {one.path for one in batch.files}
+    for one in () if record is None else unlike_record(came, (), record):
+        path = b"/".join(one.path)
+        if path in drawn:
+            checked.note(piece, path, one.what)
 
 
 def _check_products(

@@ -92,7 +92,8 @@ def _opening(opens: Opens | None, account: str | None) -> Iterator[_Opened]:
 
 def _option_file(password: str, account: str | None) -> int:
     """A file without a name that only its reader may read (MySQL, "Using Option Files")."""
-    escaped = password.replace("\\", "\\\\")
+    # Without that a quotation mark would end the value for whatever looks for a comment in it.
+    escaped = password.replace("\\", "\\\\").replace('"', '\\"')
     file = os.memfd_create("options", os.MFD_CLOEXEC)
     os.fchmod(file, 0o600)
     os.write(file, f'[client]\npassword="{escaped}"\n'.encode())

@@ -85,13 +85,11 @@ def copy_beside(artefact: Artefact, staging: bytes, former: bytes | None, run: R
 def folder_record(staging: bytes, name: bytes, nature: Nature) -> FileRecord:
     """The record of a file, or of all files in a folder. Raises `NotWhole` where there is none."""
     path = staging + b"/" + name
-    if not os.path.isdir(path) or os.path.islink(path):  # noqa: PTH112, PTH114 - bytes
-        size = os.lstat(path).st_size
-    else:
-        sizes = list(_sizes(path))
-        size = sum(sizes)
-        if not sizes and nature is Nature.DIRECTORY:
-            raise NotWhole("no file is in it")
+    folder = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114 - bytes
+    sizes = list(_sizes(path)) if folder else [os.lstat(path).st_size]
+    if nature is Nature.DIRECTORY and not (folder and sizes):
+        raise NotWhole("no file is in it")
+    size = sum(sizes)
     part = Part(database="", size=size)
     return FileRecord(name=name, size=size, sha256="", nature=nature.value, parts=(part,))
 

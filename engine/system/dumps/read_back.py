@@ -6,6 +6,7 @@ header only, a disk may hold other bytes than it was given.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from engine.dumps.figures import Figures, NotWhole, Part
 from engine.dumps.sql_text import reader_named
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.client import command_of
-from engine.system.dumps.streams import reading
+from engine.system.dumps.streams import reading, sha256_of
 from engine.system.host.process import Command, Completed
 from policy.forms import Form
 
@@ -33,6 +34,8 @@ _READERS = {
     Nature.MYSQL_TEXT: "mysql",
 }
 _FOREVER = float("inf")
+_SECTOR, _SUM = 512, hashlib.sha256().digest_size
+"""Bytes: a database of etcd has whole sectors, and its sum follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ def read_back(artefact: Artefact, file: IO[bytes], path: bytes, reading: Reading
         case Nature.RDB:
             return _rdb(file, path, reading)
         case Nature.ETCD:
-            return _etcd(path, reading)
+            return _etcd(file, path, reading)
         case Nature.RAFT:
             return _raft(file, reading)
         case _:
@@ -105,7 +108,8 @@ def _rdb(file: IO[bytes], path: bytes, run: Reading) -> Figures:
     return Figures(parts=(Part(database="", rows=int(found[1]), size=size),))
 
 
-def _etcd(path: bytes, run: Reading) -> Figures:
+def _etcd(file: IO[bytes], path: bytes, run: Reading) -> Figures:
+    _compare_with_sum(file)
     arguments = (b"snapshot", b"status", path, b"--write-out=json")
     # etcdctl has it up to 3.5, etcdutl from then on.
     client = Client(programs=("etcdutl", "etcdctl"), arguments=arguments, variables=(API,))
@@ -119,6 +123,13 @@ def _etcd(path: bytes, run: Reading) -> Figures:
         raise NotWhole("the program that reads it back has given no answer") from None
     part = Part(database="", rows=keys, size=size)
     return Figures(parts=(part,), content=f"revision {revision}")
+
+
+def _compare_with_sum(file: IO[bytes]) -> None:
+    """`snapshot status` looks at no sum; `snapshot restore` does, and refuses (etcd's source)."""
+    size = os.fstat(file.fileno()).st_size
+    if size % _SECTOR != _SUM or sha256_of(file, size - _SUM) != file.read(_SUM).hex():
+        raise NotWhole("it is no whole snapshot: its content is not what its sum says")
 
 
 def _raft(file: IO[bytes], run: Reading) -> Figures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Protocol
@@ -14,6 +15,8 @@ from engine.dumps.figures import NotWhole
 from policy.legs.dump import Compression
 
 _CHUNK = 1 << 20
+_PACKED = 1 << 14
+"""Bytes that are unpacked at once: each four of them may be 128 KiB (RFC 8878, RLE_Block)."""
 _WITH_GZIP_HEADER = 31
 """zlib: the largest window, and gzip's header (zlib manual, deflateInit2)."""
 
@@ -74,19 +77,22 @@ def _pieces(file: IO[bytes], compression: Compression) -> Iterator[bytes]:
 
 
 def _zstd(file: IO[bytes]) -> Iterator[bytes]:
-    one = zstandard.ZstdDecompressor().decompressobj()
-    while chunk := file.read(_CHUNK):
-        if one.eof:
-            raise NotWhole("something follows its end")
-        yield one.decompress(chunk)
-    if not one.eof:
+    """Frame by frame: several may lie in one file (RFC 8878, section 3)."""
+    frame, rest = zstandard.ZstdDecompressor().decompressobj(), b""
+    while chunk := rest or file.read(_PACKED):
+        if frame.eof:
+            frame = zstandard.ZstdDecompressor().decompressobj()
+        yield frame.decompress(chunk)
+        rest = frame.unused_data
+    if not frame.eof:
         raise NotWhole("it is cut off")
 
 
-def sha256_of(file: IO[bytes]) -> str:
-    """The sum of a file from its beginning."""
-    digest = hashlib.sha256()
+def sha256_of(file: IO[bytes], most: int | None = None) -> str:
+    """The sum of a file from its beginning: of all of it, or of so many bytes."""
+    digest, left = hashlib.sha256(), sys.maxsize if most is None else most
     file.seek(0)
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read(min(_CHUNK, left)):
         digest.update(chunk)
+        left -= len(chunk)
     return digest.hexdigest()

@@ -77,6 +77,8 @@ def _opened(address: str, path: str, authority: list[str]) -> HTTPResponse:
     headers = {"X-Vault-Request": "true", "User-Agent": "policyctl"}
     if TOKEN in os.environ:
         headers["X-Vault-Token"] = os.environ[TOKEN]
+        if not os.environ[TOKEN].isascii():
+            raise NoAnswer("the token holds letters that no token has")
     request = Request(address.rstrip("/") + path)  # noqa: S310 - the manifest has http(s) alone
     for name, value in headers.items():
         request.add_unredirected_header(name, value)

@@ -216,8 +216,13 @@ class DumpRuns:
         told = _several(made.failed)
         if not made.files:
             raise FeedStopped(RunStatus.FAILED, told or "there is nothing to dump")
-        files = with_history(tuple(made.files), step.before, step.began)
-        self._leave_record(step, files)
+        # What a person says is right is so from now on.
+        history = None if step.smaller_allowed else step.before
+        files = with_history(tuple(made.files), history, step.began)
+        try:
+            self._leave_record(step, files)
+        except NotWhole as error:  # such as where an artefact has its name
+            raise FeedStopped(RunStatus.FAILED, str(error)) from None
         self._count(step.feed, files)
         if told:
             said = f"not all of it could be dumped, and nothing older goes: {told}"
@@ -231,7 +236,7 @@ class DumpRuns:
             self._compare(step, files)
 
     def _compare(self, step: JudgeDump, files: tuple[FileRecord, ...]) -> None:
-        found = list(judge_dump(files, step.before, step.limits, step.began))
+        found = list(judge_dump(files, step.before, step.limits, step.began, vouched=step.vouched))
         if found:
             hint = f"if that is right, run it once with --allow {Waiver.SMALLER_SOURCE.value}"
             said = f"{_several(found)}: nothing older goes; {hint}"
@@ -296,7 +301,7 @@ def _no_room(label: str) -> Iterator[None]:
 
 def _remove(path: bytes) -> None:
     """Remove what is no whole artefact, be it a file or a folder."""
-    if os.path.isdir(path):  # noqa: PTH112 - bytes
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - bytes
         remove_tree(path)
     elif os.path.lexists(path):
         os.unlink(path)  # noqa: PTH108 - bytes

@@ -31,6 +31,7 @@ def dumped_seen(
         source = replace(source, path=parse_absolute_path(here))
     elif places.staged:
         raise NothingToRead(f"{feed.reads} is a server: below another root none is asked")
+    vouched = any(one.standing is Standing.VERIFIED for one in generations)
     return FeedSeen(
         feed=feed.reads,
         source=nowhere(b""),
@@ -42,6 +43,7 @@ def dumped_seen(
             source=source,
             server=server_seen(source, per_database=per_database),
             before=_last_verified(target, generations),
+            vouched=vouched,
         ),
     )
 

@@ -1,0 +1,203 @@
+"""`dump` legs of what is no server: a SQLite database with its companions, and programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.records.reports import RunStatus
+from engine.runs.observation import Waiver
+from tests.databases import make, rows
+from tests.integration.dumping import House, small_disk
+from tests.integration.lab import tree, write
+
+pytestmark = pytest.mark.tool("rsync")
+
+
+# ── SQLite ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    data = tmp_path / "data"
+    make(data / "db.sqlite3")
+    write(data / "rsa_key.pem", "key")
+    write(data / "rsa_key.pub", "public")
+    write(data / "attachments/a/b", "attached")
+    write(data / "other", "no companion")
+    pattern = '["rsa_key*", attachments]'
+    return House(tmp_path, f"kind: sqlite, path: {data}/db.sqlite3, with: {pattern}")
+
+
+def test_a_database_comes_back_with_what_belongs_to_it(tmp_path: Path, house: House) -> None:
+    before = tree(tmp_path / "data")
+    house.good()
+    assert house.names == ["attachments", "db.sqlite3", "rsa_key.pem", "rsa_key.pub"]
+    done = house.ask_back("shop:", "--to", str(tmp_path / "came"))
+    assert done.code == 0, done.err
+    assert "to load it" not in done.out
+    (came,) = [path.parent for path in (tmp_path / "came").rglob("db.sqlite3")]
+    assert rows(came / "db.sqlite3") == rows(tmp_path / "data/db.sqlite3")
+    found = tree(came)
+    for name in (b"attachments/a/b", b"rsa_key.pem", b"rsa_key.pub"):
+        assert found[name] == before[name]
+    assert b"other" not in found
+
+
+def test_what_has_not_changed_is_there_once(tmp_path: Path, house: House) -> None:
+    first, second = house.good(), house.good()
+    for name in ("attachments/a/b", "rsa_key.pem"):
+        assert (first / name).samefile(second / name)
+    with closing(sqlite3.connect(tmp_path / "data/db.sqlite3")) as database:
+        database.execute("DELETE FROM t WHERE id = 1")
+        database.commit()
+    third = house.good()
+    assert rows(third / "db.sqlite3") != rows(second / "db.sqlite3")
+
+
+def test_law_18_a_damaged_database_is_no_dump(tmp_path: Path, house: House) -> None:
+    first = house.good()
+    path = tmp_path / "data/db.sqlite3"
+    path.write_bytes(path.read_bytes()[:3000])
+    for _ in range(2):
+        report = house.run()
+        assert report.status is RunStatus.DEGRADED, report
+        assert "db.sqlite3: " in report.reason
+        assert first in house.generations
+    path.unlink()
+    house.refused("there is no SQLite database")
+
+
+def test_a_companion_that_is_missing_is_noted(tmp_path: Path, house: House) -> None:
+    (tmp_path / "data/rsa_key.pem").unlink()
+    (tmp_path / "data/rsa_key.pub").unlink()
+    report = house.run()
+    assert report.status is RunStatus.NOTED, report
+    assert "nothing beside it is named rsa_key*" in report.reason
+
+
+# ── Programs ─────────────────────────────────────────────────────────────────────────────────
+
+
+def program(folder: Path, text: str) -> Path:
+    path = folder / "export"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def printing(folder: Path, text: str, file: str = "settings.json") -> House:
+    run = json.dumps([str(program(folder, text)), "$(id)", "a b'\""])
+    return House(folder, f"kind: command, run: {run}, file: {file}")
+
+
+def test_what_a_program_prints_comes_back(tmp_path: Path) -> None:
+    house = printing(tmp_path, 'printf \'["%s"]\' "$1"')
+    house.good()
+    assert house.names == ["settings.json"]
+    house.ask_back("shop:", "--to", str(tmp_path / "came"))
+    (came,) = (tmp_path / "came").rglob("settings.json")
+    assert came.read_text() == '["$(id)"]', "no shell has read it"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("printf '{\"a\": [1}'", "settings.json: it is no json"),
+        ("exit 0", "settings.json: it would be empty"),
+        ("echo '{}'; echo no luck >&2; exit 3", "settings.json: no luck"),
+        ("echo '{}'; exit 3", "settings.json: it ended with 3"),
+        ("echo '{}'; kill -9 $$", "settings.json: it ended with -9"),
+    ],
+)
+def test_law_18_what_is_no_artefact_is_none(tmp_path: Path, text: str, why: str) -> None:
+    house = printing(tmp_path, "echo '{}'")
+    first = house.good()
+    program(tmp_path, text)
+    house.refused(why)
+    assert house.generations == [first]
+
+
+def test_what_would_be_called_as_the_record_is_refused(tmp_path: Path) -> None:
+    house = printing(tmp_path, "echo '{}'", "contents.json")
+    report = house.run()
+    assert report.status is RunStatus.FAILED
+    assert "contents.json cannot be written: File exists" in report.reason
+    assert house.generations == []
+
+
+def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
+    house = printing(tmp_path, "echo '{}'")
+    (tmp_path / "export").unlink()
+    house.refused("export is not there, or may not be run")
+
+
+def test_law_18_output_that_shrinks_is_told(tmp_path: Path) -> None:
+    house = printing(tmp_path, "head -c 200000 /dev/zero | tr '\\0' a", "list.txt")
+    house.good()
+    program(tmp_path, "head -c 90000 /dev/zero | tr '\\0' a")
+    house.degraded("list.txt has 87.9 KiB, and had 195.3 KiB")
+    house.good(Waiver.SMALLER_SOURCE)
+
+
+def filling(folder: Path, text: str) -> House:
+    run = json.dumps([str(program(folder, text)), "--into={directory}"])
+    return House(folder, f"kind: command, run: {run}")
+
+
+FILL = 'into="${1#--into=}"'
+
+
+def test_the_folder_that_a_program_fills_comes_back(tmp_path: Path) -> None:
+    house = filling(tmp_path, f'{FILL}; mkdir "$into/a"; echo 1 > "$into/a/b"; ln -s b "$into/a/c"')
+    dump = house.good()
+    assert house.names == ["files"]
+    before = tree(dump / "files")
+    house.ask_back("shop:", "--to", str(tmp_path / "came"))
+    (came,) = [path for path in (tmp_path / "came").rglob("files") if path.is_dir()]
+    assert tree(came) == before == {
+        b"a": ("directory", b""), b"a/b": ("file", b"1\n"), b"a/c": ("link", b"b"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("exit 0", "files: no file is in it"),
+        (f'{FILL}; echo 1 > "$into/a"; echo no luck >&2; exit 1', "files: no luck"),
+        (f'{FILL}; rm -r "$into"; echo 1 > "$into"', "files: "),
+        (f'{FILL}; rm -r "$into"; ln -s /etc "$into"', "files: "),
+        (f'{FILL}; rm -r "$into"', "files: "),
+    ],
+)
+def test_law_18_a_folder_that_was_not_filled_is_no_dump(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    house = filling(tmp_path, f'{FILL}; echo 1 > "$into/a"')
+    first = house.good()
+    program(tmp_path, text)
+    house.refused(why)
+    assert house.generations == [first]
+
+
+@pytest.mark.root
+@pytest.mark.tool("mount", "umount")
+def test_a_full_disk_fails_the_run_and_gets_its_room_back(tmp_path: Path) -> None:
+    house = filling(tmp_path, f'{FILL}; echo 1 > "$into/a"')
+    with small_disk(house, "3m"):
+        house.good()
+        free = os.statvfs(house.disk).f_bfree
+        program(tmp_path, f'{FILL}; head -c 9000000 /dev/zero > "$into/a"')
+        house.refused("No space left on device")
+        assert os.statvfs(house.disk).f_bfree == free
+
+
+def test_a_program_that_hangs_has_its_time(tmp_path: Path) -> None:
+    house = filling(tmp_path, f'{FILL}; echo 1 > "$into/a"; sleep 60')
+    house.timeout = "2s"
+    assert house.refused("").status is RunStatus.TIMED_OUT

@@ -1,0 +1,70 @@
+"""Names of files that hold databases."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine.dumps.artefact import Nature, file_name
+
+NAMES = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=64)
+
+
+def read(name: bytes) -> str:
+    """What a name was made of."""
+    first, *rest = name.split(b"%")
+    return b"".join([first, *(bytes.fromhex(one[:2].decode()) + one[2:] for one in rest)]).decode()
+
+
+@given(name=NAMES)
+@example(name="..")
+@example(name="a/../b")
+@example(name="--output=x")
+@example(name="new\nline")
+@example(name="all")
+@example(name="%2F")
+def test_a_name_is_a_file_here_and_nothing_else(name: str) -> None:
+    made = file_name(name)
+    assert len(made) <= 180
+    assert not set(made) & set(b"/\0\n\\'\"$* ~") or b"~" in made
+    assert not made.startswith((b"-", b"."))
+    assert made not in {b"", b"all", b"globals"}
+    if b"~" not in made:
+        assert read(made) == name
+
+
+@given(one=NAMES, other=NAMES)
+@example(one="a/b", other="a%2Fb")
+@example(one="é" * 64, other="é" * 63 + "è")
+@example(one="/" * 90, other="/" * 91)
+def test_two_databases_never_share_a_file(one: str, other: str) -> None:
+    assert (file_name(one) == file_name(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("orders", b"orders"),
+        ("a/b", b"a%2Fb"),
+        ("v1.2-beta_3", b"v1.2-beta_3"),
+        ("grüße", "grüße".encode()),
+        (".hidden", b"%2Ehidden"),
+        ("-dash", b"%2Ddash"),
+        ("50%", b"50%25"),
+        ("globals", b"%67lobals"),
+    ],
+)
+def test_a_plain_name_stays(name: str, made: bytes) -> None:
+    assert file_name(name) == made
+
+
+def test_a_long_name_is_cut_between_letters() -> None:
+    made = file_name("é" * 200)
+    assert len(made) <= 180
+    assert made.decode().startswith("é" * 80)
+
+
+def test_what_writes_by_itself_is_known() -> None:
+    own = {one for one in Nature if one.written_by_its_program}
+    assert own == {Nature.ETCD, Nature.DIRECTORY}

@@ -1,0 +1,99 @@
+"""What to type to load a dump."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.dumps.artefact import file_name
+from engine.dumps.loading import loading, word
+from policy.connect import Connect
+from policy.secrets import Secret, SecretCommand, SecretCredential, SecretFile, SecretVariable
+from policy.sources import ServerKind, ServerSource, SqliteSource
+from policy.values import parse_absolute_path
+
+
+def commands(kind: ServerKind, *names: str, **connect: object) -> list[str]:
+    one = Connect(**connect)  # type: ignore[arg-type]
+    source = ServerSource(name="s", media=None, site=None, secret=False, server=kind, connect=one)
+    return [one.command for one in loading(source, names)]
+
+
+def test_roles_come_before_databases() -> None:
+    found = commands(ServerKind.POSTGRESQL, "a.dump", "contents.json", "globals.sql.gz", host="h")
+    assert found == [
+        "zcat globals.sql.gz | psql --no-psqlrc --quiet --host h --dbname postgres",
+        "pg_restore --create --clean --if-exists --host h --dbname postgres < a.dump",
+    ]
+
+
+def test_the_database_that_the_client_is_in_is_not_made_anew() -> None:
+    (found,) = commands(ServerKind.POSTGRESQL, "postgres.dump")
+    assert "--create" not in found
+
+
+def test_the_address_and_the_account_are_those_of_the_manifest() -> None:
+    (found,) = commands(
+        ServerKind.POSTGRESQL, "all.sql.zst", socket=parse_absolute_path("/run/my pg"),
+        port=5433, user="me", account="postgres",
+    )  # fmt: skip
+    assert found == (
+        "zstdcat all.sql.zst | runuser -u postgres -- psql --no-psqlrc --quiet"
+        " --host '/run/my pg' --port 5433 --username me --dbname postgres"
+    )
+
+
+@pytest.mark.parametrize(
+    ("secret", "given"),
+    [
+        (SecretFile(path=parse_absolute_path("/etc/my key")), "\"$(cat '/etc/my key')\""),
+        (SecretVariable(name="PASS"), '"$PASS"'),
+        (SecretCommand(run=("pass", "a b")), "\"$(pass 'a b')\""),
+    ],
+)
+def test_law_22_a_password_is_read_where_it_lies(secret: Secret, given: str) -> None:
+    """E16: it reaches the client, and not what unpacks."""
+    (found,) = commands(ServerKind.MYSQL, "all.sql.zst", host="h", password=secret)
+    assert found == f"zstdcat all.sql.zst | MYSQL_PWD={given} mysql --host h --protocol=TCP"
+    (found,) = commands(ServerKind.POSTGRESQL, "a.dump", password=secret)
+    assert found.startswith(f"PGPASSWORD={given} pg_restore ")
+
+
+def test_a_credential_is_there_for_services_alone() -> None:
+    (found,) = commands(ServerKind.MYSQL, "all.sql", password=SecretCredential(name="x"))
+    assert found == "cat all.sql | mysql"
+
+
+NAMES = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=30)
+
+
+@given(name=NAMES)
+def test_a_database_is_named_by_its_file(name: str) -> None:
+    stem = file_name(name).decode()
+    (found,) = commands(ServerKind.MYSQL, f"{stem}.sql.zst")
+    database = word(name) if "~" not in stem else "DATABASE"
+    assert found == f"zstdcat {word(stem + '.sql.zst')} | mysql -- {database}"
+    assert len(found.splitlines()) == 1
+
+
+@given(texts=st.lists(st.text(st.characters(min_codepoint=1, blacklist_categories=["Cs"]))))
+def test_a_shell_reads_each_word_as_it_was(texts: list[str]) -> None:
+    line = " ".join(word(one) for one in texts)
+    assert len(line.splitlines()) <= 1
+    done = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+    assert done.stdout == b"".join(one.encode() + b"\0" for one in texts or [""])
+
+
+def test_other_kinds_say_what_to_see_to() -> None:
+    assert commands(ServerKind.REDIS, "dump.rdb", "contents.json") == ["redis-check-rdb dump.rdb"]
+    (etcd,) = commands(ServerKind.ETCD, "snapshot.db")
+    assert etcd == "ETCDCTL_API=3 etcdctl snapshot restore snapshot.db --data-dir ./etcd-data"
+    (vault,) = commands(ServerKind.VAULT, "raft.snap", address="https://v")
+    assert vault == "VAULT_ADDR=https://v vault operator raft snapshot restore -force raft.snap"
+    sqlite = SqliteSource(
+        name="s", media=None, site=None, secret=False, path=parse_absolute_path("/a.db")
+    )
+    assert list(loading(sqlite, ("a.db",))) == []
