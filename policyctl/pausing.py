@@ -92,9 +92,8 @@ def _leg(running: Running, leg: str) -> LegPlan:
     found = running.plan.leg(leg)
     assert found is not None
     if not runs_here(found):
-        where = "in the cluster" if found.leg.runner is not None else "by no version yet"
         raise Refused(
-            f"{leg} is run {where}, not by this machine: there is nothing here to pause. "
+            f"{leg} is run in the cluster, not by this machine: there is nothing here to pause. "
             "Nothing was changed"
         )
     return found

@@ -110,7 +110,7 @@ def test_legs_that_carry_its_copies_on_are_named(machine: Machine) -> None:
         (("nightly", "--check", "--until", "3d"), 2, "it only asks: leave out --until"),
         (("nihgtly", "--until", "3d"), 5, "the applied plan has no leg 'nihgtly'; it has: direct"),
         (("in-cluster", "--until", "3d"), 5, "in-cluster is run in the cluster, not by this"),
-        (("dumps", "--until", "3d"), 5, "dumps is run by no version yet, not by this machine"),
+        (("dumps", "--until", "3d"), 5, "dumps is run in the cluster, not by this machine"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_reason(
@@ -227,8 +227,8 @@ def test_status_is_sound_and_always_says_that_a_leg_is_paused(machine: Machine) 
     done = machine("status")
     assert done.code == 0
     assert done.out.splitlines()[0] == (
-        "OK: 4 legs: 2 waiting for a first run, "
-        f"1 paused (nightly until {day} 00:00), 1 run elsewhere"
+        "OK: 4 legs: 1 waiting for a first run, "
+        f"1 paused (nightly until {day} 00:00), 2 run elsewhere"
     )
     assert (
         f"nightly: paused until {day} 00:00: moved away; no new copy is made until then; "
