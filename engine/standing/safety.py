@@ -169,7 +169,18 @@ def _successes(status: LegStatus, feed: Feed | None) -> tuple[Ran, ...]:
     if status.health in _HOLDS_NOTHING or feed is None:
         return ()
     item = next((one for one in status.items if one.name == feed.reads), None)
-    return (item.success, *item.earlier) if item is not None and item.success is not None else ()
+    if item is None:
+        return _oldest_success(status)
+    return (item.success, *item.earlier) if item.success is not None else ()
+
+
+def _oldest_success(status: LegStatus) -> tuple[Ran, ...]:
+    """Of a feed that has several items, such as volumes: all of them are to be kept."""
+    found = [one.success for one in status.items]
+    good = [one for one in found if one is not None]
+    if not good or len(good) < len(found):
+        return ()
+    return (min(good, key=lambda one: one.data_as_of or one.started),)
 
 
 def _part(region: Region, held: tuple[_Held, ...], wanted: Objective, now: datetime) -> _Part:

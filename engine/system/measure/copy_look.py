@@ -141,4 +141,9 @@ def _successes(leg: str, feed: Feed | None, state: State) -> tuple[Ran, ...]:
     if found:
         return found
     run = state.last_success(leg)  # of a leg that has items, none of which is called like the feed
-    return (Ran(started=run.started, ended=run.ended, status=run.status),) if run else ()
+    if run is None:
+        return ()
+    known = [one.data_as_of for one in state.items(run.run_id)]
+    moments = [one for one in known if one is not None]
+    oldest = min(moments) if moments and len(moments) == len(known) else None
+    return (Ran(started=run.started, ended=run.ended, status=run.status, data_as_of=oldest),)

@@ -138,3 +138,51 @@ def test_what_is_copied_elsewhere_is_judged_by_nobody_here() -> None:
     plan = compiled(found)[0].plan
     (one,) = judged(plan, local=None)
     assert (one.safety, one.copies, one.first) == (Safety.UNKNOWN, 0, None)
+
+
+VOLUMES = {
+    "snaps": {"kind": "snapshot", "schedule": "00/6:00", "keep": {"last": 4}},
+    "files": {
+        "kind": "versions",
+        "from": "snaps",
+        "to": "disk:/files",
+        "schedule": "01:00",
+        "keep": {"last": 3},
+    },
+}
+
+
+def of_volumes(**files: Ran | None) -> SourceSafety:
+    """How safe volumes are whose snapshots are new, by when the files of each were copied."""
+    source = {"kind": "lvm-thin", "vg": "pve", "pool": "data", "volumes": "vm-*"}
+    content = manifest(
+        legs=VOLUMES,
+        destinations=DESTINATIONS,
+        sources={"pvcs": source},
+        routes={"pvcs:": "snaps"},
+    )
+    plan = compiled(content)[0].plan
+    rows = []
+    for leg in plan.legs:
+        known = files if leg.name == "files" else dict.fromkeys(files, ran(1))
+        items = tuple(
+            ItemFacts(name=name.replace("_", "-"), last=one, success=one)
+            for name, one in known.items()
+        )
+        last = next(iter(known.values()))
+        facts = LegFacts(last=last, ended=last, success=last, items=items)
+        rows.append(leg_status(plan, leg, facts, applied_at=NOW, now=NOW))
+    (found,) = safety_of(plan, rows, now=NOW)
+    return found
+
+
+def test_volumes_are_as_safe_as_the_one_that_was_copied_longest_ago() -> None:
+    fresh = of_volumes(vm_1=ran(3, as_of=4), vm_2=ran(3, as_of=4))
+    assert (fresh.safety, fresh.fresh, fresh.oldest) == (Safety.SAFE, 1, 4 * HOUR)
+    behind = of_volumes(vm_1=ran(3, as_of=4), vm_2=ran(200, as_of=201))
+    assert (behind.safety, behind.fresh, behind.oldest) == (Safety.AT_RISK, 0, 201 * HOUR)
+
+
+def test_a_volume_that_was_never_copied_is_at_risk() -> None:
+    found = of_volumes(vm_1=ran(3, as_of=4), vm_2=None)
+    assert (found.safety, found.fresh) == (Safety.AT_RISK, 0)
