@@ -54,6 +54,7 @@ def check_references(policy: Policy, findings: Findings) -> None:
             if policy.source(name) is None:
                 _unknown(name, "source", _names(policy.sources), rule.origin, findings)
     _check_needs(policy, findings)
+    _tell_unread(policy, findings)
     _check_each_source_used(policy, findings)
     _check_after_circle(policy, findings)
     _check_was(policy, findings)
@@ -76,6 +77,17 @@ def _check_needs(policy: Policy, findings: Findings) -> None:
             name = need.inside if isinstance(need, SecretNeed) else name
             if name is not None and policy.source(name) is None:
                 _unknown(name, "source", _names(policy.sources), need.origin, findings)
+
+
+def _tell_unread(policy: Policy, findings: Findings) -> None:
+    for one in policy.destinations:
+        if one.snapshots is not None and one.snapshots.unread:
+            findings.note(
+                "snapshots-unread",
+                f"nobody looks whether {one.name!r} keeps the snapshots of "
+                f"{one.snapshots.share!r} that are declared: {one.snapshots.unread}",
+                one.snapshots.origin,
+            )
 
 
 def _check_alert_names(policy: Policy, findings: Findings) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from policy.calendar import Calendar
+from policy.destinations import Destination
 from policy.diagnostics import Origin
 from policy.fields import Fields
 from policy.nodes import Mapping, Scalar
@@ -98,7 +99,17 @@ class CommandCheck(CheckCommon):
     run: tuple[str, ...]
 
 
-Check = SqliteIntegrityCheck | FreshnessCheck | HttpCheck | CommandCheck
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotsCheck(CheckCommon):
+    """Snapshots that a destination takes of itself are what it is declared to keep.
+
+    No manifest states it: it follows from what a destination says of its snapshots.
+    """
+
+    destination: str
+
+
+Check = SqliteIntegrityCheck | FreshnessCheck | HttpCheck | CommandCheck | SnapshotsCheck
 
 
 class _Common(TypedDict):
@@ -214,9 +225,32 @@ CHECK_KIND_NAMES: dict[type, str] = {
     FreshnessCheck: "freshness",
     HttpCheck: "http",
     CommandCheck: "command",
+    SnapshotsCheck: "destination-snapshots",
 }
 
 
 def parse_check(name: str, fields: Fields, origin: Origin) -> Check:
     """Read one check by its kind."""
     return CHECK_KINDS[fields.need("kind")](fields, _common(name, fields, origin))
+
+
+def snapshots_name(destination: str) -> str:
+    """The name of the check of a destination's own snapshots."""
+    return f"{destination}-snapshots"
+
+
+def snapshots_checks(destinations: Iterable[Destination]) -> Iterator[SnapshotsCheck]:
+    """The check of each destination whose own snapshots are to be read back."""
+    for one in destinations:
+        read = one.snapshots.read if one.snapshots is not None else None
+        if read is not None:
+            yield SnapshotsCheck(
+                name=snapshots_name(one.name),
+                destination=one.name,
+                schedule=read.schedule,
+                timeout=read.timeout,
+                severity=read.severity,
+                was=snapshots_name(one.was) if one.was else None,
+                origin=read.origin,
+                origins=read.origins,
+            )

@@ -7,19 +7,11 @@ from dataclasses import dataclass, field
 from policy.diagnostics import Origin
 from policy.fields import Fields
 from policy.needs import Need, parse_needs
-from policy.parts import NOWHERE, Attribute, Keep, SshTarget
+from policy.parts import NOWHERE, Attribute, SshTarget
+from policy.snapshots import NativeSnapshots, parse_snapshots
 from policy.values import AbsolutePath, Percentage
 
 DEFAULT_MAX_USED = Percentage(90_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NativeSnapshots:
-    """Snapshots that a destination takes of itself: read back, never set."""
-
-    kind: str
-    share: str
-    keep: Keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,37 +37,19 @@ class Destination:
 
 def parse_destination(name: str, fields: Fields, origin: Origin) -> Destination:
     """Read one destination."""
+    path, sometimes = fields.need_path("path"), fields.text("presence") == "sometimes"
     return Destination(
         name=name,
-        path=fields.need_path("path"),
+        path=path,
         media=fields.need("media"),
         site=fields.need("site"),
-        ssh=parse_ssh(fields),
+        ssh=fields.ssh(),
         mount_required=fields.text("mount") == "required",
         max_used=fields.percentage("max_used") or DEFAULT_MAX_USED,
         cannot_keep=fields.attributes("cannot_keep"),
-        sometimes=fields.text("presence") == "sometimes",
-        snapshots=_snapshots(fields.child("snapshots")),
+        sometimes=sometimes,
+        snapshots=parse_snapshots(fields.child("snapshots"), path, sometimes=sometimes),
         needs=parse_needs(fields),
         was=fields.text("was"),
         origin=origin,
     )
-
-
-def parse_ssh(fields: Fields) -> SshTarget | None:
-    """Read the keys that say how to reach another machine."""
-    account = fields.text("ssh")
-    if account is None:
-        return None
-    return SshTarget(
-        account=account,
-        port=fields.integer("port"),
-        key=fields.path("key"),
-        known_hosts=fields.path("known_hosts"),
-    )
-
-
-def _snapshots(fields: Fields | None) -> NativeSnapshots | None:
-    if fields is None:
-        return None
-    return NativeSnapshots(kind=fields.need("kind"), share=fields.need("share"), keep=fields.keep())

@@ -13,7 +13,7 @@ from typing import TypeVar
 from policy.calendar import Calendar, CalendarError, parse_calendar
 from policy.diagnostics import Findings, Origin
 from policy.nodes import Mapping, Node, Scalar, Sequence
-from policy.parts import Attribute, Hook, Keep, KubernetesRunner, Limits
+from policy.parts import Attribute, Hook, Keep, KubernetesRunner, Limits, SshTarget
 from policy.values import (
     AbsolutePath,
     Duration,
@@ -137,6 +137,18 @@ class Fields:
         """Metadata names, in the order of the enumeration: it must not matter how they stand."""
         given = set(self.texts(key))
         return tuple(one for one in Attribute if one.value in given)
+
+    def ssh(self) -> SshTarget | None:
+        """The keys that say how to reach another machine."""
+        account = self.text("ssh")
+        if account is None:
+            return None
+        return SshTarget(
+            account=account,
+            port=self.integer("port"),
+            key=self.path("key"),
+            known_hosts=self.path("known_hosts"),
+        )
 
     def keep(self) -> Keep:
         """The retention rules under `keep`."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from policy.checks import parse_check
-from policy.destinations import parse_destination
+from policy.checks import Check, parse_check, snapshots_checks
+from policy.destinations import Destination, parse_destination
 from policy.diagnostics import Findings, Origin, PolicyInvalid
 from policy.document import read
 from policy.drills import parse_drill
@@ -45,16 +45,17 @@ def parse(document: Document, findings: Findings) -> Policy:
     """Turn a document of the right shape into a policy; bad values become findings."""
     assert isinstance(document.root, Mapping)
     top = Fields(document.root, findings)
+    destinations = _named(top, "destinations", parse_destination)
     policy = Policy(
         host=top.need("host"),
         timezone=_timezone(top),
-        destinations=_named(top, "destinations", parse_destination),
+        destinations=destinations,
         sources=_named(top, "sources", parse_source),
         legs=_named(top, "legs", parse_leg),
         routes=_keyed(top, "routes", parse_route),
         ignores=_keyed(top, "ignore", parse_ignore),
         objectives=_keyed(top, "objectives", parse_objective),
-        checks=_named(top, "checks", parse_check),
+        checks=_with_derived(_named(top, "checks", parse_check), destinations, findings),
         drills=_named(top, "drills", parse_drill),
         monitoring=_monitoring(top.child("monitoring")),
         origin=document.root.origin,
@@ -71,6 +72,24 @@ def _named(top: Fields, section: str, parser: Callable[[str, Fields, Origin], T]
         assert isinstance(node, Mapping)
         found.append(parser(name, Fields(node, top.findings), origin))
     return tuple(found)
+
+
+def _with_derived(
+    checks: tuple[Check, ...], destinations: tuple[Destination, ...], findings: Findings
+) -> tuple[Check, ...]:
+    """The checks that are stated, and those that follow from destinations, sorted by name."""
+    stated = {one.name: one for one in checks}
+    derived = tuple(snapshots_checks(destinations))
+    for one in derived:
+        if one.name in stated:
+            findings.error(
+                "name-twice",
+                f"the name {one.name!r} is taken by the look at the snapshots of "
+                f"{one.destination!r}",
+                stated[one.name].origin,
+                hint="give the check another name",
+            )
+    return tuple(sorted((*checks, *derived), key=lambda one: one.name))
 
 
 def _keyed(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from policy.connect import Connect, parse_connect
-from policy.destinations import parse_ssh
 from policy.diagnostics import Origin
 from policy.fields import Fields
 from policy.forms import Form, form_of
@@ -257,7 +256,7 @@ def _files(fields: Fields, common: _Common) -> FilesSource:
 
 
 def _device(fields: Fields, common: _Common) -> DeviceSource:
-    return DeviceSource(**common, ssh=parse_ssh(fields) or SshTarget(account=""))
+    return DeviceSource(**common, ssh=fields.ssh() or SshTarget(account=""))
 
 
 def _server(fields: Fields, common: _Common) -> ServerSource:

@@ -21,14 +21,18 @@ from engine.standing.copy_standing import (
     allowed_of,
     is_applied,
     kept_by,
+    own_words,
     set_aside_at,
 )
 from engine.system.host.places import Places
 from engine.system.measure.copy_look import Made, look_for, made_as_of
 from engine.system.state.arrivals import there_by
 from engine.system.state.disk_identity import is_another_disk
+from engine.system.state.looks import Looks
 from engine.system.state.reading import read_state
 from engine.system.state.state import State, StateUnusable
+from policy.checks import snapshots_name
+from policy.destinations import Destination
 from policy.model import Policy
 from policy.patterns import PathPattern, literal_component
 
@@ -133,7 +137,16 @@ def _standing(
         kept_at=set_aside_at(plan.leg(copy.leg), copy),
         lost=lost_on_the_way(plan, copy),
         restore=restore,
+        own=_own(destination, records),
     )
+
+
+def _own(destination: Destination | None, records: Records) -> str:
+    last = None
+    if destination is not None and records.state is not None:
+        with suppress(sqlite3.Error):  # then the ages say that the records cannot be read
+            last = Looks(records.state.connection).facts(snapshots_name(destination.name)).last
+    return own_words(destination, last, records.now)
 
 
 def _made(plan: Plan, copy: Copy, source: str, names: tuple[bytes, ...], records: Records) -> Made:

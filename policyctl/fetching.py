@@ -65,7 +65,7 @@ def carry_out(restoring: Restoring, proposal: Proposal, sink: ProgressSink | Non
 
 def room_ahead(restoring: Restoring, proposal: Proposal) -> Room | None:
     """What is free where it goes, and what is to come; None: nothing is to come, or to be known."""
-    place = restoring.known.place(proposal.version.place)
+    place = restoring.known.place_of(proposal.version)
     if place is None:
         return None
     try:
@@ -120,7 +120,7 @@ class _Checks:
             yield from unlike_record(tree, below, record)
 
     def _record_there(self, depth: int) -> DumpRecord | None:
-        place = self.restoring.known.place(self.chosen.place)
+        place = self.restoring.known.place_of(self.chosen)
         if place is None or place.ssh is not None:
             return None
         with opened_root(place.root) as root:
@@ -129,7 +129,7 @@ class _Checks:
     def _against(
         self, tree: Tree, other: Version, *, most_read: int = MOST_READ
     ) -> Iterator[Difference]:
-        place = self.restoring.known.place(other.place)
+        place = self.restoring.known.place_of(other)
         if place is None or place.ssh is not None:
             return
         same = other is self.chosen or (
@@ -151,7 +151,7 @@ class _Checks:
     def _skipped(self, other: Version) -> Callable[[Names], bool]:
         """What other legs own below either place: it is no part of that copy."""
         owned = owned_places(self.restoring.plan)
-        places = (self.chosen.location, other.location)
+        places = (self.chosen.base, other.base)
         others = {names for one in places for names in one.inner(owned)}
         others.update(without(self.restoring, self.proposal.found))
         inside = self.proposal.found.asked.inside

@@ -167,7 +167,7 @@ def _of_databases(found: Found, version: Version) -> Iterator[str]:
 
 def _of_sidecars(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
     """A plain copy of a database is not the whole of it where its log lies beside it."""
-    place, (*above, name) = restoring.known.place(version.place), version.location.names
+    place, (*above, name) = restoring.known.place_of(version), version.location.names
     if place is None:
         return
     for end in (b"-wal", b"-journal"):

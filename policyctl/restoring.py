@@ -186,7 +186,9 @@ class Restoring:
         """Look at every copy, and choose. Raises `Refused` where what is wished for is none."""
         asked, wish = made_by(asked, wish)
         refuse_unknown(self, asked, wish.place, wish.despite)
-        versions, unseen = find_versions(self.known, asked.copies, asked.subject.source.name)
+        versions, unseen = find_versions(
+            self.known, asked.copies, asked.subject.source.name, snapshots=True
+        )
         if self.state is not None and asked.left:
             more, missing = left_versions(self.known, self.state, asked.left)
             versions, unseen = (*versions, *more), (*unseen, *missing)
@@ -210,7 +212,7 @@ class Restoring:
         """The steps to what was chosen. Raises `Refused`."""
         version = found.choice.chosen
         assert version is not None
-        place = self.known.place(version.place)
+        place = self.known.place_of(version)
         assert place is not None, "it was looked at"
         try:
             left = without(self, found)
@@ -255,6 +257,7 @@ class Restoring:
             and (one.copy.partial or not one.part)
             and one.copy.partial == chosen.copy.partial
             and one.place not in {chosen.place, *found.wish.despite}
+            and one.kind is not Kind.SNAPSHOT
             and (one.kind is Kind.NEWEST or one.at(None) == chosen.at(None))
         ]
         return tuple({one.place: one for one in reversed(alike)}.values())
@@ -265,7 +268,7 @@ class Restoring:
         Raises `Refused`.
         """
         chosen = found.choice.chosen
-        place = self.known.place(chosen.place) if chosen is not None else None
+        place = self.known.place_of(chosen) if chosen is not None else None
         if chosen is None or place is None or not chosen.directory:
             return ()
         try:

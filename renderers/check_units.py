@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from engine.changes.files import RenderedFile
 from engine.plan.layout import TARGET_UNIT, UNTOLD_UNIT, unit_file
 from engine.plan.model import CheckPlan, Plan
-from policy.checks import FreshnessCheck, HttpCheck
+from policy.checks import HttpCheck
 from policy.secrets import Secret
-from policy.values import AbsolutePath
+from renderers.checked import mounts_of
 from renderers.credentials import credentials_of
 from renderers.environment import fill
 from renderers.paths import as_text
 from renderers.sandbox import Network, sandbox_of_check
 from renderers.systemd_units import GRACE, sandbox_values, unit_name
-from renderers.touched import databases_of, literal_part
 
 
 def render(plan: Plan) -> Iterator[RenderedFile]:
@@ -32,7 +31,7 @@ def _service(plan: Plan, one: CheckPlan) -> RenderedFile:
         "check.j2",
         check=one.name,
         unit=unit,
-        mounts=[as_text(path) for path in _mounts(plan, one)],
+        mounts=[as_text(path) for path in mounts_of(plan, one.check)],
         network=sandbox.network is Network.ANY,
         untold=UNTOLD_UNIT.replace("@", f"@check-{one.name}"),
         credentials=list(credentials_of(_secrets(one))),
@@ -53,13 +52,6 @@ def _timer(plan: Plan, one: CheckPlan) -> RenderedFile:
         target=TARGET_UNIT,
     )
     return RenderedFile(path=unit_file(f"{unit}.timer"), content=content)
-
-
-def _mounts(plan: Plan, one: CheckPlan) -> list[AbsolutePath]:
-    """What has to be mounted before it can say anything."""
-    if isinstance(one.check, FreshnessCheck):
-        return [literal_part(one.check.path)]
-    return list(databases_of(plan, one.check))
 
 
 def _secrets(one: CheckPlan) -> Iterator[Secret | None]:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from engine.plan import layout
 from engine.plan.model import CheckPlan, DrillPlan, Feed, LegPlan, Plan, tree_root
 from engine.plan.readers import is_itemised
-from policy.checks import Check, CommandCheck, FreshnessCheck, HttpCheck
+from policy.checks import Check, HttpCheck
 from policy.destinations import Destination
 from policy.legs import CopyingLeg, SqliteLeg
 from policy.parts import Attribute, SshTarget
-from policy.secrets import SecretCommand
 from policy.sources import BtrfsSource, DeviceSource, FilesSource, Source, SqliteSource, TreeSource
 from policy.values import AbsolutePath
+from renderers.checked import asked_by, needs_all, read_by
 from renderers.dumped import (
     OTHER_ACCOUNT,
     Reach,
@@ -31,7 +31,6 @@ from renderers.dumped import (
     seen_of,
 )
 from renderers.sandbox_paths import (
-    CERTIFICATES,
     HIDDEN,
     LOOPBACK,
     NETWORK,
@@ -40,7 +39,7 @@ from renderers.sandbox_paths import (
     SSH_CLIENT,
     SYSTEM,
 )
-from renderers.touched import databases_of, is_remote, literal_part
+from renderers.touched import databases_of, is_remote
 
 _ALWAYS = (
     "CAP_CHOWN",  # what is copied, and the small trees that incremental passes send
@@ -160,16 +159,18 @@ def sandbox_of_check(plan: Plan, one: CheckPlan) -> Sandbox:
     SQLite makes its `-shm` and `-wal` beside a database that it only reads, where they are missing.
     """
     check = one.check
-    network = _network_of_check(plan, check)
+    asked = asked_by(plan, check)
+    network = Network.ANY if asked is not None else _network_of_check(plan, check)
     told = plan.monitoring.textfile
     databases = databases_of(plan, check)
     written = _outermost((layout.STATE, *databases, *((told,) if told else ())))
-    read = tuple(_read_by(check))
-    if _runs_commands(check) or _meet((*read, *written), HIDDEN) or _meet(read, written):
+    read = (*read_by(check), *(_keys(asked) if asked is not None else ()))
+    if needs_all(plan, check) or _meet((*read, *written), HIDDEN) or _meet(read, written):
         return Sandbox(width=Width.OPEN, network=network)
     # It looks at no manifest, and secrets may lie beside that.
     system = (one for one in SYSTEM if one != POLICYCTL)
     shown = (*system, *read, *(NETWORK if network is Network.ANY else ()))
+    shown += SSH_CLIENT if asked is not None else ()
     return Sandbox(
         width=Width.CLOSED,
         network=network,
@@ -177,22 +178,6 @@ def sandbox_of_check(plan: Plan, one: CheckPlan) -> Sandbox:
         written=written,
         capabilities=_ALWAYS,
     )
-
-
-def _read_by(check: Check) -> Iterator[AbsolutePath]:
-    if isinstance(check, FreshnessCheck):
-        yield literal_part(check.path)
-    if isinstance(check, HttpCheck):
-        yield from (CERTIFICATES if check.url.startswith("https:") else ())
-        if check.authority is not None:
-            yield check.authority
-
-
-def _runs_commands(check: Check) -> bool:
-    """Whether something of the administrator's own runs, which may need all that root has."""
-    headers = check.headers if isinstance(check, HttpCheck) else ()
-    secrets = (one.secret for one in headers)
-    return isinstance(check, CommandCheck) or any(isinstance(one, SecretCommand) for one in secrets)
 
 
 def _network_of_check(plan: Plan, check: Check) -> Network:

@@ -30,17 +30,21 @@ CHECK_STATUS = _metric(
     CHECK_STATUS_LABEL,
 )
 CHECK_DURATION = _metric("duration_seconds", "How long the last look took.")
-CHECK_LOOKED = _metric("looked", "How many databases or paths the last look was at.")
+CHECK_LOOKED = _metric("looked", "How many databases, paths or snapshots the last look was at.")
 CHECK_NEWEST = _metric(
     "newest_timestamp_seconds",
     "Of a freshness check: when the newest file was written, of the path where that is the longest "
-    "ago.",
+    "ago. Of a destination's own snapshots: when the newest was taken.",
 )
 CHECK_NEWEST_BYTES = _metric("newest_bytes", "How large that file is.")
 
+CHECK_OLDEST = _metric(
+    "oldest_timestamp_seconds", "Of a destination's own snapshots: when the oldest was taken."
+)
+
 CHECK_METRICS: tuple[Metric, ...] = (
     *(CHECK_EXPECTED, CHECK_LAST_RUN, CHECK_LAST_SUCCESS, CHECK_STATUS, CHECK_DURATION),
-    *(CHECK_LOOKED, CHECK_NEWEST, CHECK_NEWEST_BYTES),
+    *(CHECK_LOOKED, CHECK_NEWEST, CHECK_NEWEST_BYTES, CHECK_OLDEST),
 )
 
 
@@ -68,3 +72,5 @@ def _samples(labels: tuple[str, ...], facts: CheckFacts) -> Iterator[Sample]:
         yield sample(CHECK_NEWEST, labels, last.verdict.newest)
     if last.verdict.bytes is not None:
         yield sample(CHECK_NEWEST_BYTES, labels, last.verdict.bytes)
+    if last.verdict.oldest is not None:
+        yield sample(CHECK_OLDEST, labels, last.verdict.oldest)

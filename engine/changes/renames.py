@@ -19,7 +19,7 @@ from engine.plan.model import (
     RouteLine,
     RoutingTable,
 )
-from policy.checks import SqliteIntegrityCheck
+from policy.checks import SnapshotsCheck, SqliteIntegrityCheck, snapshots_name
 from policy.legs import Leg, SnapshotLeg
 from policy.needs import FileNeed, Need, SecretNeed, SourceNeed, sorted_needs
 from policy.routes import Objective
@@ -225,6 +225,10 @@ def _leg_plan(plan: LegPlan, names: Renames) -> LegPlan:
 
 
 def _check_plan(plan: CheckPlan, names: Renames) -> CheckPlan:
+    if isinstance(plan.check, SnapshotsCheck):
+        holder = _new(plan.check.destination, names)
+        check = replace(plan.check, name=snapshots_name(holder), destination=holder)
+        return replace(plan, check=check)
     if not isinstance(plan.check, SqliteIntegrityCheck):
         return plan
     return replace(plan, check=replace(plan.check, source=_new(plan.check.source, names)))

@@ -27,11 +27,13 @@ class Verdict:
     reason: str = ""
     """Why it is not well, in a sentence; of a good one what was seen."""
     looked: int = 0
-    """How many things were looked at: databases, or directories."""
+    """How many things were looked at: databases, directories, or snapshots."""
     newest: datetime | None = None
     """When the newest file was last written, of the directory where that is the longest ago."""
     bytes: int | None = None
     """How large that file is."""
+    oldest: datetime | None = None
+    """Of snapshots, when the oldest was taken, as `newest` says of the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

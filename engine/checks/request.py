@@ -5,6 +5,8 @@ It is a process of its own: a disk or a server that hangs must not keep whoever 
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,9 +15,25 @@ from engine.checks.outcome import Status, Verdict
 from engine.plan.model import Plan
 from engine.plan.stored import PlanUnreadable, part_from_json, part_to_json
 from engine.plan.typed_json import Registry, Unreadable, parse_json
-from policy.checks import Check, SqliteIntegrityCheck
+from policy.checks import Check, SnapshotsCheck, SqliteIntegrityCheck
+from policy.parts import SshTarget
+from policy.snapshots import NativeSnapshots
 from policy.sources import SqliteSource, TreeSource
 from policy.values import AbsolutePath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Snapshots that a destination takes of itself: what is declared, and who is asked."""
+
+    declared: NativeSnapshots
+    ssh: SshTarget | None
+    """None: this machine."""
+    host: str
+    """What stands for the other machine below a root, as a name of a directory; empty: nothing."""
+    zone: str
+    since: str | None
+    """When it was declared as it is; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +44,57 @@ class Request:
     databases: AbsolutePath | None = None
     tree: bool = False
     """Whether that is a tree in which they are to be found."""
+    snapshots: Asked | None = None
 
 
 class AnswerUnreadable(ValueError):
     """What the process said is no answer."""
 
 
-def request_of(plan: Plan, check: Check) -> Request:
-    """What is asked for a check of a plan."""
+def request_of(plan: Plan, check: Check, since: datetime | None = None) -> Request:
+    """What is asked for a check of a plan; `since` what it is about was declared as it is."""
+    if isinstance(check, SnapshotsCheck):
+        return Request(check=check, snapshots=_asked(plan, check, since))
     if isinstance(check, SqliteIntegrityCheck):
         source = plan.source(check.source)
         if isinstance(source, SqliteSource | TreeSource):
             tree = isinstance(source, TreeSource)
             return Request(check=check, databases=source.path, tree=tree)
     return Request(check=check)
+
+
+def _asked(plan: Plan, check: SnapshotsCheck, since: datetime | None) -> Asked | None:
+    destination = plan.destination(check.destination)
+    if destination is None or destination.snapshots is None:
+        return None
+    declared = destination.snapshots
+    other = declared.read.ssh if declared.read is not None else None
+    host = destination.ssh.account.rpartition("@")[2] if destination.ssh is not None else ""
+    return Asked(
+        declared=declared,
+        ssh=other or destination.ssh,
+        host=f"@{host}" if host else "",
+        zone=plan.timezone,
+        since=since.isoformat() if since is not None else None,
+    )
+
+
+def declaration_of(plan: Plan, check: Check) -> str:
+    """A key for what a check compares with; empty where that says nothing of time.
+
+    Who declares something else begins anew: what is to be there then has to grow first.
+    """
+    destination = plan.destination(check.destination) if isinstance(check, SnapshotsCheck) else None
+    declared = destination.snapshots if destination is not None else None
+    if declared is None:
+        return ""
+    said = repr((declared.kind, declared.share, declared.keep, declared.every, str(declared.names)))
+    return f"{check.name}#{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+
+
+def declarations_of(plan: Plan) -> Iterator[str]:
+    """The keys of all."""
+    yield from filter(None, (declaration_of(plan, one.check) for one in plan.checks))
 
 
 def request_to_json(request: Request) -> str:
@@ -59,6 +114,7 @@ class _Answer:
     looked: int
     newest: str | None
     bytes: int | None
+    oldest: str | None
 
 
 @cache
@@ -69,12 +125,14 @@ def _answers() -> Registry:
 def answer_to_json(verdict: Verdict) -> str:
     """Write an answer."""
     newest = verdict.newest.isoformat() if verdict.newest is not None else None
+    oldest = verdict.oldest.isoformat() if verdict.oldest is not None else None
     answer = _Answer(
         status=verdict.status,
         reason=verdict.reason,
         looked=verdict.looked,
         newest=newest,
         bytes=verdict.bytes,
+        oldest=oldest,
     )
     return _answers().dumps(_Answer, answer)
 
@@ -85,6 +143,7 @@ def answer_from_json(text: str) -> Verdict:
         answer = _answers().codec(_Answer).decode(parse_json(text))
         assert isinstance(answer, _Answer)
         newest = datetime.fromisoformat(answer.newest) if answer.newest is not None else None
+        oldest = datetime.fromisoformat(answer.oldest) if answer.oldest is not None else None
     except (Unreadable, PlanUnreadable, ValueError) as error:
         raise AnswerUnreadable(str(error)) from None
     return Verdict(
@@ -93,4 +152,5 @@ def answer_from_json(text: str) -> Verdict:
         looked=answer.looked,
         newest=newest,
         bytes=answer.bytes,
+        oldest=oldest,
     )

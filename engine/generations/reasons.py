@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from policy.parts import Keep
 from policy.values import Duration
 
 
@@ -114,3 +115,13 @@ def _say_release(reason: Release) -> str:
             return f"{rule.value}: {limit} later ones than {period}"
         case Expired(within=within):
             return f"more than {within} older than the newest"
+
+
+def keep_text(keep: Keep) -> str:
+    """A retention in the manifest's words."""
+    parts = [f"within {keep.within}"] if keep.within is not None else []
+    for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly"):
+        number = getattr(keep, name)
+        if number is not None:
+            parts.append(f"{name} {number}")
+    return ", ".join(parts) or "all"

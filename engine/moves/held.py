@@ -63,7 +63,7 @@ class Held:
     @property
     def history(self) -> int:
         """Seconds that a restore is sure to reach back."""
-        return max((one.history for one in self.every if not one.partial), default=0)
+        return max((one.reach for one in self.every if not one.partial), default=0)
 
 
 def oldest(copies: Iterable[Copy]) -> int | None:

@@ -134,7 +134,7 @@ def _kept(
         wanted=wanted,
         rpo=_best(real),
         offsite_rpo=_best([one for one in real if one.offsite]),
-        history=max((one.copy.history for one in real), default=0),
+        history=max((one.copy.reach for one in real), default=0),
         rto=_stated(plan, region.source.name),
         gaps=tuple(_gaps(region, wanted, short.get(key), lines.get(key))),
     )

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from engine.generations.calendar import Span, followed, sure_reach
+from engine.generations.elsewhere import sure_history
 from engine.plan.model import Location, RouteLine, RoutingTable
 from engine.plan.selection import Verdict
 from engine.routing.feeds import Draft, product_location
 from engine.schedule.timeline import Runs, Timeline
+from policy.destinations import Destination
 from policy.legs import MirrorLeg, SnapshotLeg, SqliteLeg
 from policy.model import Policy
 from policy.sources import TreeSource
@@ -53,11 +55,18 @@ class Copy:
     snapshot: bool = False
     """On the source's own medium: a rollback, no copy."""
     history: int = 0
-    """Seconds that a restore can go back there beyond the newest state, at least."""
+    """Seconds that what legs keep there goes back beyond the newest state, at least."""
+    own_snapshots: int = 0
+    """Seconds that the place's own snapshots do, as they are declared."""
     guarded: bool = False
     """The place keeps snapshots that this host cannot delete."""
     dated: int | None = None
     """After how many names of the location the name of a generation stands; None: there is none."""
+
+    @property
+    def reach(self) -> int:
+        """Seconds that a restore can go back there beyond the newest state, at least."""
+        return max(self.history, self.own_snapshots)
 
     @property
     def place(self) -> str:
@@ -216,9 +225,15 @@ class Chains:
             partial=any(isinstance(self.policy.leg(name), SqliteLeg) for name in way.via),
             snapshot=isinstance(leg, SnapshotLeg),
             history=self._history_there(way.via),
-            guarded=destination is not None and destination.snapshots is not None,
+            own_snapshots=self._own_history(destination),
+            guarded=_guarded(destination),
             dated=way.dated,
         )
+
+    def _own_history(self, destination: Destination | None) -> int:
+        """Seconds that a place's own snapshots reach back, as they are declared."""
+        snapshots = destination.snapshots if destination is not None else None
+        return sure_history(snapshots, self.policy.timezone) if snapshots is not None else 0
 
     def _history_there(self, via: tuple[str, ...]) -> int:
         """Generations ride on to later hops; what a mirror has set aside stays where it is."""
@@ -278,6 +293,13 @@ class Chains:
                 seen = _seen(upstream, runs, awaited) if upstream else None
                 self._known[via] = _States(seen, runs) if seen else None
         return self._known[via]
+
+
+def _guarded(destination: Destination | None) -> bool:
+    """Whether a place keeps older states that this host cannot delete: none of its own disks."""
+    if destination is None or destination.snapshots is None:
+        return False
+    return destination.ssh is not None
 
 
 def _takes(reader: Draft, names: tuple[bytes, ...]) -> bool:

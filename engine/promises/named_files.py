@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from policy.checks import HttpCheck
+from policy.destinations import Destination
 from policy.diagnostics import Origin
 from policy.model import Policy
 from policy.parts import SshTarget
@@ -30,8 +31,7 @@ class NamedFile:
 def named_files(policy: Policy) -> Iterator[NamedFile]:
     """All of them; a path that stands for many files is none of them."""
     for destination in policy.destinations:
-        if destination.ssh is not None:
-            yield from _of_target(destination.ssh, destination.origin)
+        yield from _of_destination(destination)
     for source in policy.sources:
         yield from _of_source(policy, source)
     for drill in policy.drills:
@@ -41,6 +41,14 @@ def named_files(policy: Policy) -> Iterator[NamedFile]:
     for check in policy.checks:
         if isinstance(check, HttpCheck) and check.runner is None:
             yield from _of_http(check)
+
+
+def _of_destination(destination: Destination) -> Iterator[NamedFile]:
+    if destination.ssh is not None:
+        yield from _of_target(destination.ssh, destination.origin)
+    read = destination.snapshots.read if destination.snapshots is not None else None
+    if read is not None and read.ssh is not None:
+        yield from _of_target(read.ssh, read.origin)
 
 
 def _of_source(policy: Policy, source: Source) -> Iterator[NamedFile]:

@@ -293,7 +293,7 @@ def _shortfall(region: Region, wanted: Objective) -> tuple[str, str] | None:
             )
     if wanted.rpo is not None and not fresh:
         return "objective-rpo", _say("copies", 0, 1, real, wanted)
-    back = max((copy.history for copy in real), default=0)
+    back = max((copy.reach for copy in real), default=0)
     if wanted.history is not None and back < wanted.history.seconds:
         return "objective-history", (
             f"copies from which a restore is sure to reach back {hours(back)} only, wanted "

@@ -17,7 +17,7 @@ from engine.rsync.set_aside import run_start
 from engine.standing.copy_standing import There
 from policy.values import display
 
-_KINDS = (Kind.NEWEST, Kind.GENERATION, Kind.SET_ASIDE)
+_KINDS = (Kind.NEWEST, Kind.GENERATION, Kind.SET_ASIDE, Kind.SNAPSHOT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,3 +272,5 @@ def said(one: Version, zone: ZoneInfo) -> str:
             return f"{what} {display(one.name)}{when}"
         case Kind.SET_ASIDE:
             return f"what run {display(one.name)} set aside{when}"
+        case Kind.SNAPSHOT:
+            return f"the place's own snapshot {display(one.name)}{when}"

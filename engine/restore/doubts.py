@@ -42,7 +42,9 @@ def _compared_generation(versions: Iterable[Version], began: datetime) -> bytes:
 
 def _doubt(one: Version, folder: Folder, newest: bytes) -> Doubt | None:
     inner = one.location.names[len(folder.names) :]
-    if one.kind is Kind.SET_ASIDE or one.location.names[: len(folder.names)] != folder.names:
+    if one.kind in {Kind.SET_ASIDE, Kind.SNAPSHOT}:
+        return None
+    if one.location.names[: len(folder.names)] != folder.names:
         return None
     if one.kind is Kind.GENERATION:
         if one.name != newest or inner[:1] != (one.name,):

@@ -98,10 +98,10 @@ def fetch_of(
         # Directories that a wildcard has entered, and nothing in them was wanted.
         *((b"--prune-empty-dirs",) if len(inside) > 1 else ()),
         *(b"--filter=" + exclude_rule((*names, *one)) for one in without),
-        *(b"--filter=" + rule for rule in _rules(plan, version.location, inside)),
+        *(b"--filter=" + rule for rule in _rules(plan, version, inside)),
     )
     source = Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument
-    ways = tuple(_ways(plan, version.location))
+    ways = tuple(_ways(plan, version.base))
     return Fetch(options=options, source=source, piece=(TREE, *names), ways=ways)
 
 
@@ -148,7 +148,7 @@ def list_of(plan: Plan, version: Version, place: Place) -> tuple[bytes, ...]:
         *(b"rsync", b"--list-only", b"--recursive", b"--8-bit-output", b"--no-human-readable"),
         b"--timeout=%d" % _SILENCE,
         *_connection(place.ssh),
-        *(b"--filter=" + rule for rule in _rules(plan, version.location, ())),
+        *(b"--filter=" + rule for rule in _rules(plan, version, ())),
         b"--",
         Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument,
     )
@@ -181,9 +181,10 @@ def _connection(ssh: SshTarget | None) -> tuple[bytes, ...]:
     return (b"--secluded-args", b"--rsh=" + remote_shell(ssh, _NO_SHARED_CONNECTION))
 
 
-def _rules(plan: Plan, location: Location, inside: tuple[Component, ...]) -> Iterator[bytes]:
+def _rules(plan: Plan, version: Version, inside: tuple[Component, ...]) -> Iterator[bytes]:
     """What belongs to other legs and to runs is no part of it, whatever lies on the way to it."""
-    yield from others_rules(plan, location, ())
+    location = version.location
+    yield from others_rules(plan, version.base, version.lead)
     wanted = (*map(literal_component, location.names), *inside)
     if not wanted:
         yield _OWN

@@ -12,6 +12,7 @@ from engine.promises.chains import Copy
 from engine.standing.copy_standing import There
 from engine.standing.facts import Ran
 from policy.parts import Attribute
+from policy.values import AbsolutePath
 
 
 class Kind(enum.Enum):
@@ -22,6 +23,8 @@ class Kind(enum.Enum):
     GENERATION = "generation"
     SET_ASIDE = "set-aside"
     """What a run deleted or overwrote: what was there before that run."""
+    SNAPSHOT = "snapshot"
+    """What the place's own snapshot shows."""
 
 
 class Whole(enum.Enum):
@@ -67,9 +70,12 @@ class Version:
     copy: Copy
     location: Location
     """Exactly where it lies."""
+    shadow: AbsolutePath | None = None
+    """The directory of the place's own snapshots that the location counts from; None: it counts
+    from the place's root."""
     kind: Kind
     name: bytes = b""
-    """Of the generation, or of the run that set it aside."""
+    """Of the generation, of the snapshot, or of the run that set it aside."""
     moment: datetime | None
     """The live data as they were then; None: not known, and `why` says why."""
     since: datetime | None = None
@@ -98,6 +104,18 @@ class Version:
     def place(self) -> str:
         """The destination or source that holds it."""
         return self.location.holder
+
+    @property
+    def base(self) -> Location:
+        """Where it would lie at its place itself."""
+        return self.copy.location if self.shadow is not None else self.location
+
+    @property
+    def lead(self) -> tuple[bytes, ...]:
+        """The names before that, below the root that its location counts from."""
+        if self.shadow is None:
+            return ()
+        return self.location.names[: len(self.location.names) - len(self.base.names)]
 
     @property
     def label(self) -> str:

@@ -8,6 +8,7 @@ from engine.items.subvolumes import SNAPSHOTS
 from engine.plan.model import Location, Plan
 from engine.promises.chains import Copy
 from policy.sources import BtrfsSource, TreeSource
+from policy.values import AbsolutePath
 
 
 def copy_path(plan: Plan, copy: Copy) -> bytes:
@@ -19,11 +20,15 @@ def copy_path(plan: Plan, copy: Copy) -> bytes:
     return location_path(plan, location)
 
 
-def location_path(plan: Plan, location: Location) -> bytes:
-    """Where a copy lies, as one would type it: an absolute path, or user@host:path."""
+def location_path(plan: Plan, location: Location, root: AbsolutePath | None = None) -> bytes:
+    """Where a copy lies, as one would type it: an absolute path, or user@host:path.
+
+    `root`: what the location counts from at its destination, where that is not the destination's
+    own path.
+    """
     destination = plan.destination(location.holder)
     if destination is not None:
-        path = destination.path.joined(location.names).text
+        path = (root or destination.path).joined(location.names).text
         return destination.ssh.account.encode() + b":" + path if destination.ssh else path
     source = plan.source(location.holder)
     if isinstance(source, TreeSource):

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from engine.checks.outcome import Checked
+from engine.generations.reasons import keep_text
 from engine.plan.model import Feed, LegPlan, Location, Plan
 from engine.plan.spots import spot_below
 from engine.promises.allowed_age import SLACK, data_allowed_age
 from engine.promises.chains import Copy
+from engine.records.measurement import length_words
 from engine.rsync.set_aside import SET_ASIDE
 from engine.standing.facts import Ran
+from policy.destinations import Destination
 from policy.legs import MirrorLeg
-from policy.parts import Attribute, Keep
+from policy.parts import Attribute
 from policy.patterns import PathPattern
 
 
@@ -60,11 +64,28 @@ class CopyStanding:
     """What it cannot have kept of the file."""
     restore: tuple[bytes, ...]
     """The command that brings it back into a new folder; empty where none does it alone."""
+    own: str = ""
+    """What the place is declared to keep by its own snapshots, and what the last look at these has
+    shown; empty: it takes none."""
 
     @property
     def stale(self) -> bool:
         """Whether it is older than it may be."""
         return self.age is not None and self.allowed is not None and self.age > self.allowed + SLACK
+
+
+def own_words(destination: Destination | None, last: Checked | None, now: datetime) -> str:
+    """What a place is declared to keep by its own snapshots, and what the last look has shown."""
+    declared = destination.snapshots if destination is not None else None
+    if declared is None:
+        return ""
+    said = f"{keep_text(declared.keep)}, one every {declared.every}"
+    if declared.read is None:
+        return f"{said}; nobody looks: {declared.unread}"
+    if last is None or last.verdict is None or last.ended is None:
+        return f"{said}; not looked at yet"
+    seen = f"{last.verdict.status.value}: {last.verdict.reason}"
+    return f"{said}; looked {length_words((now - last.ended).total_seconds())} ago: {seen}"
 
 
 def feeds_along(plan: Plan, copy: Copy, source: str) -> tuple[Feed | None, ...]:
@@ -163,13 +184,3 @@ def set_aside_at(leg: LegPlan | None, copy: Copy) -> Location | None:
         return None
     inner = copy.location.names[len(own.names) :]
     return Location(holder=own.holder, names=(*own.names, SET_ASIDE, b"*", *inner))
-
-
-def keep_text(keep: Keep) -> str:
-    """A retention in the manifest's words."""
-    parts = [f"within {keep.within}"] if keep.within is not None else []
-    for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly"):
-        number = getattr(keep, name)
-        if number is not None:
-            parts.append(f"{name} {number}")
-    return ", ".join(parts) or "all"

@@ -85,7 +85,7 @@ def _copy_json(plan: Plan, copy: Copy) -> dict[str, Json]:
         "leg": copy.leg,
         "via": list(copy.via),
         "rpo_seconds": copy.rpo.seconds if copy.rpo else None,
-        "history_seconds": copy.history,
+        "history_seconds": copy.reach,
         "media": copy.media,
         "site": copy.site,
         "snapshot": copy.snapshot,
@@ -109,6 +109,7 @@ def _standing_json(plan: Plan, now: CopyStanding) -> dict[str, Json]:
         "held_by": [name.decode() for name in now.look.generations],
         "kept": now.kept or None,
         **(path_json(location_path(plan, now.kept_at), "kept_at") if now.kept_at else {}),
+        "own_snapshots": now.own or None,
         "not_kept": [one.value for one in now.lost],
         "restore": show_command(now.restore) if now.restore else None,
     }
@@ -138,6 +139,8 @@ def _standing_lines(plan: Plan, path: bytes, now: CopyStanding) -> Iterator[str]
     if now.kept:
         where = f" in {show_path(location_path(plan, now.kept_at))}" if now.kept_at else ""
         yield f"    kept      {now.kept}{where}"
+    if now.own:
+        yield f"    its own   snapshots: {show_text(now.own)}"
     if now.lost:
         yield f"    not kept  {', '.join(one.value for one in now.lost)}"
     if holds_files(plan, now.copy):
@@ -172,6 +175,6 @@ def _look(plan: Plan, now: CopyStanding) -> str:
 def _copy_line(plan: Plan, copy: Copy) -> str:
     age = f"at most {hours(copy.rpo.seconds)} old" if copy.rpo else "as old as its last run"
     what = ", databases only" if copy.partial else ""
-    back = f", reaches back {hours(copy.history)}" if copy.history else ""
+    back = f", reaches back {hours(copy.reach)}" if copy.reach else ""
     way = " → ".join(copy.via)
     return f"{show_path(copy_path(plan, copy))}  ({age}{back}{what}; {way})"

@@ -7,10 +7,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.generations.names import name_of
-from engine.generations.reasons import say
+from engine.generations.reasons import keep_text, say
 from engine.generations.retention import Verdict
 from engine.items.thin_pool import SetAside
-from engine.standing.copy_standing import keep_text
 from engine.standing.keeping import Keeping, Kept
 from policyctl.views.console import Json, table
 from policyctl.views.paths import counted, path_json

@@ -38,7 +38,7 @@ def choice_lines(plan: Plan, found: Found) -> Iterator[str]:
 
 def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
     via = " → ".join(one.copy.via)
-    where = show_path(location_path(plan, one.location))
+    where = show_path(location_path(plan, one.location, one.shadow))
     return f"{one.label}: {said(one, zone)}, in {where} ({via})"
 
 
@@ -87,7 +87,7 @@ def version_lines(plan: Plan, found: Found) -> Iterator[str]:
         mark = "→" if one is chosen else " "
         left = "  an orphan: no leg carries it any more" if one.left is not None else ""
         why = left if one is chosen else f"  {passed[id(one)].why}"
-        where = show_path(location_path(plan, one.location))
+        where = show_path(location_path(plan, one.location, one.shadow))
         yield f"{mark} {when}  {one.label}{size}  {where}{why}"
     for absent in found.unseen:
         yield f"  -  {absent.copy.place}  {unseen_words(absent)}"
@@ -137,7 +137,7 @@ def _version_json(
     return {
         "place": one.place,
         "from": one.label,
-        **path_json(location_path(plan, one.location)),
+        **path_json(location_path(plan, one.location, one.shadow)),
         "kind": one.kind.value,
         "leg": one.copy.leg,
         "via": list(one.copy.via),

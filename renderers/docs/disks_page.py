@@ -60,9 +60,11 @@ def _facts(one: Destination) -> Iterator[str]:
         lost = ", ".join(attribute.value for attribute in one.cannot_keep)
         yield " " + text(f"It cannot keep: {lost}.")
     if one.snapshots is not None:
-        yield " It takes snapshots of a share itself, which this host cannot delete: "
+        safe = ", which this host cannot delete" if one.ssh is not None else ""
+        yield f" It takes snapshots itself{safe}: of "
         yield code(one.snapshots.share)
-        yield "."
+        read = one.snapshots.read is not None
+        yield ", read back on a schedule." if read else ", which nobody reads back."
 
 
 def _picture(plan: Plan, destination: Destination) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from engine.generations.reasons import keep_text
 from engine.plan.model import Plan
 from engine.promises.chains import Chains
 from engine.promises.objectives import hours
@@ -12,7 +13,6 @@ from engine.runbooks.options import Holding, Option, Wanted
 from engine.runbooks.parts import parts_of
 from engine.runbooks.tree import Band, Tree, tree_of
 from engine.standing.copy_paths import location_path
-from engine.standing.copy_standing import keep_text
 from policy.destinations import Destination
 from renderers.docs.page import Page, Table, lasting, page, table
 from renderers.markdown import block, cell, code, code_cell, paragraph
@@ -57,7 +57,11 @@ def _own_snapshots(one: Destination) -> Iterator[str]:
     assert one.snapshots is not None
     yield f"Older states of all that lies at {one.name} are in snapshots that it takes itself, of "
     yield from (code(one.snapshots.share), f" ({keep_text(one.snapshots.keep)}). ")
-    yield "They are reached by its own means only."
+    if one.snapshots.at is None:
+        yield "They are reached by its own means only."
+        return
+    yield "`policyctl restore` lists and brings back what is in them, from "
+    yield from (code(one.snapshots.at), ".")
 
 
 def _trees(plan: Plan, chains: Chains) -> Iterator[_Shown]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine.generations.names import Standing, name_of
-from engine.generations.reasons import say
+from engine.generations.reasons import keep_text, say
 from engine.generations.retention import Verdict
 from engine.report.facts import Facts
 from engine.report.months import Day, LegCalendar, Month, leg_calendars
-from engine.standing.copy_standing import keep_text
 from engine.standing.keeping import Keeping, Kept
 from renderers.report.words import Clock, Sign, When, length, several
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -228,6 +228,9 @@ class _There(Looker):
         listed: Mapping[bytes, int] = self.held.generations or aside
         found = {name: self._entry(content) for name, content in listed.items()}
         return {name: entry for name, entry in found.items() if entry is not None}
+
+    def among(self, paths: Sequence[tuple[bytes, ...]]) -> dict[int, Entry]:
+        return {}
 
 
 class _WorldSearch(_Search):

@@ -14,6 +14,7 @@ from engine.checks.outcome import Checked, Status, Verdict
 from engine.checks.request import (
     AnswerUnreadable,
     answer_from_json,
+    declaration_of,
     request_of,
     request_to_json,
 )
@@ -59,7 +60,8 @@ def carry_out(
         try:
             before = looks.facts(check.name).last
             looks.note(begun)
-            verdict = fewer(check.check, _look(plan, check, places), before)
+            since = looks.since(declaration_of(plan, check.check))
+            verdict = fewer(check.check, _look(plan, check, places, since), before)
         except Interrupted as end:
             signal = end.number
             verdict = Verdict(status=Status.INTERRUPTED, reason=str(end))
@@ -68,7 +70,7 @@ def carry_out(
         return Looked(checked=done, untold=tell_check(plan, check, state, places), signal=signal)
 
 
-def _look(plan: Plan, one: CheckPlan, places: Places) -> Verdict:
+def _look(plan: Plan, one: CheckPlan, places: Places, since: datetime | None) -> Verdict:
     check = one.check
     try:
         if isinstance(check, CommandCheck):
@@ -76,9 +78,10 @@ def _look(plan: Plan, one: CheckPlan, places: Places) -> Verdict:
             done = run(Command(argv=argv, timeout=check.timeout.seconds))
             late = _late(one, done)
             return late or judge_ending(done.code, done.stdout, done.stderr)
+        request = request_to_json(request_of(plan, check, since))
         done = run(
             Command(
-                argv=(*_WORKER, _root(places), request_to_json(request_of(plan, check)).encode()),
+                argv=(*_WORKER, _root(places), request.encode()),
                 timeout=check.timeout.seconds,
                 env=_variables(one),
             )

@@ -15,7 +15,7 @@ from engine.checks.outcome import Status, Verdict
 from engine.checks.request import Request, answer_to_json, request_from_json
 from engine.system.checks.freshness import look
 from engine.system.host.secrets import NoSecret
-from policy.checks import FreshnessCheck, HttpCheck
+from policy.checks import FreshnessCheck, HttpCheck, SnapshotsCheck
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +37,11 @@ def _looked(request: Request, root: bytes) -> Verdict:
         from engine.system.checks.answers import ask
 
         return ask(check, root)
+    if isinstance(check, SnapshotsCheck):
+        from engine.system.checks.snapshots import look_at_snapshots
+
+        assert request.snapshots is not None, "the destination declares some"
+        return look_at_snapshots(request.snapshots, root, check.timeout.seconds)
     from engine.system.checks.databases import look_at_all, look_at_one
 
     assert request.databases is not None, "only SQLite's own check is left"

@@ -96,7 +96,7 @@ class Holding:
     def _newest(self, item: Names, copy: Copy, why: list[str]) -> Piece | None:
         """The newest state of a copy that is whole; `why` gets what speaks against it."""
         versions, unseen = find_versions(self.known, (copy,), self.source)
-        newest = [one for one in versions if one.kind is not Kind.SET_ASIDE]
+        newest = [one for one in versions if one.kind not in {Kind.SET_ASIDE, Kind.SNAPSHOT}]
         choice = choose(newest, as_of=None, place=copy.place, zone=self.zone)
         place = self.known.place(copy.place)
         if choice.chosen is None or place is None:

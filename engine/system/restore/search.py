@@ -37,13 +37,15 @@ from engine.system.restore.entries import (
     NoRoot,
     looker,
 )
+from engine.system.restore.own_snapshots import shadows_of, states_in
 from engine.system.state.disk_identity import is_another_disk
 from engine.system.state.state import State, stream_of
 from engine.system.state.verifications import Verifications
 from engine.system.telling.facts import item_successes
+from policy.destinations import Destination
 from policy.legs import MirrorLeg, SnapshotLeg
 from policy.sources import TreeSource
-from policy.values import display
+from policy.values import AbsolutePath, display
 
 STANDINGS = {
     Standing.VERIFIED: Whole.VERIFIED,
@@ -68,6 +70,18 @@ class Known:
     at: bytes = b""
     """…in this directory."""
 
+    def place_of(self, version: Version) -> Place | None:
+        """Where the root of a version lies; None where nothing can lie in it."""
+        place, destination = self.place(version.place), self.plan.destination(version.place)
+        if place is None or destination is None or version.shadow is None:
+            return place
+        return self.shown_at(destination, version.shadow)
+
+    def shown_at(self, destination: Destination, path: AbsolutePath) -> Place:
+        """Another directory of a destination's machine."""
+        ssh = destination.ssh if self.places.reaches_over_ssh(destination) else None
+        return Place(root=self.places.destination_root(replace(destination, path=path)), ssh=ssh)
+
     def place(self, holder: str) -> Place | None:
         """Where a holder lies; None where nothing can lie in it."""
         if self.at:
@@ -84,9 +98,9 @@ class Known:
 
 
 def find_versions(
-    known: Known, copies: Sequence[Copy], source: str
+    known: Known, copies: Sequence[Copy], source: str, *, snapshots: bool = False
 ) -> tuple[tuple[Version, ...], tuple[Unseen, ...]]:
-    """Look at each copy of a path of a source."""
+    """Look at each copy of a path of a source; also into `snapshots` that a place takes itself."""
     versions: list[Version] = []
     unseen: list[Unseen] = []
     for copy in copies:
@@ -100,6 +114,13 @@ def find_versions(
             unseen.append(Unseen(copy=copy, there=Seen.UNKNOWN, why=str(error)))
             continue
         versions += found
+        if snapshots:
+            try:
+                versions += search.shadowed()
+            except (CannotLook, sqlite3.Error) as error:
+                unseen.append(
+                    Unseen(copy=copy, there=Seen.UNKNOWN, why=f"its own snapshots: {error}")
+                )
         if not found:
             unseen.append(Unseen(copy=copy, there=Seen.NO))
     return tuple(versions), tuple(unseen)
@@ -135,6 +156,15 @@ class _Search:
                 yield from self._generations(looker)
             else:
                 yield from self._mirrored(looker)
+
+    def shadowed(self) -> tuple[Version, ...]:
+        """What the place's own snapshots hold of a mirror. Raises `CannotLook`."""
+        shadows = shadows_of(self.plan.destination(self.copy.place))
+        if shadows is None or self.known.at or self.copy.dated is not None:
+            return ()
+        place = self.known.shown_at(shadows.destination, shadows.at)
+        base = self._base(Entry(directory=False))
+        return tuple(states_in(shadows, base, place, self.known.places, self.hops))
 
     def doubted(self, versions: Sequence[Version]) -> tuple[Version, ...]:
         """The same; each says what comparing it has shown."""

@@ -11,7 +11,7 @@ from engine.system.state.records import moment_of
 
 _KEPT = 200
 """Looks of one check that are remembered, besides the last one that found all well."""
-_COLUMNS = "name, began, ended, status, reason, looked, newest, bytes"
+_COLUMNS = "name, began, ended, status, reason, looked, newest, bytes, oldest"
 
 
 class Looks:
@@ -29,11 +29,12 @@ class Looks:
             verdict.looked if verdict is not None else 0,
             _text(verdict.newest) if verdict is not None else None,
             verdict.bytes if verdict is not None else None,
+            _text(verdict.oldest) if verdict is not None else None,
         )
         with self._connection as db:
             db.execute(
                 f"INSERT OR REPLACE INTO look ({_COLUMNS}) "  # noqa: S608 - a constant
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             db.execute(
@@ -52,7 +53,10 @@ class Looks:
         return tuple(_checked(row) for row in rows)
 
     def expect(self, names: Collection[str], now: datetime) -> None:
-        """Note which checks a plan has, from now on where they are new; forget all others."""
+        """Note which checks a plan has, from now on where they are new; forget all others.
+
+        What a check compares with may have a name of its own among them.
+        """
         with self._connection as db:
             rows = db.execute("SELECT name FROM look UNION SELECT name FROM check_expected")
             gone = [(name,) for (name,) in rows.fetchall() if name not in names]
@@ -80,18 +84,21 @@ class Looks:
 
     def facts(self, name: str) -> CheckFacts:
         """All that is known of the looks of one check."""
+        return CheckFacts(expected_since=self.since(name), looks=self.of(name))
+
+    def since(self, name: str) -> datetime | None:
+        """When a plan first had a check, or what one compares with; None: not known."""
         row = self._connection.execute(
             "SELECT since FROM check_expected WHERE name = ?", (name,)
         ).fetchone()
-        since = moment_of(row[0]) if row is not None else None
-        return CheckFacts(expected_since=since, looks=self.of(name))
+        return moment_of(row[0]) if row is not None else None
 
 
-_Row = tuple[str, str, str | None, str, str, int, str | None, int | None]
+_Row = tuple[str, str, str | None, str, str, int, str | None, int | None, str | None]
 
 
 def _checked(row: _Row) -> Checked:
-    name, began, ended, status, reason, looked, newest, size = row
+    name, began, ended, status, reason, looked, newest, size, oldest = row
     verdict = None
     if status:
         verdict = Verdict(
@@ -100,6 +107,7 @@ def _checked(row: _Row) -> Checked:
             looked=looked,
             newest=moment_of(newest) if newest is not None else None,
             bytes=size,
+            oldest=moment_of(oldest) if oldest is not None else None,
         )
     return Checked(
         check=name,

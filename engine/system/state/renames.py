@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.checks.request import declarations_of
 from engine.orphans.hand_overs import owned_again, set_aside_again
 from engine.plan.model import LegPlan, Plan
 from engine.plan.readers import is_itemised, readers_of, with_images
@@ -165,7 +166,8 @@ def _follow_in_checks(plan: Plan, state: State, places: Places) -> Iterator[str]
     here = [one for one in plan.checks if one.here]
     renamed = [(one.name, one.check.was) for one in here if one.check.was]
     busy = yield from _follow_alone("check", renamed, looks.rename, places.check_lock)
-    looks.expect({one.name for one in here} | busy, datetime.now(UTC))
+    names = {one.name for one in here} | {*declarations_of(plan)}
+    looks.expect(names | busy, datetime.now(UTC))
 
 
 def _follow_alone(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.system.host.write_ahead import use_write_ahead_log
 
-SCHEMA = 10
+SCHEMA = 11
 BUSY_SECONDS = 30.0
 
 _TABLES = """
@@ -275,6 +275,7 @@ CREATE TABLE look (
     looked INTEGER NOT NULL,
     newest TEXT,
     bytes INTEGER,
+    oldest TEXT,
     PRIMARY KEY (name, began)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE check_expected (
@@ -284,18 +285,22 @@ CREATE TABLE check_expected (
 """
 
 
-_UPGRADE_FROM_1 = """
+_UPGRADE_TO_4 = "ALTER TABLE last_seen ADD COLUMN size INTEGER"
+_UPGRADE_TO_6 = "ALTER TABLE last_seen ADD COLUMN tree BLOB"
+_UPGRADES_FROM = {
+    1: """
 ALTER TABLE run ADD COLUMN data_as_of TEXT;
 ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT '';
 ALTER TABLE last_seen ADD COLUMN full_began TEXT
-"""
-_UPGRADE_TO_4 = "ALTER TABLE last_seen ADD COLUMN size INTEGER"
-_UPGRADE_FROM_4 = """
+""",
+    4: """
 ALTER TABLE orphan ADD COLUMN form TEXT;
 ALTER TABLE tombstone ADD COLUMN renamed TEXT NOT NULL DEFAULT ''
-"""
-_UPGRADE_TO_6 = "ALTER TABLE last_seen ADD COLUMN tree BLOB"
-_UPGRADE_FROM_5 = "ALTER TABLE arrival ADD COLUMN form TEXT"
+""",
+    5: "ALTER TABLE arrival ADD COLUMN form TEXT",
+    10: "ALTER TABLE look ADD COLUMN oldest TEXT",
+}
+"""What a table of just that version lacks; those of earlier versions come with it."""
 _NEW_TABLES = {
     2: ("item", "room"),
     3: ("pause",),
@@ -362,14 +367,10 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
 
 def _upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Add what came after a version."""
-    if version == 1:
-        _execute(connection, _UPGRADE_FROM_1)
+    if version in _UPGRADES_FROM:
+        _execute(connection, _UPGRADES_FROM[version])
     if version < 4:
         _execute(connection, _UPGRADE_TO_4)
-    if version == 4:
-        _execute(connection, _UPGRADE_FROM_4)
-    if version == 5:
-        _execute(connection, _UPGRADE_FROM_5)
     if version < 6:
         _execute(connection, _UPGRADE_TO_6)
     for since, tables in _NEW_TABLES.items():

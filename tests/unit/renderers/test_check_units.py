@@ -203,3 +203,41 @@ def test_any_file_of_a_secret_reaches_systemd_or_is_refused(
     (folder / "secret.service").write_text(unit)
     told = verify(folder, ["secret.service"])
     assert [one for one in told if re.search(r"secret\.service:\d+: ", one)] == []
+
+
+# ── A destination's own snapshots ────────────────────────────────────────────────────────────
+
+
+def own(place: dict[str, Any], **snapshots: Any) -> dict[str, list[str]]:
+    declared = {"kind": "btrfs", "share": "/mnt/disk", "keep": {"within": "7d"}, **snapshots}
+    content = manifest(
+        destinations={
+            "disk": {
+                "path": "/mnt/disk",
+                "media": "hdd",
+                "site": "home",
+                "snapshots": declared,
+                **place,
+            }
+        }
+    )
+    return settings_of(units(compiled(content)[0].plan)["policyctl-check-disk-snapshots.service"])
+
+
+def test_who_asks_another_machine_gets_its_key_and_the_network() -> None:
+    far = {"ssh": "backup@nas", "key": "/etc/keys/nas"}
+    found = own(far, read={"ssh": "root@nas", "key": "/etc/keys/snapshots"})
+    assert found["ExecStart"] == ["/usr/bin/policyctl probe --scheduled disk-snapshots"]
+    shown = found["BindReadOnlyPaths"]
+    assert "-/etc/keys/snapshots" in shown
+    assert not {"-/etc/keys/nas", "-/mnt/disk"} & {*shown}
+    assert "network-online.target" in found["Wants"]
+    assert "PrivateNetwork" not in found or found["PrivateNetwork"] == ["no"]
+    assert "RequiresMountsFor" not in found
+    assert "-/etc/keys/nas" in own(far)["BindReadOnlyPaths"]
+
+
+def test_who_asks_this_machine_waits_for_the_disk() -> None:
+    found = own({})
+    assert found["RequiresMountsFor"] == ["/mnt/disk"]
+    assert "BindReadOnlyPaths" not in found

@@ -303,7 +303,7 @@ class TestAgainstSystemd:
         told = analyze("verify", *(tmp_path / name for name in names))
         assert [line for line in told.splitlines() if "is not executable" not in line] == []
         services = [name for name in names if name.endswith(".service")]
-        assert len(services) == 13
+        assert len(services) == 14
         volumes = {f"policyctl-{name}.service" for name in OF_VOLUMES}
         assert volumes < set(services)
         with capsys.disabled():

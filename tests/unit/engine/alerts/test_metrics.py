@@ -237,7 +237,7 @@ def test_each_sample_is_of_a_known_series_and_fits_its_labels() -> None:
     room = RoomFacts(destination="sda", free=1, total=2, measured=NOW)
     tree = TreeFacts(source="nfs", standing=True, detail="", since=NOW, heartbeat=NOW, watches=9)
     rehearsed = DrillFacts(expected_since=NOW, drills=(one(),))
-    verdict = Verdict(status=Status.OK, newest=NOW, bytes=1)
+    verdict = Verdict(status=Status.OK, newest=NOW, bytes=1, oldest=NOW)
     looked = CheckFacts(expected_since=NOW, looks=(replace(look(), verdict=verdict),))
     samples = (
         *leg_samples(LEG, facts),

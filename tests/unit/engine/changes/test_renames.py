@@ -11,7 +11,11 @@ from engine.changes.renames import (
     plan_renamed,
     renames_between,
 )
+from engine.plan.model import CheckPlan
+from policy.checks import SnapshotsCheck, snapshots_checks
 from policy.needs import FileNeed, SecretNeed, SourceNeed
+from policy.parts import Keep
+from policy.snapshots import NativeSnapshots, ReadBack
 from policy.values import parse_absolute_path
 from tests.plans import disk, mirror, nas, plan, tree
 from tests.strategies import compiled, manifest
@@ -55,6 +59,16 @@ def test_once_more_returns_to_the_same_plan():
 def test_where_nothing_was_renamed_the_plan_is_the_one_before():
     later = plan(legs=(mirror(schedule=("03:00",)),))
     assert plan_again(OLD, later) == OLD
+
+
+def test_the_look_at_the_snapshots_of_a_place_follows_its_name():
+    own = NativeSnapshots(kind="zfs", share="tank", keep=Keep(last=3), read=ReadBack())
+    old = disk("old", snapshots=own)
+    (check,) = snapshots_checks((old,))
+    before = plan(destinations=(old,), checks=(CheckPlan(check=check),))
+    (after,) = plan_renamed(before, {"old": "new"}).checks
+    assert isinstance(after.check, SnapshotsCheck)
+    assert (after.name, after.check.destination) == ("new-snapshots", "new")
 
 
 # ── Renames that nobody has said ─────────────────────────────────────────────────────────────

@@ -12,6 +12,8 @@ from engine.checks.request import (
     AnswerUnreadable,
     answer_from_json,
     answer_to_json,
+    declaration_of,
+    declarations_of,
     request_from_json,
     request_of,
     request_to_json,
@@ -95,3 +97,41 @@ def test_an_interrupted_look_says_nothing() -> None:
     going = look(4, None)
     assert CheckFacts(looks=(going, good)).unfinished == going
     assert CheckFacts(looks=(going, good)).last == good
+
+
+# ── A destination's own snapshots ────────────────────────────────────────────────────────────
+
+
+def own(**snapshots: Any) -> Any:
+    least = {"kind": "synology", "share": "Backup", "keep": {"within": "7d"}}
+    place = {"ssh": "backup@nas", "path": "/v/Backup", "media": "nas", "site": "away"}
+    return compiled(
+        manifest(
+            destinations={"nas": {**place, "snapshots": {**least, **snapshots}}},
+            legs={"mirror": {"kind": "mirror", "to": "nas:/"}},
+        )
+    )[0].plan
+
+
+def test_who_is_asked_of_snapshots_and_since_when_they_are_declared() -> None:
+    plan = own(names="GMT*", read={"ssh": "root@nas", "sudo": True})
+    request = request_of(plan, plan.checks[0].check, NOW)
+    assert request_from_json(request_to_json(request)) == request
+    assert request.snapshots is not None
+    assert request.snapshots.ssh is not None
+    assert request.snapshots.ssh.account == "root@nas"
+    assert (request.snapshots.host, request.snapshots.since) == ("@nas", NOW.isoformat())
+    verdict = Verdict(status=Status.OK, looked=8, newest=NOW, oldest=NOW)
+    assert answer_from_json(answer_to_json(verdict)) == verdict
+
+
+def test_what_is_declared_anew_begins_anew() -> None:
+    keys = [
+        declaration_of(plan, plan.checks[0].check)
+        for plan in (own(), own(keep={"within": "8d"}), own(every="12h"), own(names="a*"))
+    ]
+    assert len({*keys}) == 4
+    again = own(read={"schedule": "hourly"})
+    assert declaration_of(again, again.checks[0].check) == keys[0]
+    assert list(declarations_of(again)) == [keys[0]]
+    assert declaration_of(plan_with(it=FRESH), plan_with(it=FRESH).checks[0].check) == ""

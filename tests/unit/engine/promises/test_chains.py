@@ -104,6 +104,17 @@ class TestReference:
         copies = reference().chains.of_path("nfs", (b"a",))
         assert {copy.place: copy.guarded for copy in copies} == {"sda": False, "synology": True}
 
+    def test_snapshots_of_the_nas_reach_back_as_declared(self) -> None:
+        near, far = reference().chains.of_path("nfs", (b"a",))
+        assert (near.reach, far.history) == (0, 0)
+        assert far.reach == far.own_snapshots == 7 * 86_400
+
+    def test_law_26_snapshots_on_a_disk_of_this_host_are_not_beyond_it(self) -> None:
+        own = {"kind": "btrfs", "share": "/mnt/disk", "keep": {"within": "7d"}}
+        place = {"path": "/mnt/disk", "media": "hdd", "site": "home", "snapshots": own}
+        copies = compiled(manifest(destinations={"disk": place}))[0].chains.of_path("data", ())
+        assert [(one.guarded, one.reach) for one in copies] == [(False, 7 * 86_400)]
+
 
 def chain(
     first: dict[str, Any], second: dict[str, Any], third: dict[str, Any] | None = None

@@ -15,7 +15,7 @@ GOOD = Checked(
     check="dumps",
     began=NOW,
     ended=NOW + timedelta(seconds=9),
-    verdict=Verdict(status=Status.OK, reason="ü", looked=2, newest=NOW, bytes=1 << 40),
+    verdict=Verdict(status=Status.OK, reason="ü", looked=2, newest=NOW, bytes=1 << 40, oldest=NOW),
 )
 BAD = replace(GOOD, verdict=Verdict(status=Status.FAILED, reason="too old"))
 
@@ -77,3 +77,27 @@ def test_a_renamed_check_takes_its_looks_along(tmp_path: Path) -> None:
         assert facts.expected_since == NOW
         assert facts.looks == (replace(GOOD, check="fresh"),)
         assert not looks.rename("dumps", "fresh"), "nothing is left to do"
+
+
+def test_a_state_of_before_gets_what_is_new_and_keeps_what_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with open_state(path) as state:
+        Looks(state.connection).note(BAD)
+        state.connection.execute("ALTER TABLE look DROP COLUMN oldest")
+        state.connection.execute("PRAGMA user_version = 10")
+        state.connection.commit()
+    with open_state(path) as state:
+        looks = Looks(state.connection)
+        assert looks.of("dumps") == (BAD,)
+        looks.note(GOOD)
+        assert looks.of("dumps") == (GOOD,)
+
+
+def test_what_a_check_compares_with_has_a_time_of_its_own(tmp_path: Path) -> None:
+    with open_state(tmp_path / "state.db") as state:
+        looks, later = Looks(state.connection), NOW + timedelta(days=1)
+        looks.expect({"dumps", "dumps#1"}, NOW)
+        looks.expect({"dumps", "dumps#2"}, later)
+        assert looks.facts("dumps").expected_since == NOW
+        assert looks.since("dumps#2") == later
+        assert looks.since("dumps#1") is None
