@@ -67,8 +67,7 @@ def follow_renames(plan: Plan, places: Places) -> tuple[str, ...]:
         state.measurements.keep_only({one.name for one in plan.sources})
         _follow_in_known_entries(plan, state)
         _follow_in_drills(plan, state)
-        here = {one.name for one in plan.checks if one.here}
-        Looks(state.connection).expect(here, datetime.now(UTC))
+        Looks(state.connection).expect({one.name for one in plan.checks}, datetime.now(UTC))
         _follow_in_journal(plan, places, busy)
     return told
 

@@ -83,7 +83,7 @@ def test_the_reference_is_looked_at_every_ten_minutes() -> None:
     assert step_of(reference()) == 2 * STEP
     assert found["evaluation_interval"] == "10m"
     assert {one["interval"] for one in found["tests"]} == {"10m"}
-    assert len(found["tests"]) == 21, "each scenario has something to say of the reference"
+    assert len(found["tests"]) == 26, "each scenario has something to say of the reference"
 
 
 SCHEDULES = {
