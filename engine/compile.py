@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from engine.check_plans import with_checks
+from engine.cluster.findings import check_runners
 from engine.drill_plans import with_drills
 from engine.plan.circles import find_circle
 from engine.plan.model import CheckPlan, LegPlan, Plan, RoutingTable
@@ -29,7 +30,7 @@ from engine.rsync.filters import FilterError, check_writable
 from engine.schedule.calendars import longest_gap
 from engine.schedule.timeline import Timeline
 from policy.diagnostics import Findings, Origin, PolicyInvalid
-from policy.legs import CopyingLeg, Leg, SnapshotLeg
+from policy.legs import CopyingLeg, Leg
 from policy.model import Policy
 from policy.pattern_relations import check_complexity
 from policy.patterns import (
@@ -37,7 +38,6 @@ from policy.patterns import (
     PatternTooComplex,
     canonical,
 )
-from policy.sources import TreeSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _judged(policy: Policy, findings: Findings) -> Compilation | None:
     _check_chain_circle(policy, drafts, findings)
     check_ignores(policy, tables, findings)
     _check_attributes(policy, findings)
-    _check_runners(policy, findings)
+    check_runners(policy, findings)
     _check_rules(drafts, findings)
     if findings.failed():
         return None
@@ -240,20 +240,6 @@ def _check_attributes(policy: Policy, findings: Findings) -> None:
                 "cannot keep",
                 leg.at("preserve"),
                 hint="take it out of `preserve`: a restore will miss it, and should say so",
-            )
-
-
-def _check_runners(policy: Policy, findings: Findings) -> None:
-    """A job in the cluster reaches a tree only through its export."""
-    for leg in policy.legs:
-        source = None if isinstance(leg, SnapshotLeg) else policy.source(leg.to.name)
-        if leg.runner and isinstance(source, TreeSource) and source.export is None:
-            findings.error(
-                "runner-no-export",
-                f"{leg.name!r} runs in the cluster and writes into {source.name!r}, which says "
-                "not how the cluster mounts it",
-                leg.at("runner"),
-                hint=f"add `export` to the source {source.name!r}",
             )
 
 

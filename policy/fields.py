@@ -183,6 +183,16 @@ class Fields:
             secret=cluster.text("secret"),
             volume=cluster.text("volume"),
             node=cluster.text("node"),
+            at=cluster.path("at"),
+            beside=tuple(
+                sorted(
+                    (name, node.text)
+                    for name, _, node in cluster.entries("beside")
+                    if isinstance(node, Scalar)
+                )
+            ),
+            user=cluster.integer("user"),
+            image=cluster.text("image"),
         )
 
     def hooks(self, key: str) -> tuple[Hook, ...]:

@@ -20,6 +20,8 @@ class Monitoring:
     """Where results are told, and who is woken."""
 
     pushgateway: str | None = None
+    cluster_pushgateway: str | None = field(default=None, metadata={"later": True})
+    """The same one, as jobs in a cluster reach it."""
     textfile: AbsolutePath | None = None
     rules: AbsolutePath | None = None
     receivers: tuple[tuple[str, str], ...] = ()

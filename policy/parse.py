@@ -120,13 +120,15 @@ def _monitoring(fields: Fields | None) -> Monitoring:
     if fields is None:
         return Monitoring()
     hint = "let the gateway listen where nobody else reaches it, as on 127.0.0.1"
-    check_no_secret(fields, "pushgateway", hint)
-    _is_http_url(fields, "pushgateway")
+    for key in ("pushgateway", "cluster_pushgateway"):
+        check_no_secret(fields, key, hint)
+        _is_http_url(fields, key)
     _somebody_is_told(fields)
     receivers = fields.child("receivers")
     named = receivers.mapping.items if receivers else {}
     return Monitoring(
         pushgateway=fields.text("pushgateway"),
+        cluster_pushgateway=fields.text("cluster_pushgateway"),
         textfile=fields.path("textfile"),
         rules=fields.path("rules"),
         receivers=tuple((name, receivers.need(name)) for name in sorted(named))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policy.diagnostics import Origin
 from policy.values import AbsolutePath, Duration
@@ -67,7 +67,15 @@ class KubernetesRunner:
     namespace: str
     secret: str | None = None
     volume: str | None = None
+    """namespace/claim"""
     node: str | None = None
+    at: AbsolutePath | None = field(default=None, metadata={"later": True})
+    """Where the claim is mounted; None: as the source that is read says."""
+    beside: tuple[tuple[str, str], ...] = field(default=(), metadata={"later": True})
+    """Labels of the pod on whose node it runs; none: of any pod of the namespace, if there is one.
+    """
+    user: int | None = field(default=None, metadata={"later": True})
+    image: str | None = field(default=None, metadata={"later": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.changes.pages import PageChanges, RecordUnusable, page_changes, read_record
+from engine.changes.pages import (
+    DOCS,
+    PageChanges,
+    PageKind,
+    RecordUnusable,
+    page_changes,
+    read_record,
+)
 from engine.plan.model import Plan
 from engine.system.host.pages import FolderUnusable, read_pages, read_record_of, write_pages
 from policyctl.boundary import Refused
 from policyctl.loading import applied_plan, load_manifest
-from renderers.docs import render_docs
+from renderers.docs import Page, render_docs
 
 DEFAULT = Path("backup-docs")
 """The folder, where none is named."""
@@ -24,6 +31,7 @@ class Documented:
     folder: Path
     pages: dict[str, bytes]
     changes: PageChanges
+    kind: PageKind = DOCS
 
 
 def plan_to_document(policy: Path | None, root: Path) -> Plan:
@@ -34,12 +42,19 @@ def plan_to_document(policy: Path | None, root: Path) -> Plan:
 
 def compare(plan: Plan, folder: Path, named: Sequence[str]) -> Documented:
     """Render the plan, and see what the folder lacks. Raises `Refused`."""
-    pages = {one.path: one.content for one in render_docs(plan)}
+    return compare_pages(render_docs(plan), folder, named, DOCS)
+
+
+def compare_pages(
+    rendered: Iterable[Page], folder: Path, named: Sequence[str], kind: PageKind
+) -> Documented:
+    """See what a folder lacks of what was rendered. Raises `Refused`."""
+    pages = {one.path: one.content for one in rendered}
     try:
-        record = read_record_of(folder)
-        known = read_record(record) if record is not None else {}
+        record = read_record_of(folder, kind)
+        known = read_record(record, kind) if record is not None else {}
         there = read_pages(folder, sorted({*pages, *known}))
-        changes = page_changes(pages, there, record, named=named)
+        changes = page_changes(pages, there, record, named=named, kind=kind)
     except RecordUnusable as error:
         raise Refused(
             f"the record of the pages in {folder} cannot be used: {error}; nothing was written. "
@@ -50,7 +65,7 @@ def compare(plan: Plan, folder: Path, named: Sequence[str]) -> Documented:
     strange = sorted({*named} - {*pages, *known})
     if strange:
         raise Refused(f"there is no page {strange[0]!r} to overwrite; nothing was written")
-    return Documented(folder=folder, pages=pages, changes=changes)
+    return Documented(folder=folder, pages=pages, changes=changes, kind=kind)
 
 
 def write(found: Documented) -> None:
@@ -65,6 +80,6 @@ def write(found: Documented) -> None:
             f"--overwrite {named[0]}"
         )
     try:
-        write_pages(found.folder, found.pages, changes)
+        write_pages(found.folder, found.pages, changes, found.kind)
     except FolderUnusable as error:
         raise Refused(f"{error}; not all pages are written: the same command goes on") from None

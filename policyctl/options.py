@@ -37,6 +37,16 @@ RootOption = Annotated[
         "DIR/@HOST stands for `ssh: USER@HOST`; make it first.",
     ),
 ]
+InClusterOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--in-cluster",
+        metavar="PLAN",
+        readable=False,
+        help="What a CronJob of `policyctl cluster` says: go by this plan, in a container that has "
+        "no other; records lie beside the product.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 DEFAULT_ROOT = Path("/")

@@ -24,9 +24,12 @@ class Attempt:
     """Why it did not begin: another one of its name goes on."""
 
 
-def probe(root: Path, named: Sequence[str]) -> Iterator[Attempt]:
-    """Carry out checks, all where none is named; a signal ends the row. Raises `Refused`."""
-    running = Running.of_applied(root)
+def probe(root: Path, named: Sequence[str], job: Path | None = None) -> Iterator[Attempt]:
+    """Carry out checks, all where none is named; a signal ends the row. Raises `Refused`.
+
+    `job`: the plan of a job in a cluster.
+    """
+    running = Running.of_applied(root, job=job)
     for one in _wanted(running.plan, named):
         try:
             done = carry_out(

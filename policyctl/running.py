@@ -22,6 +22,7 @@ from engine.system.state.disk_identity import find_identity
 from engine.system.state.state import open_state
 from policyctl.boundary import Refused
 from policyctl.host import refuse_elsewhere
+from policyctl.in_pod import job_in_pod
 from policyctl.views.console import tell
 from policyctl.views.progress import progress_of
 
@@ -42,20 +43,20 @@ class Running:
         cls,
         root: Path,
         *,
+        job: Path | None = None,
         waived: Sequence[str] = (),
         verbose: bool = False,
         forced: Forced = Forced.NOTHING,
     ) -> Running:
-        """Load what is applied. Raises `Refused` where nothing is, or for another host."""
-        applied = load_applied(root)
-        if applied is None:
-            raise Refused("nothing is applied yet: run `policyctl apply` first; no copy was made")
-        plan, record = applied
-        refuse_elsewhere(plan, root, "run")
+        """Load what is applied. Raises `Refused` where nothing is, or for another host.
+
+        `job`: the plan of a job in a cluster, which goes by that and is no host.
+        """
+        plan, places, applied_at = _applied(root) if job is None else job_in_pod(root, job)
         return cls(
             plan=plan,
-            places=Places(root=root),
-            applied_at=datetime.fromisoformat(record.applied_at),
+            places=places,
+            applied_at=applied_at,
             waived=frozenset(Waiver(one) for one in waived),
             verbose=verbose,
             forced=forced,
@@ -211,6 +212,22 @@ class Running:
             raise Refused(f"the applied plan has no leg {leg!r}; it has: {known}")
 
     def _run(self, due: Due) -> RunReport:
+        if not self.places.in_pod:
+            return self._run_here(due)
+        from engine.system.runs.in_cluster import run_in_cluster
+
+        leg_plan = self.plan.leg(due.leg)
+        assert leg_plan is not None
+        return run_in_cluster(
+            self.plan,
+            leg_plan,
+            self.places,
+            lambda: self._run_here(due),
+            clock=lambda: datetime.now(UTC),
+            tell=tell,
+        )
+
+    def _run_here(self, due: Due) -> RunReport:
         with progress_of(verbose=self.verbose) as (sentence, sink):
             return run_leg(
                 self.plan,
@@ -222,3 +239,12 @@ class Running:
                 forced=self.forced,
                 due=due.since,
             )
+
+
+def _applied(root: Path) -> tuple[Plan, Places, datetime]:
+    applied = load_applied(root)
+    if applied is None:
+        raise Refused("nothing is applied yet: run `policyctl apply` first; no copy was made")
+    plan, record = applied
+    refuse_elsewhere(plan, root, "run")
+    return plan, Places(root=root), datetime.fromisoformat(record.applied_at)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 
-from engine.alerts.alerts import LegAges, alerts_of, has_item_alerts, leg_ages, local_legs, told_by
+from engine.alerts.alerts import LegAges, alerts_of, has_item_alerts, leg_ages, told_by, told_legs
 from engine.alerts.metrics import LEG_PAUSED_UNTIL, OF_ITEM, OF_LEG, OfRun, status_label
 from engine.alerts.promql import Matchers
 from engine.alerts.samples import Metric
@@ -77,7 +77,7 @@ class World:
         self._firing = {
             (one.fault, one.subject): (one.name, one.severity.value) for one in alerts_of(plan)
         }
-        self.legs = [Leg(self, leg) for leg in local_legs(plan)]
+        self.legs = [Leg(self, leg) for leg in told_legs(plan)]
         self.scheduled = [leg for leg in self.legs if leg.ages is not None]
 
     def firing(self, subject: Matchers, *faults: Fault) -> tuple[Firing, ...]:

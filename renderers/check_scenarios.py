@@ -17,6 +17,7 @@ from engine.alerts.check_series import (
 from engine.alerts.promql import Matchers
 from engine.alerts.words import Fault
 from engine.checks.outcome import Status
+from engine.cluster.jobs import tells_from_cluster
 from engine.plan.model import CheckPlan
 from renderers.alert_world import Scenario, World
 
@@ -88,7 +89,8 @@ def _pace(world: World) -> int:
 
 
 def _here(world: World) -> Iterator[CheckPlan]:
-    return (one for one in world.plan.checks if one.here)
+    plan = world.plan
+    return (one for one in plan.checks if one.here or tells_from_cluster(plan, one))
 
 
 def _aged(world: World) -> Iterator[tuple[CheckPlan, int]]:

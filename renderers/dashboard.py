@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.alerts.alerts import leg_ages, local_legs, told_by, writers_to
+from engine.alerts.alerts import leg_ages, told_by, told_legs, writers_to
 from engine.alerts.check_series import CHECK_LAST_SUCCESS
 from engine.alerts.drill_series import DRILL_LAST_SUCCESS
 from engine.alerts.metrics import (
@@ -24,6 +24,7 @@ from engine.alerts.metrics import (
 from engine.alerts.promql import Matchers, any_of, none_of, series
 from engine.alerts.samples import Metric
 from engine.changes.files import RenderedFile
+from engine.cluster.jobs import tells_from_cluster
 from engine.plan.layout import DASHBOARD_FILE
 from engine.plan.model import Plan
 from engine.records.reports import RunStatus
@@ -79,7 +80,7 @@ def _panels(plan: Plan) -> Iterator[tuple[int, int, dict[str, Data]]]:
     if plan.drills:
         good = _each(DRILL_LAST_SUCCESS, told, age=True)
         yield 12, 8, _lines("Age of the last good drill", good)
-    if any(one.here for one in plan.checks):
+    if any(one.here or tells_from_cluster(plan, one) for one in plan.checks):
         well = _each(CHECK_LAST_SUCCESS, told, age=True)
         yield 12, 8, _lines("Since a check last found all well", well)
 
@@ -103,7 +104,7 @@ Query = tuple[str, str]
 def _ages(plan: Plan) -> list[Query]:
     """The age as a share of the one at which Stale fires: 1 is the alert."""
     found = []
-    for leg in local_legs(plan):
+    for leg in told_legs(plan):
         ages = leg_ages(plan, leg)
         if ages is not None:
             matchers = (("leg", leg.name), *told_by(plan))

@@ -20,6 +20,7 @@ from engine.alerts.drill_alerts import alerts_of_drill
 from engine.alerts.part_alerts import PartAlert
 from engine.alerts.promql import Matchers
 from engine.alerts.words import Fault, Text, alert_stem, camel_case, words_of
+from engine.cluster.jobs import tells_from_cluster
 from engine.plan.model import LegPlan, Plan
 from engine.plan.readers import read_place
 from engine.promises.allowed_age import SLACK, data_allowed_age
@@ -90,14 +91,14 @@ def leg_ages(plan: Plan, leg: LegPlan) -> LegAges | None:
     return LegAges(own=leg.allowed_age + slack, data=data + slack if data is not None else None)
 
 
-def local_legs(plan: Plan) -> tuple[LegPlan, ...]:
-    """The legs that run on this host in this version, so that somebody tells of them."""
-    return tuple(leg for leg in plan.legs if runs_here(leg))
+def told_legs(plan: Plan) -> tuple[LegPlan, ...]:
+    """The legs of which somebody tells: this host, or their jobs in a cluster."""
+    return tuple(leg for leg in plan.legs if runs_here(leg) or tells_from_cluster(plan, leg))
 
 
 def writers_to(plan: Plan, destination: str) -> tuple[LegPlan, ...]:
     """The legs of this host that write to a destination, and so look at its room."""
-    return tuple(leg for leg in local_legs(plan) if _writes_to(leg, destination))
+    return tuple(leg for leg in plan.legs if runs_here(leg) and _writes_to(leg, destination))
 
 
 def may_be_away(plan: Plan, leg: LegPlan) -> bool:
@@ -133,7 +134,7 @@ def room_age(plan: Plan, destination: Destination) -> int | None:
 
 
 def _alerts(plan: Plan) -> Iterator[Alert]:
-    for leg in local_legs(plan):
+    for leg in told_legs(plan):
         yield from _of_leg(plan, leg)
         if has_item_alerts(leg):
             for feed in leg.feeds:
@@ -145,7 +146,7 @@ def _alerts(plan: Plan) -> Iterator[Alert]:
         subject, found = (("drill", drill.name),), alerts_of_drill(plan, drill, told)
         yield from _of_part(plan, subject, drill.drill.severity, found)
     for check in plan.checks:
-        if check.here:
+        if check.here or tells_from_cluster(plan, check):
             subject, found = (("check", check.name),), alerts_of_check(check, told)
             yield from _of_part(plan, subject, check.check.severity, found)
     yield from _of_tracker(plan)
@@ -193,7 +194,13 @@ def _leg_alert(
     threshold: int | None = None,
     hold: int = 0,
 ) -> Alert:
-    words = words_of(fault, subject=leg.name, item=item, threshold=threshold)
+    words = words_of(
+        fault,
+        subject=leg.name,
+        item=item,
+        threshold=threshold,
+        namespace=leg.leg.runner.namespace if leg.leg.runner is not None else "",
+    )
     return Alert(
         name=f"{alert_stem(leg.leg)}{fault.value}",
         fault=fault,

@@ -48,5 +48,10 @@ def _alert(one: CheckPlan, fault: Fault, expression: str, threshold: int | None)
         fault=fault,
         expression=expression,
         threshold=threshold,
-        words=check_words(fault, one.name, threshold),
+        words=check_words(
+            fault,
+            one.name,
+            threshold,
+            namespace=one.check.runner.namespace if one.check.runner is not None else "",
+        ),
     )

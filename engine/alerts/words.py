@@ -65,6 +65,21 @@ class _About:
     """The threshold in words; empty where there is none."""
     place: str
     limit: str
+    namespace: str
+    """Of the cluster that runs the leg; empty: this host does."""
+
+    @property
+    def now(self) -> str:
+        """The command that runs the leg at once."""
+        return start_of(self.subject, self.namespace)
+
+
+def start_of(job: str, namespace: str) -> str:
+    """The command that starts a job in a cluster now, or with no namespace a leg of this host."""
+    if not namespace:
+        return f"policyctl run {job}"
+    made = f"--from=cronjob/policyctl-{job} {job}-by-hand"
+    return f"kubectl --namespace {namespace} create job {made}"
 
 
 def words_of(
@@ -75,10 +90,14 @@ def words_of(
     threshold: int | None = None,
     place: str = "",
     limit: str = "",
+    namespace: str = "",
 ) -> Words:
     """The texts of an alert."""
     age = span(threshold) if threshold is not None else ""
-    return _WORDS[fault](_About(subject=subject, item=item, age=age, place=place, limit=limit))
+    about = _About(
+        subject=subject, item=item, age=age, place=place, limit=limit, namespace=namespace
+    )
+    return _WORDS[fault](about)
 
 
 def _stale(a: _About) -> Words:
@@ -87,13 +106,23 @@ def _stale(a: _About) -> Words:
         description=(
             f"What changed since then has no copy by the leg {a.subject}; a restore would give "
             "older data than the schedule promises. `policyctl status` says since when and why; "
-            f"`policyctl run {a.subject}` makes the copies now. A success that lies in the future "
+            f"`{a.now}` makes the copies now. A success that lies in the future "
             "counts as none: the clock was wrong then, or is now.",
         ),
     )
 
 
 def _failing(a: _About) -> Words:
+    if a.namespace:
+        return Words(
+            summary=(f"{a.subject}: the last run ended with: ", Shown.STATUS),
+            description=(
+                "The copies of earlier runs are still there, and get older. `policyctl status` "
+                "says why on the host that has the tree, and as long as the pod is there "
+                f"`kubectl --namespace {a.namespace} logs --selector policyctl/leg={a.subject}`. "
+                f"Once it is mended: `{a.now}`.",
+            ),
+        )
     return Words(
         summary=(f"{a.subject}: the last run ended with: ", Shown.STATUS),
         description=(
@@ -105,6 +134,17 @@ def _failing(a: _About) -> Words:
 
 
 def _never_ran(a: _About) -> Words:
+    if a.namespace:
+        return Words(
+            summary=(f"{a.subject}: nobody has told of a run for {a.age}",),
+            description=(
+                f"Either the leg {a.subject} has never run, and its data have no copy by it, or "
+                f"its figures are lost. `kubectl --namespace {a.namespace} get cronjobs,jobs,pods "
+                f"--selector policyctl/leg={a.subject}` shows what is there of it; `policyctl "
+                "cluster` writes what has to be applied there; "
+                f"`{a.now}` runs it now.",
+            ),
+        )
     return Words(
         summary=(f"{a.subject}: nobody has told of a run for {a.age}",),
         description=(
@@ -241,18 +281,21 @@ def drill_words(fault: Fault, drill: str, source: str, threshold: int | None) ->
     )
 
 
-def check_words(fault: Fault, check: str, threshold: int | None) -> Words:
-    """The texts of an alert of a check."""
+def check_words(fault: Fault, check: str, threshold: int | None, *, namespace: str = "") -> Words:
+    """The texts of an alert of a check; `namespace`: of the cluster that makes it."""
     age = span(threshold) if threshold is not None else ""
-    again = f"`policyctl probe {check}` looks now"
+    now = start_of(f"check-{check}", namespace) if namespace else f"policyctl probe {check}"
+    again = f"`{now}` looks now"
+    timers = "`systemctl list-timers 'policyctl-check-*'` shows when it would"
+    if namespace:
+        timers = f"`kubectl --namespace {namespace} get cronjobs` shows when it would"
     if fault is Fault.CHECK_STALE:
         return Words(
             summary=(f"{check}: nobody has looked for more than {age}",),
             description=(
                 "Whether all is well with what it looks at is not known any more. `policyctl "
-                "status` says since when; `systemctl list-timers 'policyctl-check-*'` shows when "
-                f"it would; {again}. A look that lies in the future counts as none: the clock was "
-                "wrong then, or is now.",
+                f"status` says since when; {timers}; {again}. A look that lies in the future "
+                "counts as none: the clock was wrong then, or is now.",
             ),
         )
     return Words(
@@ -260,7 +303,7 @@ def check_words(fault: Fault, check: str, threshold: int | None) -> Words:
         description=(
             "failed: what it looks at is not as it should be; copies that are made of it now may "
             "be worth as little. refused: it could not look. `policyctl status` says what was "
-            f"found. Once it is mended: `policyctl probe {check}`.",
+            f"found. Once it is mended: `{now}`.",
         ),
     )
 

@@ -13,11 +13,23 @@ from dataclasses import dataclass
 
 from engine.changes.files import digest
 
-RECORD = ".policyctl-docs.json"
-"""In the folder: which pages were written there, by their digests."""
 FORMAT = 1
-_PATH = re.compile(r"(?:[a-z0-9-]+/)?[a-z0-9-]+\.md")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageKind:
+    """What is written into a folder; folders of two kinds know nothing of each other."""
+
+    record: str
+    """The file in the folder that says which pages were written there, by their digests."""
+    path: re.Pattern[str]
+    """What the path of a page looks like."""
+
+
+DOCS = PageKind(record=".policyctl-docs.json", path=re.compile(r"(?:[a-z0-9-]+/)?[a-z0-9-]+\.md"))
+MANIFESTS = PageKind(record=".policyctl-cluster", path=re.compile(r"[a-z0-9-]+/[a-z0-9-]+\.yaml"))
+"""Those of Kubernetes. Of a folder kubectl reads all `.json`, which the record must not be."""
 
 
 class RecordUnusable(ValueError):
@@ -65,6 +77,7 @@ def page_changes(
     record: bytes | None,
     *,
     named: Collection[str] = (),
+    kind: PageKind = DOCS,
 ) -> PageChanges:
     """Compare what should be with what is.
 
@@ -72,11 +85,11 @@ def page_changes(
     `named` are paths that may be overwritten, or removed, whatever they hold. Raises
     `RecordUnusable`.
     """
-    written = read_record(record) if record is not None else {}
+    written = read_record(record, kind) if record is not None else {}
     found: dict[str, list[str]] = {}
     for path in sorted({*pages, *written}):
-        kind = _kind(pages.get(path), there.get(path), written.get(path), named=path in named)
-        found.setdefault(kind, []).append(path)
+        state = _state(pages.get(path), there.get(path), written.get(path), named=path in named)
+        found.setdefault(state, []).append(path)
     after = {path: (digest(content),) for path, content in pages.items()}
     between = {
         path: tuple(sorted({*written.get(path, ()), *after.get(path, ()), *_held(there.get(path))}))
@@ -97,7 +110,7 @@ def page_changes(
     )
 
 
-def _kind(
+def _state(
     wanted: bytes | None, there: bytes | None, ours: tuple[str, ...] | None, *, named: bool
 ) -> str:
     if wanted is None:
@@ -117,7 +130,7 @@ def _held(there: bytes | None) -> tuple[str, ...]:
     return (digest(there),) if there is not None else ()
 
 
-def read_record(text: bytes) -> dict[str, tuple[str, ...]]:
+def read_record(text: bytes, kind: PageKind = DOCS) -> dict[str, tuple[str, ...]]:
     """Read a record. Raises `RecordUnusable`."""
     try:
         found = json.loads(text)
@@ -128,11 +141,11 @@ def read_record(text: bytes) -> dict[str, tuple[str, ...]]:
     pages = found.get("pages")
     if not isinstance(pages, dict):
         raise RecordUnusable("it names no pages")
-    return {_path(path): _digests(held) for path, held in pages.items()}
+    return {_path(path, kind): _digests(held) for path, held in pages.items()}
 
 
-def _path(path: object) -> str:
-    if not isinstance(path, str) or not _PATH.fullmatch(path):
+def _path(path: object, kind: PageKind) -> str:
+    if not isinstance(path, str) or not kind.path.fullmatch(path):
         raise RecordUnusable(f"{path!r} is no page that was written by policyctl")
     return path
 

@@ -45,6 +45,7 @@ class Health(enum.Enum):
     AHEAD = "ahead of the clock"
     """Its last success lies in the future: the clock was wrong then, or is now."""
     ELSEWHERE = "runs elsewhere"
+    """And has left nothing here that says how."""
 
     @property
     def sound(self) -> bool:
@@ -190,7 +191,7 @@ class _Limits:
 
 
 def _health(leg: LegPlan, facts: LegFacts, limits: _Limits) -> Health:
-    if leg.leg.runner is not None:
+    if leg.leg.runner is not None and facts.ended is None:
         return Health.ELSEWHERE
     if facts.pause is not None:
         return Health.PAUSED

@@ -7,6 +7,7 @@ import typer
 from policyctl.commands.adopt import adopt
 from policyctl.commands.apply import apply
 from policyctl.commands.check import check
+from policyctl.commands.cluster import cluster
 from policyctl.commands.completions import completions
 from policyctl.commands.docs import docs
 from policyctl.commands.drill import drill
@@ -57,6 +58,7 @@ def register(app: typer.Typer) -> None:
         probe,
         rollback,
         docs,
+        cluster,
         show,
         schema,
         completions,

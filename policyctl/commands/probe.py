@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
+from policyctl.options import DEFAULT_ROOT, InClusterOption, JsonOption, RootOption
 
 
 def probe(
@@ -22,6 +22,7 @@ def probe(
         bool,
         typer.Option("--scheduled", help="Started by a timer: say nothing where all is well."),
     ] = False,
+    in_cluster: InClusterOption = None,
 ) -> None:
     """Carry out checks: look whether databases, products of others and services are well.
 
@@ -37,7 +38,7 @@ def probe(
 
     ended = []
     try:
-        for one in carry_out(root, tuple(named or ())):
+        for one in carry_out(root, tuple(named or ()), in_cluster):
             ended.append(one)
             code, lines = exit_code_of(one), attempt_lines(one)
             shown = marked_lines(code, lines) if scheduled else lines

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policyctl.exit_codes import ExitCode
-from policyctl.options import DEFAULT_ROOT, JsonOption, RootOption
+from policyctl.options import DEFAULT_ROOT, InClusterOption, JsonOption, RootOption
 
 if TYPE_CHECKING:
     from engine.records.reports import RunReport
@@ -61,6 +61,7 @@ def run(
             "--scheduled", help="The legs are named by their timers: pass over what is paused."
         ),
     ] = False,
+    in_cluster: InClusterOption = None,
 ) -> None:
     """Run legs of the applied plan (not of the edited manifest), each after those it depends on.
 
@@ -75,8 +76,11 @@ def run(
         raise typer.BadParameter(
             "name legs: --due and --all do so anyhow", param_hint="--scheduled"
         )
+    if in_cluster is not None and not legs:
+        raise typer.BadParameter("name the leg of the job", param_hint="--in-cluster")
     running = Running.of_applied(
         root,
+        job=in_cluster,
         waived=tuple(one.value for one in allow or ()),
         verbose=verbose,
         forced=Forced.FULL if full else Forced.NOTHING,

@@ -11,7 +11,7 @@ from policyctl.views.paths import counted
 _WORDS = ("new", "changed", "gone", "edited", "foreign")
 
 
-def docs_lines(found: Documented, *, check: bool) -> Iterator[str]:
+def docs_lines(found: Documented, *, check: bool, noun: str = "page") -> Iterator[str]:
     """One line for each page that differs, and one for all."""
     changes = found.changes
     kinds = (
@@ -23,7 +23,7 @@ def docs_lines(found: Documented, *, check: bool) -> Iterator[str]:
     )
     for word, paths in zip(_WORDS, kinds, strict=True):
         yield from (f"  {word:<8} {path}" for path in paths)
-    pages = counted(len(found.pages), "page")
+    pages = counted(len(found.pages), noun)
     if not changes.any:
         yield f"{found.folder}: {pages}, all as they should be"
     elif not check and not changes.refused:

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import delete_from_gateway, push_to_gateway
+from prometheus_client.exposition import (
+    delete_from_gateway,
+    push_to_gateway,
+    pushadd_to_gateway,
+)
 from prometheus_client.registry import Collector
 
 from engine.alerts.samples import Sample
@@ -43,10 +47,20 @@ def text_of(samples: Iterable[Sample]) -> bytes:
 
 
 def push(
-    url: str, job: str, samples: Iterable[Sample], key: dict[str, str], *, seconds: float
+    url: str,
+    job: str,
+    samples: Iterable[Sample],
+    key: dict[str, str],
+    *,
+    seconds: float,
+    add: bool = False,
 ) -> None:
-    """Replace a group at a gateway (PUT). Raises what urllib raises."""
-    push_to_gateway(url, job, _registry(samples), key, timeout=seconds)
+    """Replace a group at a gateway (PUT), or of it what has new values (POST).
+
+    Raises what urllib raises.
+    """
+    tell = pushadd_to_gateway if add else push_to_gateway
+    tell(url, job, _registry(samples), key, timeout=seconds)
 
 
 def delete(url: str, job: str, key: dict[str, str], *, seconds: float) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from engine.changes.pages import RECORD, PageChanges
+from engine.changes.pages import DOCS, PageChanges, PageKind
 from engine.system.host.files import LeadsOutOfRoot, remove_file, write_atomically
 from policy.values import display
 
@@ -28,9 +28,9 @@ def read_pages(folder: Path, paths: Iterable[str]) -> dict[str, bytes | None]:
     return {path: _read(folder / path) for path in paths}
 
 
-def read_record_of(folder: Path) -> bytes | None:
+def read_record_of(folder: Path, kind: PageKind = DOCS) -> bytes | None:
     """The record of what was written there, if any. Raises `FolderUnusable`."""
-    return _read(folder / RECORD)
+    return _read(folder / kind.record)
 
 
 def _read(path: Path) -> bytes | None:
@@ -43,7 +43,9 @@ def _read(path: Path) -> bytes | None:
         raise FolderUnusable(f"{display(os.fsencode(path))}: {error.strerror or error}") from None
 
 
-def write_pages(folder: Path, pages: Mapping[str, bytes], changes: PageChanges) -> None:
+def write_pages(
+    folder: Path, pages: Mapping[str, bytes], changes: PageChanges, kind: PageKind = DOCS
+) -> None:
     """Make the folder hold the pages. Raises `FolderUnusable`.
 
     The record comes first, with what the pages may hold meanwhile, and last, with what they do.
@@ -51,13 +53,13 @@ def write_pages(folder: Path, pages: Mapping[str, bytes], changes: PageChanges) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if changes.created or changes.replaced or changes.removed:
-            write_atomically(folder / RECORD, changes.meanwhile, _MODE, root=folder)
+            write_atomically(folder / kind.record, changes.meanwhile, _MODE, root=folder)
         for path in (*changes.created, *changes.replaced):
             write_atomically(folder / path, pages[path], _MODE, root=folder)
         for path in changes.removed:
             remove_file(folder / path, root=folder)
         if changes.any:
-            write_atomically(folder / RECORD, changes.record, _MODE, root=folder)
+            write_atomically(folder / kind.record, changes.record, _MODE, root=folder)
     except (OSError, LeadsOutOfRoot) as error:
         where = display(os.fsencode(error.filename or folder))
         raise FolderUnusable(f"{where}: {error.strerror or error}") from None

@@ -21,6 +21,8 @@ class Places:
     root: Path = Path("/")
     state: Path | None = None
     """The state directory, where it is not the usual one below the root."""
+    in_pod: bool = False
+    """Whether this is a container of a cluster: no host, whatever its name is."""
 
     @property
     def staged(self) -> bool:

@@ -76,7 +76,7 @@ def observe(
     found = [(one, look.inventory(one)) for one in itemised]
     return Observation(
         plan_host=plan.host,
-        host=None if places.staged else socket.gethostname(),
+        host=None if places.staged or places.in_pod else socket.gethostname(),
         rsync=_rsync_here(),
         feeds=(
             *(look.feed(feed) for feed in leg_plan.feeds if feed not in itemised),

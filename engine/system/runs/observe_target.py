@@ -117,7 +117,9 @@ def _here(seen: TargetSeen) -> TargetSeen:
     seen = replace(seen, present=look_at(path)[0] is Presence.DIRECTORY)
     entries = list_directory(path)
     kept = list_directory(path + b"/" + SET_ASIDE) if _has_aside(entries) else ()
-    return _with_entries(seen, entries, kept, room_of(seen.target.root))
+    # What is written into a tree may be mounted there by itself, as in a pod.
+    room = room_of(path if seen.present and not seen.identity_needed else seen.target.root)
+    return _with_entries(seen, entries, kept, room)
 
 
 def _with_entries(

@@ -16,8 +16,9 @@ from urllib.parse import quote_from_bytes
 from engine.system.journal.journal import Journal
 from engine.system.journal.schema import SCHEMA as JOURNAL_SCHEMA
 from engine.system.state.schema import SCHEMA as STATE_SCHEMA
-from engine.system.state.schema import WAY_OUT, StateUnusable
+from engine.system.state.schema import WAY_OUT, StateUnusable, create
 from engine.system.state.state import State
+from engine.system.state.status_file import LeftStatus
 
 _BUSY_SECONDS = 5.0
 
@@ -46,6 +47,17 @@ def read_state(path: Path) -> Iterator[State | None]:
                 "the next run or apply brings it up to this one, if it is older"
             )
         yield State(connection)
+
+
+@contextmanager
+def state_of(left: LeftStatus) -> Iterator[State]:
+    """What a run elsewhere has left, as a state database of its own."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create(connection, Path(":memory:"))
+        state = State(connection)
+        for one in reversed(left.runs):
+            state.finish(one)
+        yield state
 
 
 @contextmanager

@@ -166,7 +166,8 @@ def _follow_in_checks(plan: Plan, state: State, places: Places) -> Iterator[str]
     here = [one for one in plan.checks if one.here]
     renamed = [(one.name, one.check.was) for one in here if one.check.was]
     busy = yield from _follow_alone("check", renamed, looks.rename, places.check_lock)
-    names = {one.name for one in here} | {*declarations_of(plan)}
+    # Also those that run in a cluster: this host tells since when each is expected.
+    names = {one.name for one in plan.checks} | {*declarations_of(plan)}
     looks.expect(names | busy, datetime.now(UTC))
 
 

@@ -333,7 +333,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
         use_write_ahead_log(connection, BUSY_SECONDS)
-        _create(connection, path)
+        create(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -349,7 +349,7 @@ def bring_up(path: Path) -> None:
         raise StateUnusable(f"the state {path} cannot be opened: {error}; {WAY_OUT}") from error
 
 
-def _create(connection: sqlite3.Connection, path: Path) -> None:
+def create(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or add what a later version has; two processes may come here at once."""
     if _schema(connection) == SCHEMA:
         return

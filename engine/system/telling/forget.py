@@ -34,8 +34,9 @@ def _groups(plan: Plan) -> Iterator[Group]:
     for drill in plan.drills:
         yield Group("drill", drill.name)
     for check in plan.checks:
-        if check.here:
-            yield Group("check", check.name)
+        yield Group("check", check.name)
+        if not check.here:
+            yield Group("expected", check.name)
     if readers_of(plan):
         yield Group("tracker")
     if plan.legs:

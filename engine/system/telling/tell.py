@@ -23,6 +23,8 @@ from engine.alerts.metrics import (
 )
 from engine.alerts.samples import Sample
 from engine.changes.renames import check_renames, drill_renames
+from engine.checks.outcome import CheckFacts
+from engine.cluster.jobs import tells_from_cluster
 from engine.plan.model import CheckPlan, DrillPlan, LegPlan, Plan
 from engine.records.reports import RunReport
 from engine.standing.forecast import full_on
@@ -90,6 +92,11 @@ def tell_leg(
             (Group("check", one.name), partial(_check, one, state))
             for one in plan.checks
             if one.here
+        ),
+        *(
+            (Group("expected", one.name), partial(_expected, one, state))
+            for one in plan.checks
+            if not one.here and tells_from_cluster(plan, one)
         ),
         (Group("tracker"), partial(_tracker, plan, places)),
         (POLICY, partial(_policy, places)),  # last: an edited manifest has to be compiled
@@ -168,6 +175,12 @@ def _drill(drill: DrillPlan, state: State) -> tuple[Sample, ...]:
 
 def _check(check: CheckPlan, state: State) -> tuple[Sample, ...]:
     return check_samples(check, Looks(state.connection).facts(check.name))
+
+
+def _expected(check: CheckPlan, state: State) -> tuple[Sample, ...]:
+    """Since when a job is to make a check: one that never ran tells nothing itself."""
+    since = Looks(state.connection).facts(check.name).expected_since
+    return check_samples(check, CheckFacts(expected_since=since, looks=()))
 
 
 def _tracker(plan: Plan, places: Places) -> tuple[Sample, ...]:

@@ -35,7 +35,8 @@ class Group:
     """What is told together."""
 
     part: str
-    """`leg`, `destination`, `drill`, `check`, `tracker` or `policy`."""
+    """`leg`, `destination`, `drill`, `check`, `tracker` or `policy`; `expected`: since when a check
+    is, which jobs in a cluster make, and tell as `check`."""
     name: str = ""
 
     @property
@@ -97,7 +98,7 @@ def targets_of(plan: Plan, places: Places, *, push_staged: bool = False) -> tupl
 def teller_for(target: Target, places: Places) -> Teller:
     """Who tells this target."""
     if target.kind == "pushgateway":
-        return Pushgateway(target.where, target.instance, SECONDS)
+        return Pushgateway(target.where, target.instance, SECONDS, adds=places.in_pod)
     root = os.path.abspath(places.root) if places.staged else ""  # noqa: PTH100 - symlinks stay
     return Textfile(Path(root + target.where), places.root)
 
@@ -109,14 +110,16 @@ class Pushgateway:
     url: str
     instance: str
     seconds: float
+    adds: bool = False
+    """Whether what is not told this time stays: a pod knows less of the past than its gateway."""
 
     def put(self, group: Group, samples: Iterable[Sample]) -> None:
-        """Replace the group (PUT)."""
+        """Replace the group (PUT), or the series that are told (POST)."""
         from engine.system.host.exposition import push
 
         self._check()
         try:
-            push(self.url, JOB, samples, self._key(group), seconds=self.seconds)
+            push(self.url, JOB, samples, self._key(group), seconds=self.seconds, add=self.adds)
         except (OSError, HTTPException, ValueError) as error:
             raise NotTold(f"{self.url}: {_sentence(error, self.seconds)}") from error
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.alerts.alerts import alerts_of, leg_ages, local_legs
+from engine.alerts.alerts import alerts_of, leg_ages, told_legs
 from engine.alerts.metrics import METRICS
 from engine.compile import compile_policy
 from engine.plan.model import Plan
@@ -76,9 +76,9 @@ def test_law_08_the_limits_are_those_of_the_alerts() -> None:
     asked = {
         one["legendFormat"]: one["expr"] for one in panel(some, "Age of the data, as")["targets"]
     }
-    assert set(asked) == {leg.name for leg in local_legs(some)}
+    assert set(asked) == {leg.name for leg in told_legs(some)}
     stale = {dict(one.subject)["leg"]: one for one in alerts_of(some) if one.fault.value == "Stale"}
-    for leg in local_legs(some):
+    for leg in told_legs(some):
         ages = leg_ages(some, leg)
         assert ages is not None
         for limit in (ages.own, ages.data):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerts.alerts import JOB, Alert, alerts_of, leg_ages, local_legs, room_age
+from engine.alerts.alerts import JOB, Alert, alerts_of, leg_ages, room_age, told_legs
 from engine.alerts.metrics import METRICS
 from engine.alerts.words import Fault, Shown, Text, camel_case
 from engine.compile import compile_policy
@@ -44,7 +44,7 @@ def one_leg(**more) -> Plan:
 
 
 def test_law_09_each_leg_has_stale_failing_and_never_ran() -> None:
-    for leg in local_legs(REFERENCE_PLAN):
+    for leg in told_legs(REFERENCE_PLAN):
         found = [
             one.fault for one in alerts_of(REFERENCE_PLAN) if one.subject == (("leg", leg.name),)
         ]
@@ -218,3 +218,38 @@ def test_each_alert_says_what_it_means_and_what_to_type() -> None:
 def test_the_page_lists_each_fault() -> None:
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == [one.value for one in Fault]
+
+
+# ── Legs and checks of a cluster ─────────────────────────────────────────────────────────────
+
+
+REACHED = replace(GATEWAY, cluster_pushgateway="http://pushgateway.monitoring:9091")
+
+
+def told(monitoring: Monitoring) -> Plan:
+    return replace(REFERENCE_PLAN, monitoring=monitoring)
+
+
+def test_law_09_a_leg_of_a_cluster_has_alerts_where_its_job_can_tell() -> None:
+    assert not any(one.startswith("PostgresqlFull") for one in names(told(GATEWAY)))
+    found = [one for one in names(told(REACHED)) if one.startswith("PostgresqlFull")]
+    assert found == [f"PostgresqlFull{end}" for end in ("Stale", "NeverRan", "Failing")]
+    stale = alert(told(REACHED), "PostgresqlFullStale")
+    assert 'instance="pve"' in stale.expression
+    assert "kubectl --namespace dbaas create job --from=cronjob/policyctl-postgresql-full" in read(
+        stale.description
+    )
+
+
+def test_a_check_of_a_cluster_has_them_too() -> None:
+    name = "VaultwardenIntegrityCheckStale"
+    assert name not in names(told(GATEWAY))
+    said = read(alert(told(REACHED), name).description)
+    assert "--from=cronjob/policyctl-check-vaultwarden-integrity" in said
+    assert "systemctl" not in said
+
+
+def test_of_a_leg_that_no_job_is_made_of_nobody_tells() -> None:
+    leg = mirror(runner=KubernetesRunner(namespace="backups"))
+    some = plan(legs=(leg,), monitoring=REACHED)
+    assert not any(one.startswith("SdaMirror") for one in names(some))

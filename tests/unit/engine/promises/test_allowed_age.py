@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.alerts.alerts import leg_ages, local_legs
+from engine.alerts.alerts import leg_ages, told_legs
 from engine.compile import compile_policy
 from engine.plan.model import LegPlan, Plan
 from engine.promises.allowed_age import data_allowed_age, inputs_of
@@ -19,7 +19,7 @@ from tests.strategies import REFERENCE, compiled, manifest
 
 NOW = datetime(2027, 5, 1, 12, 0, tzinfo=UTC)
 PLAN = compile_policy(load(REFERENCE.read_bytes(), "backup-policy.yaml")[1])
-HERE = {leg.name: leg for leg in local_legs(PLAN)}
+HERE = {leg.name: leg for leg in told_legs(PLAN) if leg.leg.runner is None}
 SECOND = timedelta(seconds=1)
 
 

@@ -1,0 +1,64 @@
+"""Findings about legs and checks that are to run in a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from engine.cluster.cron import CronImpossible, cron_lines
+from engine.cluster.needs import Needs, needs_of_check, needs_of_leg
+from engine.cluster.no_job import NoJob, OfThisKind
+from policy.checks import Check
+from policy.diagnostics import Findings
+from policy.legs import Leg, SnapshotLeg
+from policy.model import Policy
+from policy.sources import TreeSource
+
+
+def check_runners(policy: Policy, findings: Findings) -> None:
+    """Report what no CronJob can do."""
+    for leg in policy.legs:
+        if leg.runner is None:
+            continue
+        source = None if isinstance(leg, SnapshotLeg) else policy.source(leg.to.name)
+        if isinstance(source, TreeSource) and source.export is None:
+            findings.error(
+                "runner-no-export",
+                f"{leg.name!r} runs in the cluster and writes into {source.name!r}, which says "
+                "not how the cluster mounts it",
+                leg.at("runner"),
+                hint=f"add `export` to the source {source.name!r}",
+            )
+        else:
+            _check_job(leg, partial(needs_of_leg, leg, policy), findings)
+    for check in policy.checks:
+        if check.runner is not None:
+            _check_job(check, partial(needs_of_check, check, policy), findings)
+
+
+def _check_job(one: Leg | Check, needs: Callable[[], Needs], findings: Findings) -> None:
+    try:
+        cron_lines(one.schedule)
+    except CronImpossible as error:
+        findings.error(
+            "cron-impossible",
+            f"{one.name!r} runs in a cluster, and {error}",
+            one.at("schedule"),
+            hint="choose a schedule of weekdays or of days of the month, to the minute",
+        )
+    try:
+        needs()
+    except OfThisKind as error:
+        findings.note(
+            "runner-kind",
+            f"this version makes no CronJob of {one.name!r}: {error}",
+            one.at("runner"),
+            hint="something of your own has to run it",
+        )
+    except NoJob as error:
+        findings.warning(
+            "runner-no-job",
+            f"no CronJob is made of {one.name!r}: {error}",
+            one.at("runner"),
+            hint="until that is put right, something of your own has to run it",
+        )

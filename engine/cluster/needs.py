@@ -1,0 +1,214 @@
+"""What a job in a cluster sees of the data that it reads and writes. Pure.
+
+Owns what can run there at all. A pod has nothing of the host: a tree reaches it by its export, what
+is read on a claim by that claim, a server by its address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.cluster.handed import Handed, handed_to_check, in_a_job
+from engine.cluster.no_job import NoJob, OfThisKind
+from engine.plan.model import Plan
+from policy.checks import (
+    Check,
+    CommandCheck,
+    FreshnessCheck,
+    HttpCheck,
+    SnapshotsCheck,
+    SqliteIntegrityCheck,
+)
+from policy.legs import DumpLeg, Leg
+from policy.model import Policy
+from policy.parts import KubernetesRunner
+from policy.patterns import PathPattern
+from policy.sources import CommandSource, ServerSource, Source, SqliteSource, TreeSource
+from policy.urls import host_of
+from policy.values import AbsolutePath
+
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_NOT_THERE = "its kind keeps its records on a host"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mount:
+    """Something that is mounted in the pod: a claim, or a directory of an NFS server."""
+
+    at: str
+    claim: str = ""
+    server: str = ""
+    path: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What one job needs."""
+
+    sources: tuple[Source, ...] = ()
+    """What it reads, as it finds that."""
+    mounts: tuple[Mount, ...] = ()
+    handed: tuple[Handed, ...] = ()
+    nodes_network: bool = False
+    """Whether it reaches something that listens on its node alone."""
+
+
+def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
+    """What the job of a leg needs; its runner is a cluster. Raises `NoJob`."""
+    runner, source = leg.runner, whole.source(leg.takes)
+    assert runner is not None
+    if not isinstance(leg, DumpLeg) or source is None:
+        raise OfThisKind(_NOT_THERE)
+    if leg.after:
+        raise NoJob("it cannot wait for other legs (`after`) there: say when it runs instead")
+    if leg.random_delay is not None:
+        raise NoJob("a CronJob starts on time, and knows no `random_delay`")
+    product = _product(leg, whole)
+    read, mounts, handed, near = _read(source, runner)
+    return Needs(
+        sources=(read, *((one,) if (one := whole.source(leg.to.name)) else ())),
+        mounts=tuple(sorted({*mounts, product})),
+        handed=tuple(sorted({*handed})),
+        nodes_network=near,
+    )
+
+
+def needs_of_check(check: Check, whole: Policy | Plan) -> Needs:
+    """The same of a check. Raises `NoJob`."""
+    runner = check.runner
+    assert runner is not None
+    handed = handed_to_check(check, runner)
+    sources: tuple[Source, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    match check:
+        case SqliteIntegrityCheck():
+            source = whole.source(check.source)
+            assert isinstance(source, SqliteSource | TreeSource)
+            sources = (source,)
+            mounts = tuple(_live(source, runner))
+        case FreshnessCheck():
+            mounts = tuple(_looked_at(check.path, runner, whole))
+        case CommandCheck():
+            mounts = tuple(_claim(runner, None))
+        case HttpCheck():
+            pass
+        case SnapshotsCheck():
+            raise NoJob("what a destination keeps itself is looked at by the host")
+    return Needs(sources=sources, mounts=tuple(sorted({*mounts})), handed=tuple(sorted({*handed})))
+
+
+# ── What is written ──────────────────────────────────────────────────────────────────────────
+
+
+def _product(leg: DumpLeg, whole: Policy | Plan) -> Mount:
+    """The directory that a leg writes, and nothing else of that tree."""
+    tree = whole.source(leg.to.name)
+    if not isinstance(tree, TreeSource):
+        raise NoJob(f"{leg.to.name!r} is a place of the host: let it write into an exported tree")
+    if tree.export is None:
+        raise NoJob(f"the tree {tree.name!r} has no `export`, by which a pod could mount it")
+    names = tuple(part.encode() for part in leg.to.path.split("/") if part)
+    return _exported(tree, names, read_only=False)
+
+
+def _exported(tree: TreeSource, names: tuple[bytes, ...], *, read_only: bool) -> Mount:
+    server, separator, path = (tree.export or "").partition(":/")
+    if not separator or not server:
+        raise NoJob(f"`export` of {tree.name!r} is no SERVER:/PATH: {tree.export!r}")
+    root = AbsolutePath(tuple(part.encode() for part in path.split("/") if part))
+    return Mount(
+        at=_text(tree.path.joined(names)),
+        server=server,
+        path=_text(root.joined(names)),
+        read_only=read_only,
+    )
+
+
+# ── What is read ─────────────────────────────────────────────────────────────────────────────
+
+
+def _read(
+    source: Source, runner: KubernetesRunner
+) -> tuple[Source, tuple[Mount, ...], list[Handed], bool]:
+    match source:
+        case ServerSource():
+            near = _is_near(source, runner)
+            found, handed = in_a_job(source, runner)
+            return found, (), handed, near
+        case SqliteSource():
+            return source, tuple(_live(source, runner)), [], False
+        case CommandSource():
+            return source, tuple(_claim(runner, None)), [], False
+        case _:
+            raise OfThisKind(_NOT_THERE)
+
+
+def _is_near(source: ServerSource, runner: KubernetesRunner) -> bool:
+    """Whether a server listens on the node alone. Raises `NoJob`."""
+    one = source.connect
+    if one.socket is not None or one.account is not None:
+        raise NoJob(f"{source.name!r} is reached by a socket or account of the host: name its host")
+    url = one.endpoint or one.address
+    host = host_of(url) if url is not None else one.host
+    if host is None:
+        raise NoJob(f"{source.name!r} names no host: a pod has no server of its own")
+    if host not in _LOCAL:
+        return False
+    if runner.node is None:
+        raise NoJob(f"{host!r} is the pod itself: name the server's service, or a `node`")
+    return True
+
+
+def _live(source: SqliteSource | TreeSource, runner: KubernetesRunner) -> Iterator[Mount]:
+    """Live data, on a claim or in an exported tree. SQLite writes beside what it reads."""
+    path = source.path
+    folder = AbsolutePath(path.names[:-1]) if isinstance(source, SqliteSource) else path
+    if runner.volume is not None:
+        yield from _claim(runner, folder)
+    elif isinstance(source, TreeSource) and source.export is not None:
+        yield _exported(source, (), read_only=False)
+    else:
+        raise NoJob(f"{source.name!r} lies on no `volume` that its runner names")
+
+
+def _looked_at(
+    pattern: PathPattern, runner: KubernetesRunner, whole: Policy | Plan
+) -> Iterator[Mount]:
+    """Where a check looks for files."""
+    names = []
+    for component in pattern.components:
+        if component.literal is None:
+            break
+        names.append(component.literal)
+    folder = AbsolutePath(tuple(names))
+    if runner.volume is not None:
+        yield from _claim(runner, folder)
+        return
+    for tree in whole.sources:
+        if isinstance(tree, TreeSource) and tree.export and tree.path.contains(folder):
+            yield _exported(tree, folder.names[len(tree.path.names) :], read_only=True)
+            return
+    raise NoJob("what it looks at lies on no `volume` of its runner, and in no exported tree")
+
+
+def _claim(runner: KubernetesRunner, default: AbsolutePath | None) -> Iterator[Mount]:
+    if runner.volume is None:
+        return
+    namespace, _, claim = runner.volume.partition("/")
+    at = runner.at or default
+    if namespace != runner.namespace:
+        raise NoJob(f"a pod mounts claims of its own namespace, and {runner.volume!r} is another's")
+    if at is None:
+        raise NoJob("nothing says where its claim is mounted: add `at` to its runner")
+    if not at.names:
+        raise NoJob("its claim would be mounted over the whole container: add `at` to its runner")
+    yield Mount(at=_text(at), claim=claim)
+
+
+def _text(path: AbsolutePath) -> str:
+    try:
+        return path.text.decode()
+    except UnicodeDecodeError:
+        raise NoJob(f"{path} is no text, and a manifest of Kubernetes cannot hold it") from None

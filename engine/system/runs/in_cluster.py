@@ -1,0 +1,175 @@
+"""A run in a pod: it begins with the records beside its product, and leaves them there anew.
+
+Its state is gone with the pod. What keeps two runs apart on a host, the lock in the state, is
+another one in each pod. So the directory itself has a lock: a job that somebody starts by hand is
+no part of `Forbid`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from engine.generations.claims import Entry, Kind, Place, open_to_others, why_not
+from engine.generations.names import Standing, name_of
+from engine.plan.model import LegPlan, Location, Plan, tree_root
+from engine.records.reports import RunReport, RunStatus
+from engine.system.host.lock import Locked, hold
+from engine.system.host.places import Places
+from engine.system.state.records import Stream, new_run_id
+from engine.system.state.state import ADOPTED, State, open_state, stream_of
+from engine.system.state.status_file import (
+    MOST_RUNS,
+    Kept,
+    LeftStatus,
+    StatusUnreadable,
+    leave_status,
+    read_status,
+)
+
+LOCK = ".policyctl-lock"
+"""In the directory that a leg writes; no leg takes such a name."""
+
+
+def run_in_cluster(
+    plan: Plan,
+    leg: LegPlan,
+    places: Places,
+    run: Callable[[], RunReport],
+    *,
+    clock: Callable[[], datetime],
+    tell: Callable[[str], None],
+) -> RunReport:
+    """Run a leg with the records that lie beside its product. Raises what `run` raises."""
+    place = next(one.writes for one in leg.feeds if one.writes is not None)
+    root = _root_of(plan, place, places)
+    folder = b"/".join((root.rstrip(b"/"), *place.names))
+    began = clock()
+    with ExitStack() as stack:
+        try:
+            if os.path.isdir(folder):  # noqa: PTH112 - bytes
+                stack.enter_context(hold(Path(os.fsdecode(folder), LOCK)))
+                _begin_with(plan, leg, place, root, places, tell)
+        except Locked as locked:
+            said = f"another job of the leg goes on: {locked}"
+            return _not_begun(leg, RunStatus.LOCKED, said, began, clock())
+        except OSError as error:
+            said = f"its directory cannot be used: {error}"
+            return _not_begun(leg, RunStatus.FAILED, said, began, clock())
+        report = run()
+        return _left(plan, leg, folder, report, places)
+
+
+def _not_begun(
+    leg: LegPlan, status: RunStatus, reason: str, began: datetime, now: datetime
+) -> RunReport:
+    return RunReport(
+        leg=leg.name,
+        run_id=new_run_id(began),
+        started=began,
+        ended=now,
+        status=status,
+        reason=reason,
+    )
+
+
+def _root_of(plan: Plan, place: Location, places: Places) -> bytes:
+    source = plan.source(place.holder)
+    root = tree_root(source) if source is not None else None
+    assert root is not None, "jobs write into trees"
+    return places.below_root(root)
+
+
+# ── What it begins with ──────────────────────────────────────────────────────────────────────
+
+
+def _begin_with(
+    plan: Plan,
+    leg: LegPlan,
+    place: Location,
+    root: bytes,
+    places: Places,
+    tell: Callable[[str], None],
+) -> None:
+    try:
+        left = read_status(root, place.names, leg.name)
+    except StatusUnreadable as error:
+        tell(f"what earlier runs have left beside the product cannot be used: {error}")
+        left = None
+    with open_state(places.state_file) as state:
+        for one in reversed(left.runs if left is not None else ()):
+            state.finish(one)
+        folder = b"/".join((root.rstrip(b"/"), *place.names))
+        known = left.generations if left is not None else {}
+        _take_over(_stream(plan, leg, state), folder, known, state)
+
+
+def _stream(plan: Plan, leg: LegPlan, state: State) -> Stream:
+    feed = next(one for one in leg.feeds if one.writes is not None)
+    return stream_of(plan, leg, feed, state)
+
+
+def _take_over(
+    stream: Stream, folder: bytes, known: Mapping[bytes, Standing], state: State
+) -> None:
+    """What is recorded there is the leg's; and what nobody else can have put there.
+
+    A job may end between the name of a generation and the record of it.
+    """
+    status = os.stat(folder)  # noqa: PTH116 - bytes
+    mode = stat.S_IMODE(status.st_mode)
+    place = Place(owner=status.st_uid, mode=mode, device=status.st_dev)
+    closed, user = open_to_others(place, os.geteuid()), os.geteuid()
+    names = []
+    for one in _entries(folder):
+        unclear = closed or why_not(one, place, {user})
+        if one.kind is Kind.DIRECTORY and (one.name in known or not unclear):
+            state.generations.note(stream, one.name, known.get(one.name, Standing.COMPLETE))
+            names.append(one.name)
+    state.claim(stream, f"{ADOPTED}job", names)
+
+
+def _entries(folder: bytes) -> Iterator[Entry]:
+    with os.scandir(folder) as entries:
+        for one in entries:
+            status = one.stat(follow_symlinks=False)
+            kind = Kind.DIRECTORY if stat.S_ISDIR(status.st_mode) else Kind.OTHER
+            if stat.S_ISLNK(status.st_mode):
+                kind = Kind.LINK
+            yield Entry(name=one.name, kind=kind, owner=status.st_uid, device=status.st_dev)
+
+
+# ── What it leaves ───────────────────────────────────────────────────────────────────────────
+
+
+def _left(plan: Plan, leg: LegPlan, folder: bytes, report: RunReport, places: Places) -> RunReport:
+    """Leave its records; that they could not be is a failure to tell (law 6)."""
+    if not os.path.isdir(folder):  # noqa: PTH112 - bytes
+        return report
+    try:
+        with open_state(places.state_file) as state:
+            leave_status(_records(plan, leg, folder, state), folder)
+    except OSError as error:
+        said = f"its records could not be left beside the product: {error.strerror or error}"
+        return replace(report, untold="; ".join(filter(None, (report.untold, said))))
+    return report
+
+
+def _records(plan: Plan, leg: LegPlan, folder: bytes, state: State) -> LeftStatus:
+    """The newest runs, and the last success however long ago."""
+    runs = [one for one in state.unlocked(leg.name, most=MOST_RUNS) if one.ended is not None]
+    success = state.last_success(leg.name)
+    if success is not None and success.run_id not in {one.run_id for one in runs}:
+        runs = [*runs[: MOST_RUNS - 1], success]
+    there = [one.name for one in _entries(folder) if one.kind is Kind.DIRECTORY]
+    kept = state.generations.among(_stream(plan, leg, state), there)
+    return LeftStatus(
+        leg=leg.name,
+        runs=tuple(replace(one, items=state.items(one.run_id)) for one in runs),
+        kept=tuple(Kept(name=name_of(one.moment).decode(), standing=one.standing) for one in kept),
+    )
