@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import json
 import os
 import random
 import shutil
@@ -73,6 +74,8 @@ class Demo:
         self.policyctl("run", "sda-mirror")
         step("run synology-direct: what is too large for the disk → NAS.")
         self.policyctl("run", "synology-direct")
+        step("run host-config: the host's own files, keys among them → local disk.")
+        self.policyctl("run", "host-config")
         step("run offsite: local disk → NAS, the second hop.")
         self.policyctl("run", "offsite")
         step("status: how does each leg stand?")
@@ -85,7 +88,43 @@ class Demo:
         because = '{leg: synology-direct, because: "the scans exist on paper"}'
         self.add_route(f"  /srv/nfs/paperless:  {because}")
         self.policyctl("plan")
+        self.others()
+        step("cluster: what the cluster runs, as CronJobs; nothing is sent there.")
+        image = "registry.example.net/policyctl:1"
+        self.policyctl("cluster", str(self.root.parent / "jobs"), "--image", image, quiet=True)
         return self.compare()
+
+    def others(self) -> None:
+        """Have every other leg of the manifest run, and say in a line each why it does not here."""
+        step("The other legs need what no folder stands for. Each is run, and says so:")
+        legs = json.loads(self.output("status", "--json"))["legs"]
+        for leg in (one["leg"] for one in legs if one["last_run"] is None):
+            said = self.output("run", leg, fails=True).splitlines()[0]
+            say(f"skipped: {said}")
+        ran = sum(one["last_run"] is not None for one in legs)
+        say(f"{ran} of {len(legs)} legs have run; servers and volumes: make test, make lab.")
+
+    def output(self, *words: str, fails: bool = False) -> str:
+        """What a command prints, which may fail."""
+        ended = subprocess.run(
+            self.command(words),
+            cwd=CHECKOUT,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+        )
+        if ended.returncode != 0 and not fails:
+            raise SystemExit(f"demo: policyctl {words[0]} ended with {ended.returncode}")
+        return ended.stdout.decode()
+
+    def command(self, words: tuple[str, ...]) -> list[str]:
+        """The command below the folder."""
+        return [sys.executable, "-m", "policyctl.main", *words, "--root", str(self.root)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of each command."""
+        return {**os.environ, "POLICYCTL_POLICY": str(self.manifest)}
 
     def build(self) -> None:
         """Make the trees that the manifest routes, and the places for copies."""
@@ -106,6 +145,8 @@ class Demo:
         (nfs / "odd/empty").mkdir()
         (nfs / "odd/link-to-a-directory").symlink_to("../nextcloud")
         os.link(nfs / "nextcloud/file-000.txt", nfs / "odd/second-name-of-one-file")
+        for path in ("etc/pve/storage.cfg", "usr/local/bin/script", "etc/systemd/system/a.timer"):
+            self.put(self.root / path, chance)
         (self.root / "mnt/backup").mkdir(parents=True)
         (self.root / "mnt/backup/someone-elses-folder").mkdir()
         (self.root / NAS).mkdir(parents=True)
@@ -126,11 +167,10 @@ class Demo:
     def policyctl(self, *words: str, quiet: bool = False) -> None:
         """Type a command; one that fails ends the demonstration."""
         print(f"$ policyctl {' '.join(words)}", flush=True)
-        command = [sys.executable, "-m", "policyctl.main", *words, "--root", str(self.root)]
         ended = subprocess.run(
-            command,
+            self.command(words),
             cwd=CHECKOUT,
-            env={**os.environ, "POLICYCTL_POLICY": str(self.manifest)},
+            env=self.environment,
             check=False,
             stderr=subprocess.PIPE if quiet else None,
         )
