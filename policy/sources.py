@@ -136,6 +136,8 @@ class SqliteSource(SourceCommon):
     companions: tuple[str, ...] = ()
 
 
+RECORD = "contents.json"
+"""The name of the record that lies in each dump."""
 DIRECTORY = "{directory}"
 """Stands for the directory that a command fills."""
 
@@ -276,6 +278,9 @@ def _command(fields: Fields, common: _Common) -> CommandSource:
         said = "names no `file` and has no" if file is None else "names a `file` and has"
         message = f"it {said} {DIRECTORY}: a command either prints one file, or fills a directory"
         fields.findings.error("bad-value", message, fields.origin("run"))
+    if file == RECORD:
+        message = f"{RECORD} is the record that lies in each dump: give it another name"
+        fields.findings.error("bad-value", message, fields.origin("file"))
     form = form_of(file or "", fields.text("parse"))
     return CommandSource(**common, run=run, file=file, form=form)
 

@@ -13,6 +13,7 @@ from engine.dumps.artefact import file_name
 from policy.connect import Connect
 from policy.secrets import Secret, SecretCommand, SecretFile, SecretVariable
 from policy.sources import DumpedSource, ServerKind, ServerSource
+from policy.values import AbsolutePath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ def _postgresql(one: Connect, name: str) -> Iterator[Loading]:
         *(("--port", str(one.port)) if one.port else ()),
         *(("--username", one.user) if one.user else ()),
     )
-    before = _environment("PGPASSWORD", one.password, one.account)
+    before = _environment("PGPASSWORD", one.password, one.account, *_encrypted(one))
     file = word(name)
     plain, unpack = _text(name)
     if plain in {"all.sql", "globals.sql"}:
@@ -75,6 +76,17 @@ def _postgresql(one: Connect, name: str) -> Iterator[Loading]:
         yield Loading(text=text, command=f"{before}{rest} < {file}")
 
 
+def _encrypted(one: Connect) -> tuple[str, ...]:
+    """What has a client of PostgreSQL believe in nobody else, as the leg does."""
+    if one.authority is None:
+        return ()
+    return ("PGSSLMODE=verify-full", f"PGSSLROOTCERT={word(_shown(one.authority))}")
+
+
+def _shown(path: AbsolutePath) -> str:
+    return path.text.decode(errors="replace")
+
+
 def _mysql(one: Connect, name: str) -> Iterator[Loading]:
     plain, unpack = _text(name)
     if not plain.endswith(".sql"):
@@ -84,6 +96,11 @@ def _mysql(one: Connect, name: str) -> Iterator[Loading]:
         *(("--port", str(one.port)) if one.port else ()),
         *(("--socket", one.socket.text.decode(errors="replace")) if one.socket else ()),
         *(("--user", one.user) if one.user else ()),
+        *(
+            (f"--ssl-ca={_shown(one.authority)}", "--ssl-verify-server-cert")
+            if one.authority
+            else ()
+        ),
     )
     client = f"{_environment('MYSQL_PWD', one.password, one.account)}mysql{options}"
     file = word(name)
@@ -159,10 +176,11 @@ def _words(*words: str) -> str:
     return "".join(f" {word(one)}" for one in words)
 
 
-def _environment(variable: str, secret: Secret | None, account: str | None) -> str:
+def _environment(variable: str, secret: Secret | None, account: str | None, *more: str) -> str:
     """What stands before a client so that it alone gets the password, and no list shows it."""
     given = _given(secret)
-    value = f"{variable}={given} " if given else ""
+    words = (*more, *((f"{variable}={given}",) if given else ()))
+    value = "".join(f"{one} " for one in words)
     if account is None:
         return value
     return f"{value}runuser -u {word(account)} -- "

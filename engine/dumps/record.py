@@ -15,8 +15,9 @@ from engine.dumps.figures import Part
 from engine.plan.typed_json import Registry, Unreadable, parse_json
 from policy.encryption import ENDING
 from policy.legs.dump import Compression
+from policy.sources import RECORD
 
-NAME = b"contents.json"
+NAME = RECORD.encode()
 FORMAT = 1
 
 

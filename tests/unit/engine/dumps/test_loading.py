@@ -97,3 +97,12 @@ def test_other_kinds_say_what_to_see_to() -> None:
         name="s", media=None, site=None, secret=False, path=parse_absolute_path("/a.db")
     )
     assert list(loading(sqlite, ("a.db",))) == []
+
+
+def test_what_the_leg_believes_the_load_believes() -> None:
+    """Without it the password goes to whoever answers."""
+    believed = {"host": "db.example.net", "authority": parse_absolute_path("/etc/ca.pem")}
+    (found,) = commands(ServerKind.POSTGRESQL, "all.sql", **believed)
+    assert "| PGSSLMODE=verify-full PGSSLROOTCERT=/etc/ca.pem psql " in found
+    (found,) = commands(ServerKind.MYSQL, "all.sql", **believed)
+    assert "mysql --host db.example.net --protocol=TCP --ssl-ca=/etc/ca.pem --ssl-ver" in found
