@@ -216,6 +216,8 @@ _SEVERAL = {ServerKind.POSTGRESQL, ServerKind.MYSQL}
 def _check_dump(leg: DumpLeg, policy: Policy, findings: Findings) -> None:
     """What a leg says of its dumps must be something that its server has."""
     source = policy.source(leg.takes)
+    if source is None:
+        return  # that was told already
     kind = source.server if isinstance(source, ServerSource) else None
     if leg.per_database and kind not in _SEVERAL:
         findings.error(

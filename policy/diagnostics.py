@@ -95,6 +95,8 @@ _LINE_SHOWN = 160
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s\"']*(?=@)")
 """What stands before the machine in a URL (RFC 3986, 3.2.1): a password, it may be."""
 
+_AGE_KEY = re.compile(r"(?i)age-secret-key-[a-z0-9]*")
+"""A secret key of age, whatever it stands behind."""
 _SECRET_VALUE = re.compile(
     r"""(?ix)
     (?<![\w-]) (["']?) (?!(?:key|secret|key_file)\b)
@@ -128,6 +130,7 @@ def _snippet(line: str, origin: Origin) -> list[str]:
     """
     line = _USER_INFO.sub(lambda found: "*" * len(found[0]), line)
     line = _SECRET_VALUE.sub(_masked, line)
+    line = _AGE_KEY.sub(lambda found: "*" * len(found[0]), line)
     first = max(0, origin.column - 1 - _LINE_SHOWN // 2) if len(line) > _LINE_SHOWN else 0
     window = line[first : first + _LINE_SHOWN].expandtabs(1)
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in window)

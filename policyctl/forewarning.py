@@ -70,6 +70,8 @@ def _against(version: Version, zone: ZoneInfo) -> Iterator[str]:
             f"{version.left.name} is an orphan ({version.left.why}): nothing watches over it, and "
             "`policyctl gc` may remove it"
         )
+    if version.told:
+        yield f"its own run has said of it: {version.told}"
     if version.doubt is not None:
         yield doubt_words(version.doubt, zone)
 

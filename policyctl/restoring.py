@@ -30,6 +30,7 @@ from engine.system.restore.entries import CannotLook
 from engine.system.restore.items import ITEMS_DEEP
 from engine.system.restore.left_copies import left_versions
 from engine.system.restore.search import Known, find_versions
+from engine.system.restore.told import with_told
 from engine.system.state.state import State
 from policy.model import Policy
 from policy.patterns import Component, PatternError
@@ -192,6 +193,8 @@ class Restoring:
         if self.state is not None and asked.left:
             more, missing = left_versions(self.known, self.state, asked.left)
             versions, unseen = (*versions, *more), (*unseen, *missing)
+        subject = asked.subject
+        versions = with_told(self.known, subject.source, versions, len(subject.names))
         choice = choose(
             versions,
             as_of=wish.as_of,

@@ -116,6 +116,11 @@ def _wishes(plan: Plan, named: Sequence[str], root: Path) -> Iterator[Wish]:
     for text in dict.fromkeys(named):
         leg = plan.leg(text)
         source, colon, item = text.partition(":")
+        if leg is not None and not isinstance(leg.leg, _COMPARED):
+            raise Refused(
+                f"{text} is a {leg.kind} leg, and what it has made can be compared with nothing: "
+                "it was read back when it was made; a drill reads it again"
+            )
         if leg is not None:
             yield Wish(leg=leg)
         elif colon and plan.source(source) is not None:

@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.dumps.artefact import file_name
 from policy.connect import Connect
 from policy.secrets import Secret, SecretCommand, SecretFile, SecretVariable
 from policy.sources import DumpedSource, ServerKind, ServerSource
@@ -68,10 +67,13 @@ def _postgresql(one: Connect, name: str) -> Iterator[Loading]:
         psql = f"{before}psql --no-psqlrc --quiet{options} --dbname postgres"
         yield Loading(text=text, command=f"{unpack} {file} | {psql}")
     elif name.endswith(".dump"):
-        text = "The database as it was: what is in it now goes."
+        text = (
+            "The database as it was: what is in it now goes. Stop what uses it first: one that "
+            "somebody is connected to is not replaced, and this ends at once."
+        )
         # Whoever is connected to a database cannot drop it.
         anew = "" if plain == "postgres.dump" else " --create"
-        rest = f"pg_restore{anew} --clean --if-exists{options} --dbname postgres"
+        rest = f"pg_restore{anew} --clean --if-exists --exit-on-error{options} --dbname postgres"
         # The file is read by our own account, which may be another than the client's.
         yield Loading(text=text, command=f"{before}{rest} < {file}")
 
@@ -104,27 +106,15 @@ def _mysql(one: Connect, name: str) -> Iterator[Loading]:
     )
     client = f"{_environment('MYSQL_PWD', one.password, one.account)}mysql{options}"
     file = word(name)
+    rights = "It takes an account that may write all of it, and not one that may only read."
     if plain == "all.sql":
-        text = "All databases, with the accounts and their passwords of then."
-        yield Loading(text=text, command=f"{unpack} {file} | {client}")
+        text = f"All databases, with the accounts and their passwords of then. {rights}"
+        # The server goes on with the accounts that it knows until it is told (MySQL, FLUSH).
+        whole = f"{{ {unpack} {file}; echo 'FLUSH PRIVILEGES;'; }}"
+        yield Loading(text=text, command=f"{whole} | {client}")
         return
-    text = "The database has to be there; its tables become those of the dump."
-    database = word(_database(plain.removesuffix(".sql")))
-    yield Loading(text=text, command=f"{unpack} {file} | {client} -- {database}")
-
-
-def _database(stem: str) -> str:
-    """The name of a database by that of its file; a shortened one cannot be told."""
-    parts, rest = [], stem.encode()
-    while rest:
-        if rest[:1] == b"%":
-            parts.append(bytes.fromhex(rest[1:3].decode()))
-            rest = rest[3:]
-        else:
-            parts.append(rest[:1])
-            rest = rest[1:]
-    name = b"".join(parts).decode(errors="replace")
-    return name if file_name(name) == stem.encode() else "DATABASE"
+    text = f"The database as it was; tables that came later stay. {rights}"
+    yield Loading(text=text, command=f"{unpack} {file} | {client}")
 
 
 def _redis(name: str) -> Iterator[Loading]:

@@ -84,7 +84,11 @@ class Mysql:
             found = [(b"all", "", whole)]
         else:
             found = [
-                (file_name(one), one, self._client(_DUMPS, *_OPTIONS, *gtid, b"--", one.encode()))
+                (
+                    file_name(one),
+                    one,
+                    self._client(_DUMPS, *_OPTIONS, *gtid, b"--databases", b"--", one.encode()),
+                )
                 for one in seen.databases
             ]
         return tuple(

@@ -7,7 +7,7 @@ knows nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
@@ -52,6 +52,8 @@ class DumpRecord:
     began: str
     """In ISO form, UTC."""
     files: tuple[FileRecord, ...]
+    told: tuple[str, ...] = field(default=(), metadata={"later": True})
+    """What its run has said against it; empty: it was verified."""
 
     def file(self, name: bytes) -> FileRecord | None:
         """The file of that name, however either is compressed or encrypted."""

@@ -85,7 +85,7 @@ def _tier(one: Version) -> int:
         return 3
     if one.part:
         return 2
-    return 1 if one.moment is None or one.whole is Whole.UNKNOWN else 0
+    return 1 if one.moment is None or one.whole is Whole.UNKNOWN or one.told else 0
 
 
 def _rank(one: Version, as_of: datetime | None) -> tuple[object, ...]:
@@ -208,6 +208,8 @@ def _behind(one: Version, chosen: Version, as_of: datetime | None, zone: ZoneInf
         return f"an orphan of {one.left.leg}: no leg carries it any more ({one.left.why})"
     if one.part and one.kind is Kind.SET_ASIDE:
         return "it holds only what one run took away"
+    if one.told and not chosen.told:
+        return f"its own run has said of it: {one.told}"
     if _tier(one) > _tier(chosen):
         return f"not known how old or whole: {one.why}" if one.why else "not known how whole"
     if one.at(as_of) != chosen.at(as_of):

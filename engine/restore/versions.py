@@ -97,6 +97,8 @@ class Version:
     """What the copy cannot have kept."""
     doubt: Doubt | None = None
     """What `verify` has found against it; None: nothing."""
+    told: str = ""
+    """What the run that made it has said against it; empty: nothing."""
     left: Left | None = None
     """None: a leg carries it."""
 

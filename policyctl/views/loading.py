@@ -31,7 +31,10 @@ def loading_lines(proposal: Proposal, opened: tuple[bytes, ...] = ()) -> Iterato
         return
     folder, names = _what_came(proposal, opened)
     if any(name.endswith(ENDING) for name in names):
-        yield "it is encrypted: `age --decrypt --identity KEY`, or this command with --identity KEY"
+        yield (
+            "it is encrypted: the same command with --identity KEY and another folder (--to) opens "
+            "it as well, or for each file: age --decrypt --identity KEY --output NAME NAME.age"
+        )
     found = [one for one in loading(source, names) if one.command]
     if found:
         yield f"to load it, in {word(folder)}:"

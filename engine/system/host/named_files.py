@@ -38,4 +38,5 @@ def _look_at(named: NamedFile, path: bytes, findings: Findings) -> None:
         findings.warning("secret-not-found", empty, named.origin)
     elif named.secret and status.st_mode & stat.S_IROTH:
         hint = f"`chmod o= {shown}`, and change what lies in it"
+        hint += "; until then a run may refuse it"
         findings.warning("secret-open", f"{what} may be read by all", named.origin, hint=hint)

@@ -91,8 +91,6 @@ class DumpRuns:
                 reason=reason,
                 entries=sum(rows) if rows else None,
                 size=size,
-                bytes_sent=size,
-                files=len(files),
                 place=self.feeds.report(step.feed).place,
             )
         )
@@ -213,36 +211,24 @@ class DumpRuns:
     def judge(self, step: JudgeDump) -> None:
         """Leave the record, and tell what is wrong with the dump. Raises `FeedStopped`."""
         made = self._made.pop(step.feed, _Made())
-        told = _several(made.failed)
         if not made.files:
-            raise FeedStopped(RunStatus.FAILED, told or "there is nothing to dump")
+            why = _several(made.failed)
+            raise FeedStopped(RunStatus.FAILED, why or "there is nothing to dump")
         # What a person says is right is so from now on.
         history = None if step.smaller_allowed else step.before
         files = with_history(tuple(made.files), history, step.began)
+        told = list(_told(step, made.failed, files))
         try:
-            self._leave_record(step, files)
+            self._leave_record(step, files, tuple(told))
         except NotWhole as error:  # such as where an artefact has its name
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
         self._count(step.feed, files)
-        if told:
-            said = f"not all of it could be dumped, and nothing older goes: {told}"
-            self.feeds.note(step.feed, RunStatus.DEGRADED, said)
-        if not step.other_allowed and is_another(step.server.identity, step.before):
-            said = "another server answers than the one whose dump was verified last"
-            hint = f"if that is right, run it once with --allow {Waiver.OTHER_SERVER.value}"
-            danger = "nothing older goes"
-            self.feeds.note(step.feed, RunStatus.DEGRADED, f"{said}: {danger}; {hint}")
-        if not told and not step.smaller_allowed:
-            self._compare(step, files)
-
-    def _compare(self, step: JudgeDump, files: tuple[FileRecord, ...]) -> None:
-        found = list(judge_dump(files, step.before, step.limits, step.began, vouched=step.vouched))
-        if found:
-            hint = f"if that is right, run it once with --allow {Waiver.SMALLER_SOURCE.value}"
-            said = f"{_several(found)}: nothing older goes; {hint}"
+        for said in told:
             self.feeds.note(step.feed, RunStatus.DEGRADED, said)
 
-    def _leave_record(self, step: JudgeDump, files: tuple[FileRecord, ...]) -> None:
+    def _leave_record(
+        self, step: JudgeDump, files: tuple[FileRecord, ...], told: tuple[str, ...]
+    ) -> None:
         record = DumpRecord(
             source=step.feed,
             server=step.server.server,
@@ -250,6 +236,7 @@ class DumpRuns:
             identity=step.server.identity,
             began=step.began.isoformat(),
             files=files,
+            told=told,
         )
         staging = inside(step.target, STAGING).path
         with _no_room(display(NAME)), _opened(staging, NAME, _NEW, "w+b") as file:
@@ -267,6 +254,22 @@ class DumpRuns:
                 bytes_sent=report.bytes_sent + size,
             )
         )
+
+
+def _told(step: JudgeDump, failed: list[str], files: tuple[FileRecord, ...]) -> Iterator[str]:
+    """Why nothing older goes for a dump, a sentence each."""
+    if failed:
+        yield f"not all of it could be dumped, and nothing older goes: {_several(failed)}"
+    if not step.other_allowed and is_another(step.server.identity, step.before):
+        said = "another server answers than the one whose dump was verified last"
+        hint = f"if that is right, run it once with --allow {Waiver.OTHER_SERVER.value}"
+        yield f"{said}: nothing older goes; {hint}"
+    if failed or step.smaller_allowed:
+        return
+    found = list(judge_dump(files, step.before, step.limits, step.began, vouched=step.vouched))
+    if found:
+        hint = f"if that is right, run it once with --allow {Waiver.SMALLER_SOURCE.value}"
+        yield f"{_several(found)}: nothing older goes; {hint}"
 
 
 def _must_succeed(told: Completed) -> None:

@@ -133,9 +133,9 @@ def _item(
         pending=_pending(plan, leg, feed, journal, places),
         full_began=seen.full_began if seen is not None else None,
         verified=Verifications(state.connection).last(leg.name, feed.reads),
-        in_step=seen is not None
-        and feed.selection is not None
-        and seen.rules == rules_digest(feed.selection, leg.leg),
+        # What has no paths is taken whole: no rule of it can have changed.
+        in_step=feed.selection is None
+        or (seen is not None and seen.rules == rules_digest(feed.selection, leg.leg)),
     )
 
 

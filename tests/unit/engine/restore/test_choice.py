@@ -48,6 +48,16 @@ def test_the_newest_is_taken() -> None:
     assert [one.why for one in found.passed] == ["older"]
 
 
+def test_law_18_what_its_own_run_has_told_is_taken_where_nothing_else_is() -> None:
+    told = version("nas", hours=1, told="not one row is in it")
+    found = chosen(version(hours=2), told)
+    assert found.chosen is not None
+    assert found.chosen.place == "disk"
+    assert [one.why for one in found.passed] == ["its own run has said of it: not one row is in it"]
+    assert chosen(told).chosen is told
+    assert chosen(version(hours=2), told, place="nas").chosen is told
+
+
 @pytest.mark.parametrize(
     ("worse", "why"),
     [

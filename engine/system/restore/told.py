@@ -1,0 +1,45 @@
+"""What runs have said against the products that they made: none of those is taken unasked.
+
+A dump of a server that had lost its data is the newest there is, and the last one that is wanted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.restore.versions import Version, Whole
+from engine.system.host.descent import opened_root
+from engine.system.restore.compare import Tree
+from engine.system.restore.dump_record import record_in
+from engine.system.restore.search import Known
+from policy.sources import DeviceSource, DumpedSource, Source
+
+_NOT_SAID = "it was not verified"
+
+
+def with_told(
+    known: Known, source: Source, versions: tuple[Version, ...], depth: int
+) -> tuple[Version, ...]:
+    """The same versions, each with what was said; `depth`: how far below its generation it is.
+
+    What is said of one is so of each copy of it, wherever that lies.
+    """
+    if not isinstance(source, DeviceSource | DumpedSource):
+        return versions
+    said = {
+        (one.copy.via[0], one.name): words
+        for one in versions
+        if (words := _said(known, one, depth))
+    }
+    return tuple(replace(one, told=said.get((one.copy.via[0], one.name), "")) for one in versions)
+
+
+def _said(known: Known, one: Version, depth: int) -> str:
+    place = known.place(one.place)
+    if place is not None and place.ssh is None and one.name:
+        names = one.location.names
+        with opened_root(place.root) as root:
+            record = record_in(Tree(root=root, top=names[: len(names) - depth]))
+        if record is not None:
+            return "; ".join(record.told)
+    return _NOT_SAID if one.whole is Whole.COMPLETE else ""
