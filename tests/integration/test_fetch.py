@@ -20,6 +20,7 @@ from engine.runs.observation import Waiver
 from engine.system.host.places import Places
 from engine.system.runs.runner import explain_leg, run_leg
 from engine.system.state.state import open_state, stream_of
+from engine.system.telling.facts import leg_facts
 from tests.integration.lab import compiled, install, only, write
 from tests.integration.sshd import Server, serving
 
@@ -247,3 +248,15 @@ def test_a_device_that_is_away_is_told(tmp_path: Path) -> None:
     with serving(tmp_path / "server") as server:
         router = Router(tmp_path, server, timeout="3s")
     router.nothing_came(router.run(), "the device does not answer: ")
+
+
+def test_a_device_has_no_rules_that_could_have_changed(router: Router) -> None:
+    """It was at risk "until its next run" for ever, though its copies were fresh."""
+    assert router.run().status is RunStatus.OK
+    plan = router.plan()
+    leg = plan.leg("config")
+    assert leg is not None
+    with open_state(router.places.state_file) as state:
+        facts = leg_facts(plan, leg, state, None, router.places)
+    (item,) = facts.items
+    assert item.in_step

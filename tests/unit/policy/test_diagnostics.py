@@ -63,6 +63,12 @@ class TestText:
         assert f"http://{'*' * len(secret)}@gateway:9091/a@b" in shown_line
         assert shown_line[caret.index("^") : -1] == "bad"
 
+    def test_law_22_no_secret_key_of_age_is_shown(self) -> None:
+        key = "AGE-SECRET-KEY-1QYQSZQGPQYQSZQGP"
+        _, shown_line, _ = shown(f"encrypt: {{age: [{key}]}}", 16, len(key))
+        assert "QYQSZ" not in shown_line
+        assert "*" * len(key) in shown_line
+
     @given(st.integers(1, 5000), st.integers(1, 6000))
     def test_a_very_long_line_is_cut_around_the_value(self, column: int, width: int) -> None:
         text = "".join(chr(ord("a") + at % 26) for at in range(5000))
