@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.dumps.figures import NotWhole
 from engine.system.dumps.encrypt import decrypt
 from engine.system.host.process import CommandNotStarted, run
 from policy.encryption import ENDING
-from policyctl.boundary import Refused
+from policy.values import display
 
 
-def open_encrypted(path: bytes, identity: Path) -> tuple[bytes, ...]:
-    """Open each encrypted file at or below a path; the plain ones that lie there instead now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What became of the encrypted files that came."""
 
-    Raises `Refused` where one does not open: it stays as it came.
-    """
-    opened = []
+    files: tuple[bytes, ...]
+    """The plain ones that lie there instead."""
+    failed: tuple[str, ...]
+    """Why others stay as they came."""
+
+
+def open_encrypted(path: bytes, identity: Path) -> Opened:
+    """Open each encrypted file at or below a path; one that does not open keeps no other shut."""
+    opened, failed = [], []
     for one in sorted(_encrypted(path)):
+        target = one.removesuffix(ENDING.encode())
         try:
-            opened.append(decrypt(one, os.fsencode(identity), run))
+            decrypt(one, target, os.fsencode(identity), run)
+            os.unlink(one)  # noqa: PTH108 - bytes
         except (NotWhole, CommandNotStarted, OSError) as error:
-            shown = os.fsdecode(one)
-            raise Refused(f"{shown}: {error}; it lies there encrypted, as it came") from None
-    return tuple(opened)
+            failed.append(f"{display(one)}: {error}; it lies there encrypted, as it came")
+        else:
+            opened.append(target)
+    return Opened(files=tuple(opened), failed=tuple(failed))
 
 
 def _encrypted(path: bytes) -> Iterator[bytes]:
-    if os.path.isfile(path) and path.endswith(ENDING.encode()):  # noqa: PTH113 - bytes
-        yield path
-    for folder, _, names in os.walk(path):
-        for name in names:
-            if name.endswith(ENDING.encode()):
-                yield folder + b"/" + name
+    """Regular files alone: a symlink may lead elsewhere, and a pipe has no end."""
+    found = [path]
+    found += [folder + b"/" + name for folder, _, names in os.walk(path) for name in names]
+    for one in found:
+        if one.endswith(ENDING.encode()) and stat.S_ISREG(os.lstat(one).st_mode):
+            yield one

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from engine.dumps.record import DumpRecord
+from engine.dumps.record import NAME, DumpRecord
 from engine.plan.readers import owned_places
 from engine.progress import ProgressSink
 from engine.restore.room import Room, room_words
@@ -118,6 +118,9 @@ class _Checks:
         record = record_in(tree) if not below else self._record_there(len(below))
         if record is not None:
             yield from unlike_record(tree, below, record)
+        elif not below:
+            said = "its record cannot be read, so that nothing of it could be held against that"
+            yield Difference(path=(NAME,), what=said)
 
     def _record_there(self, depth: int) -> DumpRecord | None:
         place = self.restoring.known.place_of(self.chosen)

@@ -18,7 +18,7 @@ from policy.values import Duration, Percentage, display
 _NOISE = 10
 """Rows by which a small database may shrink without a word, if some are left."""
 _SMALL = 64 * 1024
-"""Bytes below which a file's size says nothing."""
+"""Bytes below which a size says nothing where rows are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,21 @@ def with_history(
 
 
 def _since(one: FileRecord, before: DumpRecord | None, began: datetime) -> FileRecord:
-    former = before.file(one.name) if before is not None else None
+    former = same_file(before.files, one) if before is not None else None
     if not one.content:
         return one
     same = former is not None and former.content == one.content and former.unchanged_since
-    since = former.unchanged_since if same and former is not None else began.isoformat()
-    return replace(one, unchanged_since=since)
+    since = _moment(former.unchanged_since, began) if same and former is not None else began
+    return replace(one, unchanged_since=since.isoformat())
+
+
+def _moment(text: str, began: datetime) -> datetime:
+    """A moment of a record, which may be anybody's; what is none counts from now on."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return began
+    return found if found.tzinfo is not None else began
 
 
 def is_another(identity: str, before: DumpRecord | None) -> bool:
@@ -65,7 +74,7 @@ def judge_dump(
     if _is_empty(files) and not (vouched and before is not None and _is_empty(before.files)):
         yield "not one row is in it"
     for file in before.files if before is not None else ():
-        now = same_file(files, file.name)
+        now = same_file(files, file)
         if now is None:
             yield f"{display(file.name)} is not in it any more"
         else:
@@ -90,13 +99,20 @@ def _shrunk(before: FileRecord, now: FileRecord, most: Percentage) -> Iterator[s
             yield f"{name} has {there.rows:,} rows, and had {part.rows:,}"
         elif _fell(part.tables, there.tables, most, noise=1):
             yield f"{name} has {there.tables:,} tables, and had {part.tables:,}"
-        elif _fell(_large(part), there.size, most, noise=_SMALL):
+        elif _fell(_measure(part), there.size, most, noise=0 if _alone(part) else _SMALL):
             sizes = human_bytes(there.size or 0), human_bytes(part.size or 0)
             yield f"{name} has {sizes[0]}, and had {sizes[1]}"
 
 
-def _large(part: Part) -> int | None:
-    return part.size if part.size is not None and part.size > _SMALL else None
+def _alone(part: Part) -> bool:
+    """Whether its bytes are the only measure that there is of it."""
+    return part.rows is None and part.tables is None
+
+
+def _measure(part: Part) -> int | None:
+    """Its bytes, where they say something: beside rows a few are those of a schema."""
+    large = part.size is not None and part.size > _SMALL
+    return part.size if large or _alone(part) else None
 
 
 def _fell(before: int | None, now: int | None, most: Percentage, *, noise: int) -> bool:
@@ -111,7 +127,7 @@ def _stands_still(
 ) -> Iterator[str]:
     """Where none of it changes any more; one database that rests is none of a dead server."""
     known = [one for one in files if one.content]
-    moments = [datetime.fromisoformat(one.unchanged_since) for one in known if one.unchanged_since]
+    moments = [_moment(one.unchanged_since, began) for one in known if one.unchanged_since]
     if not moments or len(moments) < len(known):
         return
     newest = max(moments)

@@ -7,6 +7,7 @@ of each database.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from engine.dumps.artefact import Artefact, Nature, file_name
 from engine.dumps.clients import Client, InVariable, Opens
@@ -23,7 +24,9 @@ _QUESTION = (
     b"'text', current_setting('server_version'), "
     b"'identity', (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), "
     b"'databases', (SELECT json_agg(datname) FROM pg_catalog.pg_database "
-    b"WHERE datallowconn AND NOT datistemplate))"
+    b"WHERE datallowconn AND datname NOT IN ('template0', 'template1')), "
+    b"'closed', (SELECT json_agg(datname) FROM pg_catalog.pg_database "
+    b"WHERE NOT datallowconn AND datname <> 'template0'))"
 )
 _PATIENCE = "30"
 """Seconds until a server that does not answer is given up."""
@@ -40,7 +43,8 @@ class Postgresql:
         """The program's version; the server's, and its databases."""
         program = "pg_dump" if self._per_database else "pg_dumpall"
         return (
-            Client(programs=(program,), arguments=(b"--version",)),
+            # As it is dumped: Debian's pg_wrapper(1) takes another version for another server.
+            replace(self._client(program), arguments=(b"--version",), opens=None),
             self._client(
                 "psql",
                 *(b"--no-psqlrc", b"--no-align", b"--tuples-only", b"--quiet"),
@@ -55,6 +59,7 @@ class Postgresql:
             answer = json.loads(said)
             number, text = int(answer["version"]), str(answer["text"])
             databases = tuple(sorted(answer["databases"] or ()))
+            closed = sorted(answer.get("closed") or ())
         except (ValueError, TypeError, KeyError):
             raise Unanswered("psql has given no answer that can be read") from None
         client = version_in(program.partition(")")[2])
@@ -65,6 +70,7 @@ class Postgresql:
             older=client[0] < number // 10_000,
             identity=str(answer["identity"]),
             databases=databases,
+            remarks=tuple(f"{one!r} lets nobody in, and is in no dump" for one in closed),
         )
 
     def artefacts(self, leg: DumpLeg, seen: ServerSeen) -> tuple[Artefact, ...]:

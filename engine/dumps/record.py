@@ -55,19 +55,21 @@ class DumpRecord:
     told: tuple[str, ...] = field(default=(), metadata={"later": True})
     """What its run has said against it; empty: it was verified."""
 
-    def file(self, name: bytes) -> FileRecord | None:
-        """The file of that name, however either is compressed or encrypted."""
-        return same_file(self.files, name)
-
     @property
     def moment(self) -> datetime:
         """When its run began."""
         return datetime.fromisoformat(self.began)
 
 
-def same_file(files: Iterable[FileRecord], name: bytes) -> FileRecord | None:
-    """The one of some files that holds what a file of that name does."""
-    return next((one for one in files if _stem(one.name) == _stem(name)), None)
+def same_file(files: Iterable[FileRecord], wanted: FileRecord) -> FileRecord | None:
+    """The one of some files that holds what a file of another dump does.
+
+    It has the same name, or the same but for how its content is kept.
+    """
+    found = [one for one in files if one.nature == wanted.nature]
+    exact = (one for one in found if one.name == wanted.name)
+    alike = (one for one in found if _stem(one.name) == _stem(wanted.name))
+    return next(exact, None) or next(alike, None)
 
 
 def _stem(name: bytes) -> bytes:

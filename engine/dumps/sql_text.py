@@ -19,6 +19,33 @@ _LONGEST_LINE = 1 << 30
 """Bytes: the most that MySQL sends at once (max_allowed_packet), and a row may be that long."""
 
 
+_CONNECTING = b"\n\\connect "
+"""What comes before each database of a cluster; in a row the backslash would be doubled."""
+
+
+class _Ending:
+    """The last line of a text that says something, whatever stands before it.
+
+    Whether a dump is whole must not hang on what its tenants have written into it.
+    """
+
+    _MOST = 4096
+    """Bytes at the end that are looked at."""
+
+    def __init__(self) -> None:
+        self._end = b""
+
+    def feed(self, chunk: bytes) -> None:
+        self._end = (self._end + chunk[-self._MOST :])[-self._MOST :]
+
+    @property
+    def line(self) -> bytes:
+        if not self._end.endswith(b"\n"):
+            return b""
+        lines = (line for line in reversed(self._end.split(b"\n")) if line not in {b"", b"--"})
+        return next((one for one in lines if not one.startswith(b"\\unrestrict ")), b"")
+
+
 class TextReader(Protocol):
     """Takes a dump piece by piece."""
 
@@ -62,13 +89,14 @@ class PostgresqlReader:
         self._rest = b""
         self._rows_follow = False
         """Whether what comes are rows, up to the end of a COPY."""
+        self._ends = _Ending()
         self._announced = False
         """Whether the comment stood there that comes before each COPY, and nothing else since: a
         function's body may hold a line that looks like one."""
-        self._last = b""
 
     def feed(self, chunk: bytes) -> None:
         """The next piece. Raises `NotWhole`."""
+        self._ends.feed(chunk)
         data, at = self._rest + chunk, 0
         while at < len(data):
             step = self._rows(data, at) if self._rows_follow else self._line(data, at)
@@ -81,13 +109,17 @@ class PostgresqlReader:
 
     def finish(self) -> Figures:
         """What was in it. Raises `NotWhole`."""
-        if self._rest or self._rows_follow or self._last != self._trailer:
+        if self._ends.line != self._trailer:
             raise NotWhole(f"it is cut off: it does not end with {self._trailer.decode()!r}")
         return Figures(parts=self._tally.parts(), content=self._digest.hexdigest())
 
     def _rows(self, data: bytes, at: int) -> int | None:
         """Count rows from a line's end on; where to go on, None: more is needed."""
         end = data.find(_COPY_END, at)
+        lost = data.find(_CONNECTING, at, end if end >= 0 else len(data))
+        if lost >= 0:  # no row begins so: what looked like a COPY was a text of somebody's
+            self._rows_follow = False
+            return lost + 1
         stop = end if end >= 0 else len(data) - len(_COPY_END) + 1
         if stop <= at and end < 0:
             return None
@@ -108,10 +140,7 @@ class PostgresqlReader:
             return end + 1
         self._digest.update(line)
         self._tally.add(size=len(line) + 1)
-        if line and line != b"--":
-            self._last = line
-            return self._statement(line, end)
-        return end + 1
+        return self._statement(line, end) if line and line != b"--" else end + 1
 
     def _statement(self, line: bytes, end: int) -> int:
         if line.startswith(_HEADINGS):
@@ -147,14 +176,15 @@ class MysqlReader:
     def __init__(self, database: str = "") -> None:
         self._tally = _Tally(database)
         self._digest = hashlib.sha256()
+        self._ends = _Ending()
         self._rest: list[bytes] = []
         self._inserting = False
         self._routine = False
         """Whether what comes is the body of a routine, whose lines may look like any other."""
-        self._last = b""
 
     def feed(self, chunk: bytes) -> None:
         """The next piece. Raises `NotWhole`."""
+        self._ends.feed(chunk)
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             self._rest.append(line)
@@ -165,7 +195,7 @@ class MysqlReader:
 
     def finish(self) -> Figures:
         """What was in it. Raises `NotWhole`."""
-        if self._rest or self._routine or not self._last.startswith(self._TRAILER):
+        if not self._ends.line.startswith(self._TRAILER):
             raise NotWhole(f"it is cut off: it does not end with {self._TRAILER.decode()!r}")
         return Figures(parts=self._tally.parts(), content=self._digest.hexdigest())
 
@@ -174,8 +204,6 @@ class MysqlReader:
         if line.startswith(b"USE `"):
             self._tally.enter(_unquoted(line[4:].rstrip(b";")))
         self._tally.add(size=len(line) + 1)
-        if line:
-            self._last = line
         if line.startswith(b"DELIMITER "):
             self._routine = line != b"DELIMITER ;"
         elif self._routine:

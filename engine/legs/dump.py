@@ -60,6 +60,7 @@ def _steps(leg: DumpLeg, frame: Frame, run: Run, waived: frozenset[Waiver]) -> I
         began=run.now,
         before=dumped.before,
         vouched=dumped.vouched,
+        record_lost=dumped.vouched and dumped.before is None,
         limits=Limits(max_shrink=leg.max_shrink, changes_within=leg.changes_within),
         smaller_allowed=Waiver.SMALLER_SOURCE in waived,
         other_allowed=Waiver.OTHER_SERVER in waived,

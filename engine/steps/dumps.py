@@ -42,6 +42,8 @@ class JudgeDump:
     """Whether that one was verified."""
     limits: Limits
     smaller_allowed: bool
+    record_lost: bool
+    """Whether dumps were verified before, and the record of none can be read."""
     other_allowed: bool
     """Whether another server may answer than the one whose dump was verified last."""
 

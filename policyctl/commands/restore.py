@@ -260,13 +260,14 @@ def _finish(
     wanted: bool,
     json: bool,
 ) -> None:
-    from policyctl.decrypting import open_encrypted
+    from policyctl.boundary import Refused
+    from policyctl.decrypting import Opened, open_encrypted
     from policyctl.views import restore as view
     from policyctl.views.console import result, result_json
     from policyctl.views.loading import loading_lines, opened_lines
 
     done = _carry_out(work, proposal, again) if wanted else None
-    opened: tuple[bytes, ...] = ()
+    opened = Opened(files=(), failed=())
     if done is not None and identity is not None:
         opened = open_encrypted(proposal.aim.path, identity)
     if json:
@@ -276,11 +277,13 @@ def _finish(
             "\n".join(
                 (
                     *view.done_lines(proposal, done),
-                    *opened_lines(opened),
-                    *loading_lines(proposal, opened),
+                    *opened_lines(opened.files),
+                    *loading_lines(proposal, opened.files),
                 )
             )
         )
+    if opened.failed:
+        raise Refused("; ".join(opened.failed))
     if done is not None and done.differences:
         _doubt(proposal, again)
 

@@ -12,6 +12,7 @@ import pytest
 
 from engine.records.reports import RunStatus
 from engine.runs.observation import Waiver
+from policy.diagnostics import PolicyInvalid
 from tests.databases import make, rows
 from tests.integration.dumping import House, small_disk
 from tests.integration.lab import tree, write
@@ -125,10 +126,8 @@ def test_law_18_what_is_no_artefact_is_none(tmp_path: Path, text: str, why: str)
 
 def test_what_would_be_called_as_the_record_is_refused(tmp_path: Path) -> None:
     house = printing(tmp_path, "echo '{}'", "contents.json")
-    report = house.run()
-    assert report.status is RunStatus.FAILED
-    assert "contents.json cannot be written: File exists" in report.reason
-    assert house.generations == []
+    with pytest.raises(PolicyInvalid, match="is the record that lies in each dump"):
+        house.run()
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -201,3 +200,36 @@ def test_a_program_that_hangs_has_its_time(tmp_path: Path) -> None:
     house = filling(tmp_path, f'{FILL}; echo 1 > "$into/a"; sleep 60')
     house.timeout = "2s"
     assert house.refused("").status is RunStatus.TIMED_OUT
+
+
+def test_law_18_where_no_record_can_be_read_nothing_older_goes(tmp_path: Path) -> None:
+    house = printing(tmp_path, "head -c 200000 /dev/zero | tr '\\0' a", "list.txt")
+    first, second = house.good(), house.good()
+    for one in (first, second):
+        (one / "contents.json").write_text("")
+    write(tmp_path / "export", "#!/bin/sh\necho a\n")
+    for _ in range(2):
+        house.degraded("the record of no earlier dump can be read")
+        assert {first, second} <= set(house.generations)
+    house.good(Waiver.SMALLER_SOURCE)
+
+
+def test_a_record_that_is_a_pipe_keeps_no_run(tmp_path: Path) -> None:
+    house = printing(tmp_path, "echo '{}'")
+    record = house.good() / "contents.json"
+    record.unlink()
+    os.mkfifo(record)
+    house.degraded("the record of no earlier dump can be read")
+
+
+def test_a_companion_that_is_called_as_the_archive_of_companions_would_be(tmp_path: Path) -> None:
+    make(tmp_path / "data/beside.tar")
+    write(tmp_path / "data/key.pem", "key")
+    house = House(tmp_path, f"kind: sqlite, path: {tmp_path}/data/beside.tar, with: ['*.pem']")
+    house.options["encrypt"] = f"{{age: [{KEY}]}}"
+    house.good()
+    assert house.names == ["beside-it.tar.age", "beside.tar.age"]
+    assert len({one.name for one in house.record.files}) == 2
+
+
+KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"

@@ -55,6 +55,7 @@ class Router:
             files or "{config.xml: [cat, " + json.dumps(str(top / "flash/config.xml")) + "]}"
         )
         self.timeout = timeout
+        self.more = ""
         self.now = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)
         self.places = Places(state=top / "state")
         (top / "disk").mkdir()
@@ -72,7 +73,7 @@ class Router:
             files=self.files,
             timeout=self.timeout,
         )
-        plan = compiled(text)
+        plan = compiled(text + self.more)
         install(plan, self.places, self.now)
         return plan
 
@@ -260,3 +261,19 @@ def test_a_device_has_no_rules_that_could_have_changed(router: Router) -> None:
         facts = leg_facts(plan, leg, state, None, router.places)
     (item,) = facts.items
     assert item.in_step
+
+
+@pytest.mark.tool("age")
+def test_law_22_what_is_to_be_encrypted_never_stays_in_the_clear(
+    tmp_path: Path, server: Server
+) -> None:
+    key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+    router = Router(tmp_path, server)
+    router.more = f"    encrypt: {{age: [{key}]}}\n"
+    assert router.run().status is RunStatus.OK
+    (generation,) = router.generations
+    assert [one.name for one in generation.iterdir()] == ["config.xml.age"]
+    write(router.config, b"<config><user>PLAINSECRET")
+    assert router.run().status is RunStatus.FAILED
+    for path in (tmp_path / "disk").rglob("*"):
+        assert path.is_dir() or b"PLAINSECRET" not in path.read_bytes(), path

@@ -21,6 +21,8 @@ from engine.system.sqlite.reading import find_problems, opened
 from policy.legs.dump import Compression
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OPENED = b".policyctl-opened"
+"""The name of what was encrypted, for as long as it is read."""
 _BEGIN = 4096
 """Bytes that tell what a text is."""
 _WAITING = (b"-wal", b"-journal")
@@ -64,15 +66,17 @@ def _opened(directory: int, name: bytes, identity: bytes) -> str:
     """Opened, and what is in it asked in its turn."""
     folder = b"/proc/%d/fd/%d/" % (os.getpid(), directory)
     try:
-        plain = decrypt(folder + name, identity, run).removeprefix(folder)
-        product, size = product_at(directory, plain)
+        decrypt(folder + name, folder + _OPENED, identity, run)
+        product, size = product_at(directory, _OPENED)
     except NotWhole as error:
         return str(error)
     except CommandNotStarted:
         return "age is not installed, so that nobody can tell"
-    if product is None or product is Product.ENCRYPTED:
-        return ""
-    return unsound(product, directory, plain, size)
+    try:
+        told = product is None or product is Product.ENCRYPTED
+        return "" if told or product is None else unsound(product, directory, _OPENED, size)
+    finally:
+        os.unlink(_OPENED, dir_fd=directory)
 
 
 def _postgresql(directory: int, name: bytes, _size: int) -> str:

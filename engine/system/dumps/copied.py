@@ -90,6 +90,8 @@ def folder_record(staging: bytes, name: bytes, nature: Nature) -> FileRecord:
     if nature is Nature.DIRECTORY and not (folder and sizes):
         raise NotWhole("no file is in it")
     size = sum(sizes)
+    if nature is Nature.DIRECTORY and not size:
+        raise NotWhole("every file in it is empty")
     part = Part(database="", size=size)
     return FileRecord(name=name, size=size, sha256="", nature=nature.value, parts=(part,))
 

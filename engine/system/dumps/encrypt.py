@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from engine.dumps.figures import NotWhole
 from engine.system.dumps.asking import complaint
 from engine.system.host.process import Command, Completed
-from policy.encryption import ENDING, Encryption
+from policy.encryption import Encryption
+from policy.values import display
 
 _FOREVER = float("inf")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ASIDE = b".policyctl-opening"
 _HEAD = b"age-encryption.org/v1\n"
 Running = Callable[[Command], Completed]
 """Runs a command within the time of the run that it is part of."""
@@ -42,20 +45,25 @@ def pack(folder: bytes, names: Sequence[bytes], target: bytes) -> None:
             archive.add(os.fsdecode(folder + b"/" + name), arcname=os.fsdecode(name))
 
 
-def decrypt(path: bytes, identity: bytes, run: Running) -> bytes:
-    """Open an encrypted file beside itself, and remove it; the path of the plain one.
+def decrypt(path: bytes, target: bytes, identity: bytes, run: Running) -> None:
+    """Open an encrypted file as another one, which is there whole or not at all.
 
     `identity`: the file that holds the key. Raises `NotWhole`, `OSError`, `CommandNotStarted`.
     """
-    target = path.removesuffix(ENDING.encode())
-    os.close(os.open(target, _NEW, 0o600))
-    argv = (b"age", b"--decrypt", b"--identity", identity, b"--output", target, path)
-    told = run(Command(argv=argv, timeout=_FOREVER))
-    if told.code != 0:
-        os.unlink(target)  # noqa: PTH108 - bytes
-        raise NotWhole(f"it could not be opened with that key: {complaint(told)}")
-    os.unlink(path)  # noqa: PTH108 - bytes
-    return target
+    if os.path.lexists(target):
+        raise NotWhole(f"{display(target)} is there already")
+    aside = target + _ASIDE
+    os.close(os.open(aside, _NEW, 0o600))
+    argv = (b"age", b"--decrypt", b"--identity", identity, b"--output", aside, path)
+    try:
+        told = run(Command(argv=argv, timeout=_FOREVER))
+        if told.code == 0:
+            os.rename(aside, target)  # noqa: PTH104 - bytes
+            return
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(aside)  # noqa: PTH108 - bytes
+    raise NotWhole(f"it could not be opened with that key: {complaint(told)}")
 
 
 def _is_encrypted(path: bytes, plain: int) -> bool:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from engine.dumps.artefact import Artefact, Nature
@@ -90,9 +90,13 @@ def _archive(artefact: Artefact, path: bytes, run: Reading) -> Figures:
         reader.feed(chunk)
         return b""
 
-    client = Client(programs=("pg_restore",), arguments=(b"--file=-", path))
+    # As the client that made it, by its account and for its server: an archive is somebody else's
+    # data, and Debian's pg_wrapper(1) takes another version for another server.
+    client = replace(
+        artefact.client, programs=("pg_restore",), arguments=(b"--file=-",), opens=None
+    )
     with command_of(client, seconds=_FOREVER, on_output=feed) as command:
-        told = run.run(command)
+        told = run.run(replace(command, stdin=path))
     if told.code != 0:
         raise NotWhole(f"pg_restore cannot read it: {complaint(told)}")
     return reader.finish()

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO
 
-from engine.dumps.artefact import Nature
+from engine.dumps.artefact import Artefact, Nature
 from engine.dumps.figures import NotWhole, Part
 from engine.dumps.judgement import is_another, judge_dump, with_history
 from engine.dumps.record import NAME, DumpRecord, FileRecord, record_to_json
 from engine.records.reports import FeedReport, RunStatus
 from engine.runs.observation import Waiver
 from engine.steps.dumps import JudgeDump, MakeArtefact
-from engine.steps.generations import STAGING, inside
+from engine.steps.generations import PLAIN, STAGING, inside
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.client import command_of
 from engine.system.dumps.copied import copy_beside, copy_database, folder_record
@@ -38,8 +38,6 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TOLD = 5
 """So many failures are told one by one."""
 _FOREVER = float("inf")
-_PLAIN = b".policyctl-plain"
-"""Where what is to be encrypted is made; no later hop carries it."""
 _DIGEST = 64
 """Characters of a digest of a content."""
 
@@ -99,7 +97,7 @@ class DumpRuns:
         """What was made and read back, encrypted if it is to be; nothing where that fails."""
         staging = inside(step.target, STAGING).path
         if step.encryption is not None:
-            plain = staging + b"/" + _PLAIN
+            plain = staging + b"/" + PLAIN
             os.mkdir(plain, 0o700)  # noqa: PTH102 - bytes
             try:
                 files = self._files(step, plain)
@@ -108,8 +106,9 @@ class DumpRuns:
                 remove_tree(plain)
         try:
             return self._files(step, staging)
-        except BaseException:
-            if step.artefact.name:
+        except BaseException as error:
+            # What lies there already is another artefact's, where names differ by case alone.
+            if step.artefact.name and not isinstance(error, FileExistsError):
                 _remove(staging + b"/" + step.artefact.name)
             raise
 
@@ -121,7 +120,7 @@ class DumpRuns:
         What stands for the content goes then: of a small secret it might tell what that is.
         """
         if step.artefact.nature in {Nature.BESIDE, Nature.DIRECTORY} and files:
-            packed = (step.artefact.name or b"beside") + b".tar"
+            packed = _archive_name(step.artefact)
             pack(plain, [one.name for one in files], plain + b"/" + packed)
             part = Part(database="", size=sum(one.size for one in files))
             files = [replace(files[0], name=packed, parts=(part,))]
@@ -131,6 +130,8 @@ class DumpRuns:
             # Aside, so that what age leaves when it fails goes with the rest.
             aside = plain + b"/" + name
             encrypt(plain + b"/" + one.name, aside, encryption, self._reading(step.feed).run)
+            if os.path.lexists(staging + b"/" + name):
+                raise NotWhole(f"{display(name)} is in it already")
             os.rename(aside, staging + b"/" + name)  # noqa: PTH104 - bytes
             told = "" if len(one.content) == _DIGEST else one.content
             with _opened(staging, name, _OLD, "rb") as file:
@@ -256,6 +257,14 @@ class DumpRuns:
         )
 
 
+def _archive_name(artefact: Artefact) -> bytes:
+    """What a packed folder is called; never as the database is that it lies beside."""
+    if artefact.name:
+        return artefact.name + b".tar"
+    database = artefact.origin.names[-1] if artefact.origin is not None else b""
+    return b"beside.tar" if database != b"beside.tar" else b"beside-it.tar"
+
+
 def _told(step: JudgeDump, failed: list[str], files: tuple[FileRecord, ...]) -> Iterator[str]:
     """Why nothing older goes for a dump, a sentence each."""
     if failed:
@@ -263,6 +272,12 @@ def _told(step: JudgeDump, failed: list[str], files: tuple[FileRecord, ...]) -> 
     if not step.other_allowed and is_another(step.server.identity, step.before):
         said = "another server answers than the one whose dump was verified last"
         hint = f"if that is right, run it once with --allow {Waiver.OTHER_SERVER.value}"
+        yield f"{said}: nothing older goes; {hint}"
+    if step.record_lost and not step.smaller_allowed:
+        hint = f"if that is right, run it once with --allow {Waiver.SMALLER_SOURCE.value}"
+        said = (
+            "the record of no earlier dump can be read, so that nothing says what should be in it"
+        )
         yield f"{said}: nothing older goes; {hint}"
     if failed or step.smaller_allowed:
         return

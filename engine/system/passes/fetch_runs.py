@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO
 
@@ -52,6 +53,9 @@ def fetch_file(step: FetchFile, feeds: FeedRuns) -> None:
         said = f"{display(step.name)} cannot be written: {error.strerror}"
         raise FeedStopped(RunStatus.FAILED, said) from None
     finally:
+        if step.encryption is not None:  # whatever has ended it: nothing stays in the clear
+            with suppress(FileNotFoundError):
+                os.unlink(step.name, dir_fd=folder)
         os.close(folder)
     _count(step, size, feeds)
 
@@ -70,8 +74,6 @@ def _encrypted(step: FetchFile, size: int, feeds: FeedRuns) -> int:
         encrypt(path, target, step.encryption, within_time)
     except (NotWhole, CommandNotStarted) as error:
         raise FeedStopped(RunStatus.FAILED, f"{display(step.name)}: {error}") from None
-    finally:
-        os.unlink(path)  # noqa: PTH108 - bytes; what age leaves when it fails is of nobody's use
     return os.stat(target).st_size  # noqa: PTH116 - bytes
 
 

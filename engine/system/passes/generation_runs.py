@@ -27,6 +27,7 @@ from engine.steps.dumps import JudgeDump, MakeArtefact
 from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     GOING,
+    PLAIN,
     STAGING,
     UNFINISHED,
     CompleteGeneration,
@@ -86,6 +87,8 @@ class GenerationRuns:
         staging = inside(step.target, STAGING)
         with _stopping("the folder for the next generation cannot be made"):
             remove_tree(inside(step.target, GOING).path)
+            # What was to be encrypted when a run was killed; nothing is linked to that.
+            remove_tree(inside(staging, PLAIN).path)
             if os.path.lexists(staging.path):
                 # What is right in it is linked from there; nothing is written into it again.
                 remove_tree(inside(step.target, UNFINISHED).path)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.dumps.record import NAME, DumpRecord, RecordUnreadable, record_from_json
+from engine.dumps.record import DumpRecord
 from engine.generations.names import Generation, Standing, name_of
 from engine.plan.model import Feed
 from engine.runs.observation import DumpedSeen, FeedSeen, FilterState, TargetSeen
 from engine.system.dumps.asking import server_seen
+from engine.system.dumps.record_file import record_at
 from engine.system.host.places import Places
 from engine.system.runs.devices import nowhere
 from engine.system.runs.observe_target import NothingToRead
@@ -53,10 +54,7 @@ def _last_verified(target: TargetSeen, generations: tuple[Generation, ...]) -> D
     verified = [one.moment for one in generations if one.standing is Standing.VERIFIED]
     moments = verified or [one.moment for one in generations if one.counts]
     for moment in sorted(moments, reverse=True):
-        path = b"/".join((target.target.path, name_of(moment), NAME))
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123 - bytes
-                return record_from_json(file.read().decode())
-        except (OSError, UnicodeDecodeError, RecordUnreadable):
-            continue
+        found = record_at(target.target.path, name_of(moment))
+        if found is not None:
+            return found
     return None

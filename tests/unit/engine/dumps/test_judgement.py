@@ -54,7 +54,10 @@ def told(before: DumpRecord | None, *files: FileRecord, limits: Limits = HALF) -
         (part(1, tables=2), part(1, tables=1), None),
         (part(1, tables=1), part(1, tables=0), "shop has 0 tables, and had 1"),
         (part(size=1 << 20), part(size=1 << 18), "shop has 256.0 KiB, and had 1.0 MiB"),
-        (part(size=60_000), part(size=1), None),
+        (part(rows=5, size=60_000), part(rows=5, size=1), None),
+        # Where nothing else is counted, every byte says something.
+        (part(size=60_000), part(size=1), "shop has 1 B, and had 58.6 KiB"),
+        (part(size=1_700), part(size=0), "shop has 0 B, and had 1.7 KiB"),
         (part(rows=5), part(), None),
         (part(), part(rows=5), None),
     ],

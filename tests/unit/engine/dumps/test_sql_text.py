@@ -325,3 +325,25 @@ def test_a_dump_is_known_by_how_it_begins(begin: bytes, kind: type) -> None:
 @pytest.mark.parametrize("begin", [b"", b"SELECT 1;\n", b"\0\1\2", b"-- notes about a dump\n"])
 def test_any_other_text_has_no_reader(begin: bytes) -> None:
     assert reader_for(begin) is None
+
+
+def test_what_a_tenant_writes_into_it_makes_no_dump_a_cut_one() -> None:
+    """The text of a function looks like data that never end; the dump ends as it must."""
+    body = b"-- Data for Name: t\n-- x FROM stdin;\nno row\n"
+    end = b"-- PostgreSQL database cluster dump complete"
+    reader = PostgresqlReader(end)
+    reader.feed(CLUSTER.replace(end, body + b"\n" + end))
+    assert reader.finish().parts
+
+
+def test_after_a_tenants_text_the_next_database_is_counted_again() -> None:
+    body = b"-- Data for Name: t\n-- x FROM stdin;\n"
+    reader = PostgresqlReader(b"-- PostgreSQL database cluster dump complete")
+    reader.feed(body + CLUSTER)
+    assert [one.rows for one in reader.finish().parts if one.database == "it's a=b"] == [7]
+
+
+def test_a_table_whose_name_looks_like_a_delimiter_makes_no_dump_a_cut_one() -> None:
+    reader = MysqlReader()
+    reader.feed(b"CREATE TABLE `a\nDELIMITER x\nb` (\n);\n-- Dump completed\n")
+    assert reader.finish().parts

@@ -59,6 +59,7 @@ def test_what_is_not_as_it_says_is_named(tmp_path: Path, tree: Tree) -> None:
         (b"rotten",): "its content is not what the record of the dump says",
         (b"gone",): "it is in the record of the dump, and not here",
         (b"link",): "it is in the record of the dump, and not here",
+        (b"unknown",): "it is in the record of the dump, and not here",
     }
 
 
