@@ -162,6 +162,7 @@ def applied(machine: Machine) -> Machine:
 
 
 def test_a_clean_manifest_is_said_to_be_clean_and_proven(machine: Machine) -> None:
+    machine.edit(",\n          runner: {kubernetes: {namespace: dbaas}}}", "}")
     done = machine("check")
     assert (done.code, done.err.count("error"), done.err.count("warning")) == (0, 0, 0)
     assert done.out.startswith("clean: no errors, no warnings, ")
@@ -882,6 +883,7 @@ def test_pipes_get_no_colours(machine: Machine) -> None:
 
 @pytest.mark.tool("script")
 def test_a_terminal_gets_colours_unless_it_wants_none(machine: Machine) -> None:
+    machine.edit(",\n          runner: {kubernetes: {namespace: dbaas}}}", "}")
     command = f"{sys.executable} -m policyctl.main check -p {machine.manifest}"
     base = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm"}
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):

@@ -287,7 +287,7 @@ def test_a_tree_is_told_by_leg_like_du(machine: Machine) -> None:
     assert (alone.code, "--depth goes with --tree" in alone.err) == (2, True)
     human = machine("explain", "--tree", "/srv/data", "--depth", "0").out.splitlines()
     assert human[1].split()[:3] == ["116", "B", "6"]
-    assert "none: made anew each day ('/srv/data/scratch', line 25)" in human
+    assert "none: made anew each day ('/srv/data/scratch', line 26)" in human
 
 
 def test_a_tree_above_the_sources_is_told_too(machine: Machine) -> None:

@@ -127,7 +127,7 @@ def test_explain_says_the_steps_and_does_nothing(lab: Lab) -> None:
     assert lab.history() == ()
 
 
-def test_kinds_that_are_not_built_say_so_in_one_line(tmp_path: Path) -> None:
+def test_law_24_below_another_root_no_server_is_asked(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     lab.text = (
         manifest()
@@ -141,7 +141,7 @@ def test_kinds_that_are_not_built_say_so_in_one_line(tmp_path: Path) -> None:
     lab.apply()
     report = lab.run("weekly")
     assert report.status is RunStatus.REFUSED
-    assert report.reason == "kind: this version does not run legs of the kind dump"
+    assert report.reason == "cache is a server: below another root none is asked"
     assert lab.history("weekly")[0].status is RunStatus.REFUSED
 
 

@@ -31,7 +31,13 @@ PLAN: Plan = compiled(
         legs={
             "hist": {"kind": "versions", "to": "disk:/hist", "keep": {"last": 2}},
             "into": {"kind": "dump", "from": "database", "to": "data:/dumps", "keep": {"last": 2}},
-            "far": {"kind": "dump", "from": "database", "to": "nas:/dumps", "keep": {"last": 2}},
+            "far": {
+                "kind": "dump",
+                "from": "database",
+                "to": "nas:/dumps",
+                "keep": {"last": 2},
+                "runner": {"kubernetes": {"namespace": "dbaas"}},
+            },
             "snaps": {"kind": "snapshot", "keep": {"last": 2}},
             "files": {"kind": "versions", "from": "snaps", "to": "disk:/f", "keep": {"last": 2}},
         },
