@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from engine.generations.names import Generation, Standing, name_of
@@ -24,6 +25,7 @@ from engine.restore.versions import Version
 from engine.rsync.set_aside import RUN_ID_FORMAT
 from engine.standing.facts import Ran
 from engine.system.host.places import Places
+from engine.system.restore import search
 from engine.system.restore.entries import Entry, Looker
 from engine.system.restore.search import Known, _Search
 from policy.legs import MirrorLeg, SqliteLeg, VersionsLeg
@@ -243,9 +245,10 @@ class _WorldSearch(_Search):
         self.past = dict(zip(copy.via, world.hops(copy), strict=True))
         super().__init__(known, copy, source)
 
-    @contextmanager
-    def _looker(self) -> Iterator[Looker]:
-        yield _There(self.world, self.world.at(self.copy), directory=self.directory)
+    def versions(self) -> Iterator[Version]:
+        there = _There(self.world, self.world.at(self.copy), directory=self.directory)
+        with patch.object(search, "looking", lambda *_: nullcontext(there)):
+            yield from super().versions()
 
     def _ran(self, leg: str, feed: Feed | None) -> tuple[Ran, ...]:
         return tuple(self.past[leg])
