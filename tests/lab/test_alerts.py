@@ -14,8 +14,10 @@ LEGS = ("sda-mirror", "host-config", "synology-direct", "offsite")
 OTHER_LEGS = (
     *("lvm-snapshots", "pvc-files", "sqlite-copies"),
     *("firewall-config", "firewall-system"),
+    *("postgresql-full", "postgresql-per-db", "mysql-full", "mysql-per-db", "etcd-snapshot"),
+    *("vault-snapshot", "redis-snapshot", "vaultwarden-copy"),
 )
-"""A container has no volumes and no firewall: these have alerts, and are not run."""
+"""A container has no volumes, no firewall and no cluster: these have alerts, and are not run."""
 CONFIGURATION = """\
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [/etc/prometheus/rules/*.yml]

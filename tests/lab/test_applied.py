@@ -39,7 +39,8 @@ def test_its_timers_elapse_when_the_engine_says(homelab: Homelab) -> None:
     after = datetime.now(UTC)
     ours = {one["unit"]: datetime.fromtimestamp(one["next"] / 1_000_000, UTC) for one in listed}
     drills = [f"policyctl-drill-{one.name}.timer" for one in plan.drills]
-    assert sorted(ours) == sorted([*drills, *(f"policyctl-{leg}.timer" for leg in HERE)])
+    checks = [f"policyctl-check-{one.name}.timer" for one in plan.checks if one.here]
+    assert sorted(ours) == sorted([*drills, *checks, *(f"policyctl-{leg}.timer" for leg in HERE)])
     for leg in HERE:
         found = plan.leg(leg)
         assert found is not None
