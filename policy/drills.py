@@ -13,6 +13,8 @@ from policy.values import AbsolutePath, ByteSize, Duration, parse_size
 DEFAULT_SAMPLE = ByteSize(1 << 30)
 DEFAULT_LIMIT = Duration(6 * 3600)
 _ALL = "all"
+DIRECTORY = "{directory}"
+"""Stands for where what came back lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Drill:
     """The destination named by `from`; None: each that holds copies, in turn."""
     identity: AbsolutePath | None = field(default=None, metadata={"later": True})
     """The key to what is encrypted; None: it stays closed, and is compared only."""
+    load: tuple[str, ...] = field(default=(), metadata={"later": True})
+    """A command that loads what came back into a throw-away server; empty: nothing is loaded."""
     timeout: Duration = DEFAULT_LIMIT
     severity: AlertSeverity = AlertSeverity.WARNING
     was: str | None = field(default=None, metadata={"later": True})
@@ -43,6 +47,14 @@ class Drill:
     def at(self, key: str) -> Origin:
         """Where the value of a key stands; the drill itself where it has no such key."""
         return dict(self.origins).get(key, self.origin)
+
+
+def _load(fields: Fields) -> tuple[str, ...]:
+    words = fields.texts("load")
+    if words and not any(DIRECTORY in word for word in words):
+        message = f"no word of it is {DIRECTORY}: it would not know what to load"
+        fields.findings.error("bad-value", message, fields.origin("load"))
+    return words
 
 
 def parse_drill(name: str, fields: Fields, origin: Origin) -> Drill:
@@ -57,6 +69,7 @@ def parse_drill(name: str, fields: Fields, origin: Origin) -> Drill:
         within=fields.duration("within"),
         takes=fields.text("from"),
         identity=fields.path("identity"),
+        load=_load(fields),
         timeout=fields.duration("timeout") or DEFAULT_LIMIT,
         severity=AlertSeverity(fields.text("severity") or "warning"),
         was=fields.text("was"),

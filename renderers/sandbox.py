@@ -127,8 +127,8 @@ def sandbox_of_drill(plan: Plan, one: DrillPlan) -> Sandbox:
         keys += (one.drill.identity,)
     told = plan.monitoring.textfile
     written = _outermost((layout.STATE, one.drill.scratch, *((told,) if told else ())))
-    if _meet((*read, *written, *keys), HIDDEN) or _meet(read, written):
-        return Sandbox(width=Width.OPEN, network=network)
+    if one.drill.load or _meet((*read, *written, *keys), HIDDEN) or _meet(read, written):
+        return Sandbox(width=Width.OPEN, network=network)  # a command may need all that root has
     comes_and_goes = any(place.sometimes for place in near)
     wide = comes_and_goes or isinstance(source, FilesSource)
     shown = SYSTEM if not wide else ()

@@ -104,3 +104,37 @@ def test_of_what_is_no_server(tmp_path: Path) -> None:
     is_read_to_its_end(one, "app.db", databases=1)
     printed = world(tmp_path / "b", "kind: command, run: [seq, '9000'], file: list.txt")
     is_read_to_its_end(printed, "list.txt", databases=0)
+
+
+def test_what_came_back_is_loaded_where_the_drill_says_how(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    """Into a database that is thrown away; what does not load is a fault like any other."""
+    postgresql.sql("CREATE DATABASE orders")
+    postgresql.sql("CREATE TABLE t AS SELECT generate_series(1, 500) AS id", "orders")
+    server = f"host: {postgresql.host}, port: {postgresql.port}, user: postgres"
+    password = secret(tmp_path, postgresql.password)
+    script = tmp_path / "load"
+    script.write_text(
+        "#!/bin/sh -e\n"
+        f"export PGHOST={postgresql.host} PGPORT={postgresql.port} PGUSER=postgres\n"
+        f'export PGPASSWORD="$(cat {tmp_path}/secret)"\n'
+        "psql -qc 'DROP DATABASE IF EXISTS thrown_away' -c 'CREATE DATABASE thrown_away'\n"
+        'pg_restore --exit-on-error --dbname thrown_away "$1/orders.dump"\n'
+        "rows=$(psql -Atc 'SELECT count(*) FROM t' thrown_away)\n"
+        "test $rows = 500 || { echo rows >&2; exit 3; }\n"
+    )
+    script.chmod(0o755)
+    made = World(
+        tmp_path / "top",
+        source=f"kind: postgresql, connect: {{{server}, password: {password}}}",
+        legs=LEG.format(more=" per: database, timeout: 1m"),
+        drill=f", sample: all, load: [{script}, '{{directory}}']",
+    )
+    made.run("dump")
+    made.good()
+    assert postgresql.sql("SELECT sum(id) FROM t", "thrown_away") == "125250"
+    postgresql.sql("DELETE FROM t WHERE id > 400", "orders")
+    made.run("dump")
+    (fault,) = made.bad().faults
+    assert fault.what == "loading it ended with 3: rows"

@@ -18,6 +18,7 @@ from engine.restore.versions import Kind
 from engine.rsync.filters import FilterError
 from engine.system.drill.bring import Batch, Checked, batches_of, bring_back, check
 from engine.system.drill.listing import NotListed, offer_all
+from engine.system.drill.loading import load
 from engine.system.drill.pieces import Holding, NothingHeld, Piece
 from engine.system.drill.scratch import NoScratch, Private, private_scratch
 from engine.system.drill.whole import bytes_of_source
@@ -233,6 +234,7 @@ class _Rehearsal:
         checked = Checked()
         for batch in batches:
             check(self.holding, batch, private, checked, self.left)
+        self._load(batches, private, checked)
         moments = [batch.piece.version.moment for batch in batches]
         known = [one for one in moments if one is not None]
         return replace(
@@ -248,6 +250,15 @@ class _Rehearsal:
             faults=tuple(checked.faults),
             fault_count=checked.fault_count,
         )
+
+    def _load(self, batches: Sequence[Batch], private: Private, checked: Checked) -> None:
+        """Have each piece loaded, where the drill says how."""
+        words = self.drill.drill.load
+        for batch in batches if words else ():
+            self.say(f"{self.drill.name}: loading what came back")
+            what = load(words, private.path + b"/" + batch.name, self.left)
+            if what:
+                checked.note(batch.piece, b"", what)
 
     def _whole(self, draw: Draw) -> int:
         """Bytes of the whole source: as measured, or as much as lies at the place, if more."""

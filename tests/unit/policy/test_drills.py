@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from policy.drills import DEFAULT_LIMIT, DEFAULT_SAMPLE, Drill
@@ -53,9 +55,10 @@ def test_all_is_everything() -> None:
         ({"schedule": "at noon"}, "bad-calendar"),
         ({"smaple": "1G"}, "unknown-key"),
         ({"severity": "mild"}, "bad-value"),
+        ({"load": ["psql"]}, "bad-value"),
     ],
 )
-def test_what_cannot_be_meant_is_an_error(more: dict[str, str], code: str) -> None:
+def test_what_cannot_be_meant_is_an_error(more: dict[str, Any], code: str) -> None:
     assert errors(manifest(drills={"data": {**LEAST, **more}})) == [code]
 
 

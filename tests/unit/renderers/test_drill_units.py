@@ -63,6 +63,17 @@ def test_it_may_write_its_scratch_space_and_no_copy() -> None:
     assert found["NoNewPrivileges"] == ["yes"]
 
 
+def test_what_loads_a_dump_may_need_all_that_root_has() -> None:
+    found = service(changed(NEAR, load=("/usr/local/bin/load", "{directory}")))
+    assert "TemporaryFileSystem" not in found
+    assert "NoNewPrivileges" not in found
+
+
+def test_the_key_to_what_is_encrypted_is_shown() -> None:
+    key = parse_absolute_path("/etc/keys/drill.key")
+    assert "-/etc/keys/drill.key" in service(changed(NEAR, identity=key))["BindReadOnlyPaths"]
+
+
 def test_a_far_copy_needs_the_network_and_a_key() -> None:
     found = service(DRILL)
     assert found["Wants"] == ["network-online.target"]
