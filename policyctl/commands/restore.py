@@ -158,8 +158,11 @@ def restore(
         )
         source = work.whole_of_items(path)
         if source is not None:
-            if in_place or glob:
-                raise typer.BadParameter("all items of a source come into a new folder")
+            if in_place or glob or identity is not None:
+                raise typer.BadParameter(
+                    "all items of a source come into a new folder, as they are: leave out "
+                    "--in-place, --glob and --identity"
+                )
             request = Request(source=source, wish=wish, ignore_room=ignore_room)
             wanted = not (listed or explained)
             restore_all(work, request, to, wanted=wanted, json=json, anywhere=anywhere)
