@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,13 +94,13 @@ class Nas:
             work.places = self.places
             yield work
 
-    def find(self, path: str, **wish: object) -> Found:
+    def find(self, path: str, **wish: Any) -> Found:
         with self.restoring() as work:
-            return work.find(work.ask(str(self.data / path)), Wish(**wish))  # type: ignore[arg-type]
+            return work.find(work.ask(str(self.data / path)), Wish(**wish))
 
-    def restore(self, path: str, to: Path, **wish: object) -> None:
+    def restore(self, path: str, to: Path, **wish: Any) -> None:
         with self.restoring() as work:
-            found = work.find(work.ask(str(self.data / path)), Wish(**wish))  # type: ignore[arg-type]
+            found = work.find(work.ask(str(self.data / path)), Wish(**wish))
             carry_out(work, work.propose(found, into_folder(work, found, to, anywhere=False)), None)
 
 

@@ -160,10 +160,11 @@ def test_law_20_each_starts_when_a_timer_would() -> None:
 
 
 def test_law_22_a_secret_stands_there_by_name_alone() -> None:
-    database = {"kind": "postgresql", "connect": {"host": "db.apps", "user": "backup"}}
+    reached = {"host": "db.apps", "user": "backup"}
+    database: dict[str, Any] = {"kind": "postgresql", "connect": reached}
 
     def handed(password: dict[str, str] | None) -> dict[str, Any]:
-        connect = {**database["connect"], **({"password": password} if password else {})}  # type: ignore[dict-item]
+        connect = {**database["connect"], **({"password": password} if password else {})}
         sources = {"data": EXPORTED, "vault": {**database, "connect": connect}}
         return pod(runner={"secret": "of-the-db", "volume": None}, sources=sources)
 

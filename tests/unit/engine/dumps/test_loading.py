@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,8 +17,8 @@ from policy.sources import ServerKind, ServerSource, SqliteSource
 from policy.values import parse_absolute_path
 
 
-def commands(kind: ServerKind, *names: str, **connect: object) -> list[str]:
-    one = Connect(**connect)  # type: ignore[arg-type]
+def commands(kind: ServerKind, *names: str, **connect: Any) -> list[str]:
+    one = Connect(**connect)
     source = ServerSource(name="s", media=None, site=None, secret=False, server=kind, connect=one)
     return [one.command for one in loading(source, names)]
 
