@@ -233,3 +233,17 @@ def test_a_companion_that_is_called_as_the_archive_of_companions_would_be(tmp_pa
 
 
 KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
+
+@pytest.mark.root
+def test_law_18_companions_without_their_database_are_no_dump_of_a_full_disk(
+    tmp_path: Path, house: House
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "data/db.sqlite3")) as database:
+        database.execute("CREATE TABLE large AS SELECT randomblob(4000000) AS v")
+        database.commit()
+    with small_disk(house, "2m"):
+        report = house.run()
+        assert report.status is RunStatus.FAILED
+        assert "full" in report.reason
+        assert house.generations == []

@@ -26,7 +26,7 @@ from engine.system.dumps.streams import sha256_of, writing
 from engine.system.host.descent import remove_tree
 from engine.system.host.process import Command, CommandNotStarted, Completed
 from engine.system.host.secrets import NoSecret
-from engine.system.passes.feed_runs import FeedRuns, FeedStopped
+from engine.system.passes.feed_runs import NO_ROOM, FeedRuns, FeedStopped
 from engine.system.passes.transfers import OutOfTime
 from policy.encryption import ENDING, Encryption
 from policy.values import display
@@ -215,6 +215,10 @@ class DumpRuns:
         if not made.files:
             why = _several(made.failed)
             raise FeedStopped(RunStatus.FAILED, why or "there is nothing to dump")
+        # Where the disk is full, what is on it of this dump is for nobody, and takes others' room.
+        full = [one for one in made.failed if any(words in one.casefold() for words in NO_ROOM)]
+        if full:
+            raise FeedStopped(RunStatus.FAILED, _several(full))
         # What a person says is right is so from now on.
         history = None if step.smaller_allowed else step.before
         files = with_history(tuple(made.files), history, step.began)

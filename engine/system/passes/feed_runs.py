@@ -36,6 +36,8 @@ STATUS = {
 _FINE = frozenset({Outcome.OK, Outcome.OK_NOTED, Outcome.GUARD})
 
 
+NO_ROOM = ("no space left on device", "disk quota exceeded", "disk is full")
+"""How rsync, the system (errno(3)) and SQLite say it, in small letters."""
 _COMPLAINTS = 3
 """Lines of rsync's own that a reason quotes: the first ones, since later ones follow from them."""
 

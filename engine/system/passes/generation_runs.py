@@ -44,7 +44,7 @@ from engine.system.host.process import Completed
 from engine.system.host.relocate import NotRenamed, rename_below
 from engine.system.journal.journal import Journal
 from engine.system.passes.abreast import Copying
-from engine.system.passes.feed_runs import FeedRuns, FeedStopped, check_still_there
+from engine.system.passes.feed_runs import NO_ROOM, FeedRuns, FeedStopped, check_still_there
 from engine.system.passes.item_runs import ItemRuns
 from engine.system.passes.transfers import Started
 from engine.system.state.state import LastSeen, State, Stream
@@ -53,8 +53,6 @@ from policy.values import display
 if TYPE_CHECKING:
     from engine.system.passes.dump_runs import DumpRuns
 
-_NO_ROOM = ("no space left on device", "disk quota exceeded", "disk is full")
-"""How rsync, the system (errno(3)) and SQLite say it."""
 _WORKED = frozenset({0, 6})
 """What the process that copies databases ends with: all of them are good, or some are not."""
 
@@ -251,7 +249,7 @@ def _giving_room_back(target: Target) -> Iterator[None]:
 
 def _is_full(target: Target, complaint: str) -> bool:
     """Whether it was for want of room: a program that failed so may have freed a part of it."""
-    if any(words in complaint.casefold() for words in _NO_ROOM):
+    if any(words in complaint.casefold() for words in NO_ROOM):
         return True
     try:
         free, total = room_of(target.root)
