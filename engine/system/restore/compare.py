@@ -14,6 +14,9 @@ Names = tuple[bytes, ...]
 MOST_READ = 1 << 30
 """Bytes up to which contents are compared as well: what is larger would take as long again."""
 _CHUNK = 1 << 20
+_SECOND = 1_000_000_000
+_COARSEST = 10_000_000
+"""Nanoseconds: exFAT keeps hundredths of a second; what is coarser keeps whole seconds."""
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -153,7 +156,7 @@ class _Pair:
         return self._files(one, two, names, theirs) if stat.S_ISREG(one.st_mode) else ""
 
     def _files(self, one: os.stat_result, two: os.stat_result, names: Names, theirs: Names) -> str:
-        same_time = self.rules.times and int(one.st_mtime) == int(two.st_mtime)
+        same_time = self.rules.times and self._is_same_time(one.st_mtime_ns, two.st_mtime_ns)
         if one.st_size != two.st_size:
             said = f"it has {one.st_size:,} bytes, and {two.st_size:,} in the other copy"
             return said if self.rules.same_moment or same_time else ""
@@ -168,6 +171,16 @@ class _Pair:
         parents = self.here.enter(names[:-1]), self.there.enter(theirs[:-1])
         same = alike(parents[0], names[-1], parents[1], theirs[-1])
         return "" if same else "its content is another one in the other copy, of the same size"
+
+    def _is_same_time(self, one: int, two: int) -> bool:
+        """In nanoseconds, as far as both places can keep it.
+
+        Of different moments, a file that was written twice within a second is two states of it, and
+        not one that is damaged.
+        """
+        if self.rules.same_moment or not one % _SECOND or not two % _SECOND:
+            return one // _SECOND == two // _SECOND
+        return abs(one - two) < _COARSEST
 
     def missing(self) -> Iterator[Difference]:
         """What only the other tree holds; not what is in a directory that is missing whole."""

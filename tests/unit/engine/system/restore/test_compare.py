@@ -77,6 +77,24 @@ def test_of_another_moment_only_what_contradicts_is_named(tmp_path: Path) -> Non
     ]
 
 
+def test_two_states_of_one_second_contradict_nothing(tmp_path: Path) -> None:
+    """Else a copy would be doubted because its file was written again within the same second."""
+    second = 1_000_000_000
+    filled(tmp_path)
+    (tmp_path / "one/b").write_bytes(b"other")
+
+    def told(mine: int, theirs: int, rules: Rules = OTHER) -> bool:
+        for copy, time in (("one", mine), ("two", theirs)):
+            os.utime(tmp_path / copy / "b", ns=(time, time))
+        return bool(differences(tmp_path, rules))
+
+    assert not told(second + 100_000_000, second + 900_000_000)
+    assert told(second + 100_000_000, second + 100_000_000)
+    assert told(second + 100_000_000, second + 100_000_100)  # as CIFS and NTFS keep it
+    assert told(second, second + 900_000_000)  # one of them may keep whole seconds alone
+    assert told(second + 100_000_000, second + 900_000_000, SAME)
+
+
 def test_what_is_no_part_of_one_of_them_is_passed_over(tmp_path: Path) -> None:
     filled(tmp_path)
     write(tmp_path / "two/c/film")
