@@ -96,9 +96,7 @@ def sandbox_of(plan: Plan, leg: LegPlan) -> Sandbox:
     if width is Width.OPEN:
         return Sandbox(width=width, network=network)
     preserve = leg.leg.preserve if isinstance(leg.leg, CopyingLeg) else ()
-    more = {name for one in preserve for name in _FOR.get(one, ())}
-    if any(map(accounts, dumped_by(plan, leg))):
-        more |= {*OTHER_ACCOUNT}
+    more = {*OTHER_ACCOUNT} if any(map(accounts, dumped_by(plan, leg))) else set()
     written = _outermost(_written(plan, leg))
     shown = _shown(plan, leg, network) if width is Width.CLOSED else ()
     return Sandbox(
@@ -106,9 +104,15 @@ def sandbox_of(plan: Plan, leg: LegPlan) -> Sandbox:
         network=network,
         shown=tuple(one for one in _outermost(shown) if not _within(one, written)),
         written=written,
-        capabilities=tuple(sorted({*_ALWAYS, *more})),
+        capabilities=tuple(sorted({*capabilities_for(preserve), *more})),
         makes_devices=Attribute.DEVICES in preserve,
     )
+
+
+def capabilities_for(preserve: Iterable[Attribute]) -> tuple[str, ...]:
+    """What root needs to copy files that others own, and to keep these of their attributes."""
+    more = {name for one in preserve for name in _FOR.get(one, ())}
+    return tuple(sorted({*_ALWAYS, *more}))
 
 
 def sandbox_of_drill(plan: Plan, one: DrillPlan) -> Sandbox:
@@ -146,9 +150,7 @@ def sandbox_of_drill(plan: Plan, one: DrillPlan) -> Sandbox:
         network=network,
         shown=tuple(path for path in _outermost(shown) if not _within(path, written)),
         written=written,
-        capabilities=tuple(
-            sorted({*_ALWAYS, *(name for each in preserve for name in _FOR.get(each, ()))})
-        ),
+        capabilities=capabilities_for(preserve),
         makes_devices=Attribute.DEVICES in preserve,
     )
 

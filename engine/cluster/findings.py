@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from engine.cluster.cron import CronImpossible, cron_lines
-from engine.cluster.needs import Needs, needs_of_check, needs_of_leg
+from engine.cluster.needs import Needs, lost_without_root, needs_of_check, needs_of_leg
 from engine.cluster.no_job import NoJob, OfThisKind
 from policy.checks import Check
 from policy.diagnostics import Findings
-from policy.legs import Leg, SnapshotLeg
+from policy.legs import CopyingLeg, Leg, SnapshotLeg
 from policy.model import Policy
 from policy.sources import TreeSource
 
@@ -20,6 +20,7 @@ def check_runners(policy: Policy, findings: Findings) -> None:
     for leg in policy.legs:
         if leg.runner is None:
             continue
+        _check_preserved(leg, findings)
         source = None if isinstance(leg, SnapshotLeg) else policy.source(leg.to.name)
         if isinstance(source, TreeSource) and source.export is None:
             findings.error(
@@ -34,6 +35,20 @@ def check_runners(policy: Policy, findings: Findings) -> None:
     for check in policy.checks:
         if check.runner is not None:
             _check_job(check, partial(needs_of_check, check, policy), findings)
+
+
+def _check_preserved(leg: Leg, findings: Findings) -> None:
+    """What is told of a copy, also by `restore`, is what its leg says that it preserves."""
+    lost = lost_without_root(leg)
+    if isinstance(leg, CopyingLeg) and lost:
+        names = ", ".join(one.value for one in lost)
+        kept = ", ".join(one.value for one in leg.preserve if one not in lost)
+        findings.error(
+            "runner-not-root",
+            f"{leg.name!r} is to preserve what only root can ({names}), and its job is not root",
+            leg.at("runner"),
+            hint=f"say `preserve: [{kept}]`, or `user: 0` in its runner",
+        )
 
 
 def _check_job(one: Leg | Check, needs: Callable[[], Needs], findings: Findings) -> None:
@@ -51,9 +66,10 @@ def _check_job(one: Leg | Check, needs: Callable[[], Needs], findings: Findings)
     except OfThisKind as error:
         findings.note(
             "runner-kind",
-            f"this version makes no CronJob of {one.name!r}: {error}",
+            f"no CronJob is made of {one.name!r}: {error}",
             one.at("runner"),
-            hint="something of your own has to run it",
+            hint="let a `versions` leg copy into an exported tree there, and a mirror of the host "
+            "carry that on; or something of your own runs it",
         )
     except NoJob as error:
         findings.warning(

@@ -15,7 +15,7 @@ from policy.checks import Check, HttpCheck
 from policy.connect import Connect
 from policy.parts import KubernetesRunner
 from policy.secrets import Secret, SecretCommand, SecretCredential, SecretFile, SecretVariable
-from policy.sources import ServerKind, ServerSource
+from policy.sources import DeviceSource, ServerKind, ServerSource
 from policy.values import AbsolutePath, parse_absolute_path
 
 CREDENTIALS: Final = parse_absolute_path("/run/credentials/policyctl")
@@ -54,6 +54,15 @@ def in_a_job(source: ServerSource, runner: KubernetesRunner) -> tuple[ServerSour
         *_authority(connect.authority, runner),
     ]
     return replace(source, connect=connect), handed
+
+
+def handed_for_device(source: DeviceSource, runner: KubernetesRunner) -> list[Handed]:
+    """The key for a device, and whom to believe that it is the device. Raises `NoJob`."""
+    target = source.ssh
+    if target.key is None or target.known_hosts is None:
+        lacks = "key" if target.key is None else "known_hosts"
+        raise NoJob(f"{source.name!r} names no `{lacks}`: a pod has none of its own")
+    return list(_files((target.key, target.known_hosts), runner))
 
 
 def handed_to_check(check: Check, runner: KubernetesRunner) -> list[Handed]:

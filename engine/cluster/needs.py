@@ -1,15 +1,15 @@
 """What a job in a cluster sees of the data that it reads and writes. Pure.
 
 Owns what can run there at all. A pod has nothing of the host: a tree reaches it by its export, what
-is read on a claim by that claim, a server by its address.
+is read on a claim by that claim, a server or device by its address.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.cluster.handed import Handed, handed_to_check, in_a_job
+from engine.cluster.handed import Handed, handed_for_device, handed_to_check, in_a_job
 from engine.cluster.no_job import NoJob, OfThisKind
 from engine.plan.model import Plan
 from policy.checks import (
@@ -20,16 +20,28 @@ from policy.checks import (
     SnapshotsCheck,
     SqliteIntegrityCheck,
 )
-from policy.legs import DumpLeg, Leg
+from policy.legs import CopyingLeg, KeepingLeg, Leg, MirrorLeg, SnapshotLeg
 from policy.model import Policy
-from policy.parts import KubernetesRunner
+from policy.parts import Attribute, KubernetesRunner
 from policy.patterns import PathPattern
-from policy.sources import CommandSource, ServerSource, Source, SqliteSource, TreeSource
+from policy.sources import (
+    CommandSource,
+    DeviceSource,
+    ServerSource,
+    Source,
+    SqliteSource,
+    TreeSource,
+)
 from policy.urls import host_of
 from policy.values import AbsolutePath
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-_NOT_THERE = "its kind keeps its records on a host"
+_NEVER: dict[type[Leg], str] = {
+    MirrorLeg: "what a mirror writes to has the lock, the identity and the records of one host",
+    SnapshotLeg: "snapshots are made where their pool is",
+}
+_ROOTS = (Attribute.OWNER, Attribute.DEVICES)
+"""What only root can give to a file."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,22 +69,32 @@ class Needs:
 
 def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
     """What the job of a leg needs; its runner is a cluster. Raises `NoJob`."""
-    runner, source = leg.runner, whole.source(leg.takes)
+    runner = leg.runner
     assert runner is not None
-    if not isinstance(leg, DumpLeg) or source is None:
-        raise OfThisKind(_NOT_THERE)
+    if not isinstance(leg, KeepingLeg):
+        raise OfThisKind(_NEVER[type(leg)])
+    source = whole.source(leg.takes)
+    if source is None:
+        raise NoJob(f"{leg.takes!r} is no source: what a leg of the host makes is read there")
     if leg.after:
         raise NoJob("it cannot wait for other legs (`after`) there: say when it runs instead")
     if leg.random_delay is not None:
         raise NoJob("a CronJob starts on time, and knows no `random_delay`")
     product = _product(leg, whole)
-    read, mounts, handed, near = _read(source, runner)
+    read, mounts, handed, near = _read(source, runner, writes=not isinstance(leg, CopyingLeg))
     return Needs(
         sources=(read, *((one,) if (one := whole.source(leg.to.name)) else ())),
         mounts=tuple(sorted({*mounts, product})),
         handed=tuple(sorted({*handed})),
         nodes_network=near,
     )
+
+
+def lost_without_root(leg: Leg) -> tuple[Attribute, ...]:
+    """What a leg is to preserve, and its job cannot: it is not root."""
+    if leg.runner is None or not isinstance(leg, CopyingLeg) or leg.runner.user == 0:
+        return ()
+    return tuple(one for one in leg.preserve if one in _ROOTS)
 
 
 def needs_of_check(check: Check, whole: Policy | Plan) -> Needs:
@@ -102,7 +124,7 @@ def needs_of_check(check: Check, whole: Policy | Plan) -> Needs:
 # ── What is written ──────────────────────────────────────────────────────────────────────────
 
 
-def _product(leg: DumpLeg, whole: Policy | Plan) -> Mount:
+def _product(leg: KeepingLeg, whole: Policy | Plan) -> Mount:
     """The directory that a leg writes, and nothing else of that tree."""
     tree = whole.source(leg.to.name)
     if not isinstance(tree, TreeSource):
@@ -130,19 +152,22 @@ def _exported(tree: TreeSource, names: tuple[bytes, ...], *, read_only: bool) ->
 
 
 def _read(
-    source: Source, runner: KubernetesRunner
+    source: Source, runner: KubernetesRunner, *, writes: bool
 ) -> tuple[Source, tuple[Mount, ...], list[Handed], bool]:
+    """`writes`: whether what reads a tree may have to write beside it, as SQLite has."""
     match source:
         case ServerSource():
             near = _is_near(source, runner)
             found, handed = in_a_job(source, runner)
             return found, (), handed, near
-        case SqliteSource():
-            return source, tuple(_live(source, runner)), [], False
+        case DeviceSource():
+            return source, (), handed_for_device(source, runner), False
+        case SqliteSource() | TreeSource():
+            return source, tuple(_live(source, runner, writes=writes)), [], False
         case CommandSource():
             return source, tuple(_claim(runner, None)), [], False
         case _:
-            raise OfThisKind(_NOT_THERE)
+            raise NoJob(f"{source.name!r} is found on the host, and by no claim of a cluster")
 
 
 def _is_near(source: ServerSource, runner: KubernetesRunner) -> bool:
@@ -161,14 +186,18 @@ def _is_near(source: ServerSource, runner: KubernetesRunner) -> bool:
     return True
 
 
-def _live(source: SqliteSource | TreeSource, runner: KubernetesRunner) -> Iterator[Mount]:
+def _live(
+    source: SqliteSource | TreeSource, runner: KubernetesRunner, *, writes: bool = True
+) -> Iterator[Mount]:
     """Live data, on a claim or in an exported tree. SQLite writes beside what it reads."""
     path = source.path
     folder = AbsolutePath(path.names[:-1]) if isinstance(source, SqliteSource) else path
     if runner.volume is not None:
-        yield from _claim(runner, folder)
+        if runner.at is not None and not runner.at.contains(folder):
+            raise NoJob(f"its claim is mounted at {runner.at}, and {source.name!r} is not in it")
+        yield from (replace(one, read_only=not writes) for one in _claim(runner, folder))
     elif isinstance(source, TreeSource) and source.export is not None:
-        yield _exported(source, (), read_only=False)
+        yield _exported(source, (), read_only=not writes)
     else:
         raise NoJob(f"{source.name!r} lies on no `volume` that its runner names")
 

@@ -8,4 +8,4 @@ class NoJob(ValueError):
 
 
 class OfThisKind(NoJob):
-    """This version makes no jobs of such legs."""
+    """No job is made of legs of this kind."""

@@ -19,18 +19,23 @@ from engine.generations.claims import Entry, Kind, Place, open_to_others, why_no
 from engine.generations.names import Standing, name_of
 from engine.plan.model import LegPlan, Location, Plan, tree_root
 from engine.records.reports import RunReport, RunStatus
+from engine.rsync.filters import render_rules
+from engine.system.host.file_systems import identity_of, read_mounts
+from engine.system.host.files import write_atomically
 from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
-from engine.system.state.records import Stream, new_run_id
+from engine.system.state.records import LastSeen, Stream, new_run_id
 from engine.system.state.state import ADOPTED, State, open_state, stream_of
 from engine.system.state.status_file import (
     MOST_RUNS,
     Kept,
     LeftStatus,
+    Seen,
     StatusUnreadable,
     leave_status,
     read_status,
 )
+from policy.legs import CopyingLeg
 
 LOCK = ".policyctl-lock"
 """In the directory that a leg writes; no leg takes such a name."""
@@ -52,6 +57,7 @@ def run_in_cluster(
     began = clock()
     with ExitStack() as stack:
         try:
+            _lay_rules(leg, places)
             if os.path.isdir(folder):  # noqa: PTH112 - bytes
                 stack.enter_context(hold(Path(os.fsdecode(folder), LOCK)))
                 _begin_with(plan, leg, place, root, places, tell)
@@ -88,6 +94,15 @@ def _root_of(plan: Plan, place: Location, places: Places) -> bytes:
 # ── What it begins with ──────────────────────────────────────────────────────────────────────
 
 
+def _lay_rules(leg: LegPlan, places: Places) -> None:
+    """The rules of rsync, which `apply` writes on a host; here the plan is all that there is."""
+    for feed in leg.feeds:
+        if feed.selection is not None and isinstance(leg.leg, CopyingLeg):
+            path = places.filter_file(leg.name, feed.reads)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(path, render_rules(feed.selection), 0o600)
+
+
 def _begin_with(
     plan: Plan,
     leg: LegPlan,
@@ -106,7 +121,11 @@ def _begin_with(
             state.finish(one)
         folder = b"/".join((root.rstrip(b"/"), *place.names))
         known = left.generations if left is not None else {}
-        _take_over(_stream(plan, leg, state), folder, known, state)
+        stream = _stream(plan, leg, state)
+        names = _take_over(stream, folder, known, state)
+        if left is not None and left.seen is not None:
+            seen = _compared_with(plan, leg, left.seen, places)
+            state.record_pass(stream, f"{ADOPTED}job", names, seen)
 
 
 def _stream(plan: Plan, leg: LegPlan, state: State) -> Stream:
@@ -114,9 +133,26 @@ def _stream(plan: Plan, leg: LegPlan, state: State) -> Stream:
     return stream_of(plan, leg, feed, state)
 
 
+def _compared_with(plan: Plan, leg: LegPlan, left: Seen, places: Places) -> LastSeen:
+    """What the source was like.
+
+    Which claim is mounted is the cluster's to know, and by which device may be new each time.
+    """
+    source = plan.source(leg.feeds[0].reads)
+    root = tree_root(source) if source is not None else None
+    mounts = read_mounts()
+    return LastSeen(
+        rules=left.rules,
+        entries=left.entries,
+        file_system=identity_of(places.below_root(root), mounts) if root is not None else "none",
+        mounts=(),
+        size=left.size,
+    )
+
+
 def _take_over(
     stream: Stream, folder: bytes, known: Mapping[bytes, Standing], state: State
-) -> None:
+) -> list[bytes]:
     """What is recorded there is the leg's; and what nobody else can have put there.
 
     A job may end between the name of a generation and the record of it.
@@ -132,6 +168,7 @@ def _take_over(
             state.generations.note(stream, one.name, known.get(one.name, Standing.COMPLETE))
             names.append(one.name)
     state.claim(stream, f"{ADOPTED}job", names)
+    return names
 
 
 def _entries(folder: bytes) -> Iterator[Entry]:
@@ -167,9 +204,11 @@ def _records(plan: Plan, leg: LegPlan, folder: bytes, state: State) -> LeftStatu
     if success is not None and success.run_id not in {one.run_id for one in runs}:
         runs = [*runs[: MOST_RUNS - 1], success]
     there = [one.name for one in _entries(folder) if one.kind is Kind.DIRECTORY]
-    kept = state.generations.among(_stream(plan, leg, state), there)
+    stream = _stream(plan, leg, state)
+    kept, seen = state.generations.among(stream, there), state.last_seen(stream)
     return LeftStatus(
         leg=leg.name,
         runs=tuple(replace(one, items=state.items(one.run_id)) for one in runs),
         kept=tuple(Kept(name=name_of(one.moment).decode(), standing=one.standing) for one in kept),
+        seen=Seen(rules=seen.rules, entries=seen.entries, size=seen.size) if seen else None,
     )

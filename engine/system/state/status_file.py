@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from engine.generations.names import Standing, moment_of
-from engine.plan.typed_json import Codec, Json, Registry, Unreadable
+from engine.plan.typed_json import LATER, Codec, Json, Registry, Unreadable
 from engine.system.host.descent import NotThere, descending, opened_root
 from engine.system.host.files import write_atomically
 from engine.system.state.records import RunRecord
@@ -47,6 +47,17 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the last successful pass has found in its source, for the next one to compare with."""
+
+    rules: str
+    """Digest of the rules it went by."""
+    entries: int | None
+    size: int | None
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftStatus:
     """What lies beside a product."""
 
@@ -56,6 +67,8 @@ class LeftStatus:
     """The newest first, with their items."""
     kept: tuple[Kept, ...] = field(default=())
     """The generations, the oldest first."""
+    seen: Seen | None = field(default=None, metadata={LATER: True})
+    """None: nothing that is counted."""
 
     @property
     def generations(self) -> Mapping[bytes, Standing]:

@@ -208,13 +208,95 @@ def test_it_mounts_what_it_reads_and_writes_and_nothing_else() -> None:
     (container,) = found["containers"]
     mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
     assert set(mounts) == {
-        *("/etc/policyctl", "/var/lib/policyctl", "/tmp", "/data", "/srv/data/v"),
+        *("/run/policyctl-plan", "/var/lib/policyctl", "/tmp", "/data", "/srv/data/v"),
     }
     volumes = [one for one in found["volumes"] if "nfs" in one]
     assert volumes[0]["nfs"] == {"server": "192.0.2.10", "path": "/exports/data/v"}
     assert found["securityContext"]["runAsUser"] == 1000
     (content,) = files_of(runner={"user": 1000}).values()
     assert b"install -d -o 1000 -g 1000 -m 0750 /exports/data/v` on 192.0.2.10" in content
+
+
+FILES = {"data": EXPORTED, "vault": {"kind": "tree", "path": "/data"}}
+VERSIONS_LEG = {"kind": "versions", "preserve": ["times", "perms", "hardlinks"]}
+
+
+def test_root_has_the_capabilities_that_its_leg_needs_and_others_have_none() -> None:
+    def capabilities(user: int | None, **leg: Any) -> Any:
+        found = pod(leg={**VERSIONS_LEG, **leg}, runner={"user": user}, sources=FILES)
+        return found["containers"][0]["securityContext"]["capabilities"]
+
+    assert capabilities(None) == capabilities(1000) == {"drop": ["ALL"]}
+    usual = ["CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID"]
+    assert capabilities(0) == {"drop": ["ALL"], "add": usual}
+    # With CAP_SYS_ADMIN no API server takes it, since it may gain no privileges.
+    more = capabilities(0, preserve=["owner", "devices", "xattrs"])["add"]
+    assert more == sorted([*usual, "MKNOD", "SETFCAP"])
+
+
+def test_a_claim_is_written_only_where_sqlite_has_to() -> None:
+    for leg, read_only in ((VERSIONS_LEG, True), ({"kind": "sqlite"}, False)):
+        found = pod(leg=leg, sources=FILES)
+        mounts = {one["mountPath"]: one for one in found["containers"][0]["volumeMounts"]}
+        assert mounts["/data"].get("readOnly", False) is read_only
+        assert "readOnly" not in mounts["/srv/data/v"]
+
+
+def test_a_tree_is_read_by_its_export_where_no_claim_is_named() -> None:
+    sources = {**FILES, "vault": {**FILES["vault"], "export": "192.0.2.11:/exports/photos"}}
+    found = pod(leg=VERSIONS_LEG, runner={"volume": None}, sources=sources)
+    (read,) = (one["nfs"] for one in found["volumes"] if one.get("nfs", {}).get("readOnly"))
+    assert read == {"server": "192.0.2.11", "path": "/exports/photos", "readOnly": True}
+
+
+DEVICE = {
+    "kind": "device",
+    "ssh": "backup@192.0.2.1",
+    "key": "/etc/policyctl/router",
+    "known_hosts": "/etc/policyctl/router.hosts",
+}
+FETCH = {"kind": "fetch", "files": {"x": ["cat", "/x"]}}
+
+
+@pytest.mark.parametrize(("user", "mode"), [(None, 0o444), (0, 0o400)])
+def test_a_key_lies_where_the_manifest_names_it_and_ssh_takes_it(
+    user: int | None, mode: int
+) -> None:
+    """ssh refuses a key that is its own account's and open to others; another's may be readable."""
+    runner = {"volume": None, "secret": "router", "user": user}
+    sources = {"data": EXPORTED, "vault": DEVICE}
+    found = pod(leg=FETCH, runner=runner, sources=sources)
+    mounts = {
+        one["mountPath"]: one["subPath"]
+        for one in found["containers"][0]["volumeMounts"]
+        if "subPath" in one
+    }
+    assert mounts == {
+        "/etc/policyctl/router": "router",
+        "/etc/policyctl/router.hosts": "router.hosts",
+    }
+    (secret,) = (one["secret"] for one in found["volumes"] if "secret" in one)
+    assert (secret["secretName"], secret["defaultMode"]) == ("router", mode)
+    assert not any(path.startswith("/etc/policyctl/") for path in _read_only_folders(found))
+
+
+def _read_only_folders(pod: dict[str, Any]) -> list[str]:
+    """In these nothing else could be mounted."""
+    (container,) = pod["containers"]
+    return [
+        one["mountPath"] + "/"
+        for one in container["volumeMounts"]
+        if one.get("readOnly") and "subPath" not in one
+    ]
+
+
+def test_nothing_is_mounted_in_what_is_read_only() -> None:
+    for content in reference_files().values():
+        for document in documents(content)[1:]:
+            found = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+            folders = _read_only_folders(found)
+            mounts = [one["mountPath"] for one in found["containers"][0]["volumeMounts"]]
+            assert not [one for one in mounts for folder in folders if one.startswith(folder)]
 
 
 def test_a_node_is_one_of_its_role_and_its_network_only_where_needed() -> None:

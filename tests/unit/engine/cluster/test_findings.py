@@ -14,6 +14,11 @@ POSTGRESQL = {"kind": "postgresql", "connect": {"host": "db.apps"}}
 DUMP = {"kind": "dump", "from": "it", "to": "data:/v", "keep": {"last": 2}, "schedule": "02:00"}
 
 
+FILES = {"kind": "versions", "preserve": ["times", "perms"]}
+DEVICE = {"kind": "device", "ssh": "b@192.0.2.1", "key": "/k/id", "known_hosts": "/k/hosts"}
+FETCH = {"kind": "fetch", "files": {"x": ["cat", "/x"]}}
+
+
 def said(
     source: dict[str, Any],
     leg: dict[str, Any] | None = None,
@@ -21,6 +26,7 @@ def said(
     **more: Any,
 ) -> list[str]:
     where = {**RUNNER, **(runner or {})}
+    source = {key: value for key, value in source.items() if value is not None}
     content = manifest(
         sources={"data": EXPORTED, "it": source},
         legs={
@@ -52,6 +58,10 @@ def server(**connect: Any) -> dict[str, Any]:
         ({"kind": "sqlite", "path": "/d/x"}, {}, {"volume": "b/c"}, "is another's"),
         ({"kind": "sqlite", "path": "/x"}, {}, {"volume": "apps/c"}, "over the whole container"),
         ({"kind": "command", "run": ["x"], "file": "f"}, {}, {"volume": "apps/c"}, "add `at`"),
+        ({"kind": "tree", "path": "/d"}, FILES, {}, "lies on no `volume`"),
+        ({"kind": "tree", "path": "/d"}, FILES, {"volume": "apps/c", "at": "/e"}, "is not in it"),
+        (DEVICE, FETCH, {}, "names no `secret`"),
+        ({**DEVICE, "known_hosts": None}, FETCH, {"secret": "s"}, "names no `known_hosts`"),
         (POSTGRESQL, {"schedule": "Sun *-*-01..07 02:00"}, {}, "days that are either"),
     ],
 )
@@ -65,6 +75,11 @@ def test_why_there_is_no_job(
 def test_there_is_one() -> None:
     assert said(POSTGRESQL) == []
     assert said({"kind": "sqlite", "path": "/d/x"}, runner={"volume": "apps/c"}) == []
+    tree = {"kind": "tree", "path": "/d/photos"}
+    assert said(tree, FILES, {"volume": "apps/c"}) == []
+    assert said(tree, {"kind": "sqlite"}, {"volume": "apps/c", "at": "/d"}) == []
+    assert said({**tree, "export": "192.0.2.11:/d"}, FILES) == []
+    assert said(DEVICE, FETCH, {"secret": "s"}) == []
     at = {"volume": "apps/c", "at": "/work"}
     assert said({"kind": "command", "run": ["x"], "file": "f"}, runner=at) == []
 

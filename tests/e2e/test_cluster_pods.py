@@ -1,0 +1,272 @@
+"""Jobs of a cluster in containers with the user, rights and mounts that their pods ask for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_cli import Machine
+from tests.integration.pod import Kubelet
+from tests.integration.sshd import Server, serving
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.tool("rsync", "sshd", "ssh", "unshare", "setpriv", "chroot"),
+]
+MANIFEST = """\
+version: 1
+host: myhost
+timezone: UTC
+destinations:
+  disk: {{path: /mnt/disk, media: hdd, site: home}}
+sources:
+  data: {{kind: tree, path: /srv/data, export: "192.0.2.10:/srv/data"}}
+  photos: {{kind: tree, path: /photos}}
+  app: {{kind: tree, path: /var/lib/app}}
+  router: {{kind: device, {ssh}}}
+legs:
+  nightly: {{kind: mirror, to: "disk:/data", schedule: "05:00"}}
+  photos-versions:
+    kind: versions
+    from: photos
+    to: "data:/photos"
+    keep: {{last: 2}}
+    schedule: "01:00"
+    preserve: [times, perms, hardlinks]
+    runner: {{kubernetes: {{namespace: photos, volume: photos/library, user: 1000}}}}
+  app-versions:
+    kind: versions
+    from: app
+    to: "data:/app"
+    keep: {{last: 2}}
+    schedule: "01:00"
+    runner: {{kubernetes: {{namespace: app, volume: app/data, user: 0}}}}
+  app-databases:
+    kind: sqlite
+    from: app
+    to: "data:/app-databases"
+    keep: {{last: 2}}
+    schedule: "02:00"
+    runner: {{kubernetes: {{namespace: app, volume: app/data, user: 0}}}}
+  router-config:
+    kind: fetch
+    from: router
+    to: "data:/router"
+    keep: {{last: 2}}
+    files: {{config.xml: {{run: [cat, {config}], parse: xml}}}}
+    schedule: "03:00"
+    timeout: 1m
+    runner: {{kubernetes: {{namespace: net, secret: router-key}}}}
+routes: {{/srv/data: nightly}}
+"""
+IMAGE = "registry.example.net/policyctl:1.0"
+NOBODY, OWNER = 65534, 1000
+ODD = b"new\nline \xff"
+
+
+class Lab:
+    """A host, and a node of the cluster beside it."""
+
+    def __init__(self, folder: Path, server: Server) -> None:
+        self.config = folder / "config.xml"
+        self.config.write_text("<config/>")
+        text = MANIFEST.format(ssh=server.yaml(), config=self.config)
+        self.machine = Machine(folder, text)
+        shutil.rmtree(self.machine.root / "srv/archive")
+        done = self.machine("apply")
+        assert done.code == 0, done.err
+        done = self.machine("cluster", "jobs", "--image", IMAGE)
+        assert done.code == 0, done.err
+        self.photos, self.app = folder / "photos", folder / "app"
+        self.photos.mkdir()
+        self.app.mkdir()
+        keys = {one: (server.directory / one).read_bytes() for one in ("key", "known_hosts")}
+        self.export = self.machine.root / "srv/data"
+        self.node = Kubelet(
+            folder / "node",
+            claims={"photos/library": self.photos, "app/data": self.app},
+            exports={"192.0.2.10:/srv/data": self.export},
+            secrets={"net/router-key": keys},
+        )
+        users = {"photos": OWNER, "app": 0, "app-databases": 0, "router": NOBODY}
+        for name, user in users.items():
+            (self.export / name).mkdir(mode=0o750)
+            os.chown(self.export / name, user, user)
+
+    def job(self, leg: str) -> Path:
+        (found,) = (self.machine.folder / "jobs").rglob(f"{leg}.yaml")
+        return found
+
+    def run(self, leg: str, *more: str, code: int = 0) -> str:
+        time.sleep(1.0)  # a generation has the name of its second
+        ended, said = self.node.run(self.job(leg), *more)
+        assert ended == code, said
+        return said
+
+    def generations(self, name: str) -> list[Path]:
+        return sorted(one for one in (self.export / name).iterdir() if one.name[:1] != ".")
+
+    def health(self, leg: str) -> str:
+        found = self.machine("status", "--json").json["legs"]
+        return str(next(one["health"] for one in found if one["leg"] == leg))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with serving(tmp_path / "sshd") as server:
+        yield Lab(tmp_path, server)
+
+
+def owned(folder: Path, user: int) -> None:
+    subprocess.run(["chown", "--recursive", f"{user}:{user}", folder], check=True)
+
+
+def listed(folder: Path) -> dict[bytes, tuple[int, int, int, bytes]]:
+    """Each file by its path: its mode, owner, time and content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        time = status.st_mtime_ns if path.is_file() else 0
+        found[bytes(path.relative_to(folder))] = (status.st_mode, status.st_uid, time, content)
+    return found
+
+
+def filled(photos: Path) -> None:
+    """Also directories that nobody may write, as an application leaves them."""
+    (photos / "2026/closed").mkdir(parents=True)
+    (photos / "2026/closed/a.jpg").write_bytes(b"jpg" * 1000)
+    (photos / "b.jpg").hardlink_to(photos / "2026/closed/a.jpg")
+    (photos / os.fsdecode(ODD)).write_bytes(b"odd")
+    (photos / "2026/closed").chmod(0o555)
+    owned(photos, OWNER)
+
+
+def test_versions_of_a_claim_by_an_account_that_is_not_root(lab: Lab) -> None:
+    filled(lab.photos)
+    for text in ("one", "two", "three"):
+        (lab.photos / "changing").write_text(text)
+        owned(lab.photos, OWNER)
+        lab.run("photos-versions")
+    first, second = lab.generations("photos")  # keep: {last: 2}
+    assert listed(second) == listed(lab.photos)
+    assert (first / "changing").read_text() == "two"
+    linked = {(one / "2026/closed/a.jpg").stat().st_ino for one in (first, second)}
+    assert len(linked) == 1
+    assert (second / "b.jpg").stat().st_ino in linked
+    assert lab.health("photos-versions") == "fresh"
+    to = lab.machine.folder / "back"
+    done = lab.machine("restore", "photos:", "--to", str(to))
+    assert done.code == 0, (done.out, done.err)
+    (came,) = to.iterdir()
+    assert listed(came) == listed(lab.photos)
+
+
+def test_versions_by_root_keep_whose_each_file_is(lab: Lab) -> None:
+    (lab.app / "db").mkdir()
+    for name, user in (("db/a", 999), ("b", 33), ("c", 0)):
+        (lab.app / name).write_text(name)
+        (lab.app / name).chmod(0o600)
+        os.chown(lab.app / name, user, user)
+    (lab.app / "db").chmod(0o700)
+    os.chown(lab.app / "db", 999, 999)
+    lab.run("app-versions")
+    (made,) = lab.generations("app")
+    assert listed(made) == listed(lab.app)
+
+
+def test_law_18_what_shrank_since_the_last_pod_is_noticed(lab: Lab) -> None:
+    """The records that it is compared with lie beside the product."""
+    for number in range(200):
+        (lab.photos / f"{number}.jpg").write_bytes(b"jpg")
+    owned(lab.photos, OWNER)
+    lab.run("photos-versions")
+    for number in range(195):
+        (lab.photos / f"{number}.jpg").unlink()
+    said = lab.run("photos-versions", code=5)
+    assert "5 entries, and 200 at the last success" in said
+    assert len(lab.generations("photos")) == 1
+    assert lab.health("photos-versions") == "failing"
+    lab.run("photos-versions", "--allow", "smaller-source")
+    assert len(lab.generations("photos")) == 2
+
+
+def test_a_claim_that_is_empty_is_no_generation(lab: Lab) -> None:
+    said = lab.run("photos-versions", code=5)
+    assert "an empty source is never mirrored" in said
+    assert lab.generations("photos") == []
+
+
+def test_law_15_a_pod_that_is_killed_leaves_nothing_that_counts(lab: Lab) -> None:
+    filled(lab.photos)
+    lab.run("photos-versions")
+    for number in range(3000):
+        (lab.photos / f"{number}.jpg").write_bytes(os.urandom(2000))
+    owned(lab.photos, OWNER)
+    time.sleep(1.0)
+    process = lab.node.start(lab.job("photos-versions"))
+    staging = lab.export / "photos/.policyctl-staging"
+    deadline = time.monotonic() + 60
+    while len(list(staging.rglob("*.jpg"))) < 100:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    kill_all(process)
+    assert len(lab.generations("photos")) == 1
+    lab.run("photos-versions")
+    first, second = lab.generations("photos")
+    assert not (first / "1.jpg").exists()
+    assert listed(second) == listed(lab.photos)
+    assert not staging.exists()
+
+
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """As a node that loses its power: the job, and all that it has started."""
+    children = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, check=False
+    )
+    for one in (process.pid, *map(int, children.stdout.split())):
+        os.kill(one, signal.SIGKILL)
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_databases_of_a_claim_with_what_is_in_their_logs(lab: Lab) -> None:
+    with closing(sqlite3.connect(lab.app / "app.db")) as database:
+        database.execute("PRAGMA journal_mode = wal")
+        database.execute("CREATE TABLE t (a)")
+        database.execute("INSERT INTO t VALUES (1)")
+        database.commit()
+        owned(lab.app, OWNER)
+        lab.run("app-databases")
+    (made,) = lab.generations("app-databases")
+    with closing(sqlite3.connect(made / "app.db")) as copy:
+        assert copy.execute("SELECT a FROM t").fetchall() == [(1,)]
+
+
+def test_a_device_is_asked_with_a_key_of_a_secret(lab: Lab) -> None:
+    lab.run("router-config")
+    (made,) = lab.generations("router")
+    assert (made / "config.xml").read_text() == "<config/>"
+    lab.config.write_text("<config")
+    lab.run("router-config", code=5)
+    assert len(lab.generations("router")) == 1
+    job = lab.job("router-config").read_text()
+    assert "PRIVATE KEY" not in job
+
+
+def test_a_claim_is_read_and_never_written(lab: Lab) -> None:
+    """Its mount is read-only where SQLite does not need another one."""
+    for leg, read_only in (("photos-versions", True), ("app-databases", False)):
+        text = lab.job(leg).read_text()
+        assert ("mountPath: /photos\n              readOnly: true" in text) is read_only, text
