@@ -47,6 +47,20 @@ InClusterOption = Annotated[
         "no other; records lie beside the product.",
     ),
 ]
+CheckFolderOption = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="Write nothing; end with 4 where the folder is not as it should be."
+    ),
+]
+OverwriteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--overwrite",
+        metavar="FILE",
+        help="Replace or remove this file although it was changed by hand. Repeatable.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 DEFAULT_ROOT = Path("/")

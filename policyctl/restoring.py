@@ -28,8 +28,9 @@ from engine.system.host.places import Places
 from engine.system.restore.browse import entries_of
 from engine.system.restore.entries import CannotLook
 from engine.system.restore.items import ITEMS_DEEP
+from engine.system.restore.known import Known
 from engine.system.restore.left_copies import left_versions
-from engine.system.restore.search import Known, find_versions
+from engine.system.restore.search import find_versions
 from engine.system.restore.told import with_told
 from engine.system.state.state import State
 from policy.model import Policy

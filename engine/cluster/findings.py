@@ -10,7 +10,7 @@ from engine.cluster.needs import Needs, lost_without_root, needs_of_check, needs
 from engine.cluster.no_job import NoJob, OfThisKind
 from policy.checks import Check
 from policy.diagnostics import Findings
-from policy.legs import CopyingLeg, Leg, SnapshotLeg
+from policy.legs import Leg, SnapshotLeg, VersionsLeg
 from policy.model import Policy
 from policy.sources import TreeSource
 
@@ -40,7 +40,7 @@ def check_runners(policy: Policy, findings: Findings) -> None:
 def _check_preserved(leg: Leg, findings: Findings) -> None:
     """What is told of a copy, also by `restore`, is what its leg says that it preserves."""
     lost = lost_without_root(leg)
-    if isinstance(leg, CopyingLeg) and lost:
+    if isinstance(leg, VersionsLeg) and lost:
         names = ", ".join(one.value for one in lost)
         kept = ", ".join(one.value for one in leg.preserve if one not in lost)
         findings.error(

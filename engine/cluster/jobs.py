@@ -6,8 +6,9 @@ nothing else of the policy lies in its namespace, and an edit elsewhere leaves i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from engine.cluster.cron import BY_HAND, CronImpossible, cron_lines
@@ -15,6 +16,8 @@ from engine.cluster.needs import Needs, needs_of_check, needs_of_leg
 from engine.cluster.no_job import NoJob
 from engine.plan.model import CheckPlan, LegPlan, Plan
 from policy.calendar import Calendar
+from policy.checks import Check
+from policy.legs import Leg
 from policy.model import Monitoring
 from policy.parts import KubernetesRunner
 from policy.sources import Source, TreeSource
@@ -76,48 +79,48 @@ def _jobs(plan: Plan) -> Iterator[Job]:
 
 def job_of_leg(plan: Plan, leg: LegPlan) -> Job | None:
     """The job of a leg; None where none can be made of it, as `check` says."""
-    runner = leg.leg.runner
-    try:
-        if runner is None:
-            return None
-        needs, lines = needs_of_leg(leg.leg, plan), _lines(leg.leg.schedule)
-    except (NoJob, CronImpossible):
-        return None
-    hooks = sum(hook.timeout.seconds for hook in (*leg.leg.before, *leg.leg.finally_))
-    here = replace(leg, leg=replace(leg.leg, runner=None, was=None))
-    return Job(
-        part="leg",
-        subject=leg.name,
-        runner=runner,
-        plan=replace(_bare(plan, needs.sources), legs=(here,)),
-        lines=lines,
-        by_hand=not leg.leg.schedule,
-        limit=leg.leg.limits.whole.seconds + hooks + GRACE,
-        lateness=_lateness(leg.longest_gap),
-        needs=needs,
-    )
+    one = leg.leg
+    hooks = sum(hook.timeout.seconds for hook in (*one.before, *one.finally_))
+    here = replace(leg, leg=replace(one, runner=None, was=None))
+    needs, seconds = partial(needs_of_leg, one, plan), one.limits.whole.seconds + hooks
+    return _job(plan, "leg", one, needs, seconds, leg.longest_gap, legs=(here,))
 
 
 def job_of_check(plan: Plan, check: CheckPlan) -> Job | None:
     """The same of a check."""
-    runner = check.check.runner
+    one = check.check
+    here = replace(check, check=replace(one, runner=None))
+    needs = partial(needs_of_check, one, plan)
+    return _job(plan, "check", one, needs, one.timeout.seconds, check.longest_gap, checks=(here,))
+
+
+def _job(
+    plan: Plan,
+    part: Part,
+    one: Leg | Check,
+    needs: Callable[[], Needs],
+    seconds: int,
+    gap: int | None,
+    *,
+    legs: tuple[LegPlan, ...] = (),
+    checks: tuple[CheckPlan, ...] = (),
+) -> Job | None:
+    if one.runner is None:
+        return None
     try:
-        if runner is None:
-            return None
-        needs, lines = needs_of_check(check.check, plan), _lines(check.check.schedule)
+        needed, lines = needs(), _lines(one.schedule)
     except (NoJob, CronImpossible):
         return None
-    here = replace(check, check=replace(check.check, runner=None))
     return Job(
-        part="check",
-        subject=check.name,
-        runner=runner,
-        plan=replace(_bare(plan, needs.sources), checks=(here,)),
+        part=part,
+        subject=one.name,
+        runner=one.runner,
+        plan=replace(_bare(plan, needed.sources), legs=legs, checks=checks),
         lines=lines,
-        by_hand=not check.check.schedule,
-        limit=check.check.timeout.seconds + GRACE,
-        lateness=_lateness(check.longest_gap),
-        needs=needs,
+        by_hand=not one.schedule,
+        limit=seconds + GRACE,
+        lateness=_lateness(gap),
+        needs=needed,
     )
 
 

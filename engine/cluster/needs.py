@@ -20,7 +20,7 @@ from policy.checks import (
     SnapshotsCheck,
     SqliteIntegrityCheck,
 )
-from policy.legs import CopyingLeg, KeepingLeg, Leg, MirrorLeg, SnapshotLeg
+from policy.legs import CopyingLeg, KeepingLeg, Leg, MirrorLeg, SnapshotLeg, VersionsLeg
 from policy.model import Policy
 from policy.parts import Attribute, KubernetesRunner
 from policy.patterns import PathPattern
@@ -92,8 +92,8 @@ def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
 
 def lost_without_root(leg: Leg) -> tuple[Attribute, ...]:
     """What a leg is to preserve, and its job cannot: it is not root."""
-    if leg.runner is None or not isinstance(leg, CopyingLeg) or leg.runner.user == 0:
-        return ()
+    if leg.runner is None or not isinstance(leg, VersionsLeg) or leg.runner.user == 0:
+        return ()  # of a mirror whoever runs it knows as whom
     return tuple(one for one in leg.preserve if one in _ROOTS)
 
 

@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-from policyctl.exit_codes import ExitCode
-from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
+from policyctl.options import (
+    DEFAULT_ROOT,
+    CheckFolderOption,
+    JsonOption,
+    OverwriteOption,
+    PolicyOption,
+    RootOption,
+)
 
 
 def cluster(
@@ -25,20 +31,8 @@ def cluster(
             "or digest.",
         ),
     ] = "",
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check", help="Write nothing; end with 4 where the folder is not as it should be."
-        ),
-    ] = False,
-    overwrite: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--overwrite",
-            metavar="FILE",
-            help="Replace or remove this file although it was changed by hand. Repeatable.",
-        ),
-    ] = None,
+    check: CheckFolderOption = False,
+    overwrite: OverwriteOption = None,
     policy: PolicyOption = None,
     root: RootOption = DEFAULT_ROOT,
     json: JsonOption = False,
@@ -50,9 +44,9 @@ def cluster(
     same to the last byte; only those that were written here are removed.
     """
     from policyctl.clustering import DEFAULT, compare, without_job
-    from policyctl.documenting import plan_to_document, write
-    from policyctl.views.console import result, result_json, tell
-    from policyctl.views.docs import docs_json, docs_lines
+    from policyctl.documenting import plan_to_document
+    from policyctl.views.console import tell
+    from policyctl.writing import settle
 
     if check and overwrite:
         raise typer.BadParameter("--check writes nothing: leave out --overwrite")
@@ -60,12 +54,4 @@ def cluster(
     found = compare(plan, folder or DEFAULT, image, overwrite or ())
     for sentence in without_job(plan):
         tell(sentence)
-    if not json:
-        for line in docs_lines(found, check=check, noun="file"):
-            result(line)
-    if not check:
-        write(found)
-    if json:
-        result_json(docs_json(found, written=not check and found.changes.any))
-    if check and found.changes.any:
-        raise typer.Exit(ExitCode.CHANGES)
+    settle(found, check=check, json=json, noun="file")

@@ -11,7 +11,7 @@ from policyctl.views.paths import counted
 _WORDS = ("new", "changed", "gone", "edited", "foreign")
 
 
-def docs_lines(found: Documented, *, check: bool, noun: str = "page") -> Iterator[str]:
+def docs_lines(found: Documented, *, check: bool, noun: str) -> Iterator[str]:
     """One line for each page that differs, and one for all."""
     changes = found.changes
     kinds = (

@@ -27,7 +27,8 @@ from engine.standing.facts import Ran
 from engine.system.host.places import Places
 from engine.system.restore import search
 from engine.system.restore.entries import Entry, Looker
-from engine.system.restore.search import Known, _Search
+from engine.system.restore.known import Known
+from engine.system.restore.search import _Search
 from policy.legs import MirrorLeg, SqliteLeg, VersionsLeg
 from policy.parts import Keep
 

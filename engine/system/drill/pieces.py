@@ -13,7 +13,8 @@ from engine.restore.holders import copies_of
 from engine.restore.versions import Kind, Version
 from engine.system.restore.entries import CannotLook
 from engine.system.restore.items import Names, has_items, items_below
-from engine.system.restore.search import Known, find_versions
+from engine.system.restore.known import Known
+from engine.system.restore.search import find_versions
 from policy.legs import SqliteLeg
 from policy.values import display
 

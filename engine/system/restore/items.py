@@ -12,7 +12,7 @@ from engine.promises.chains import Copy
 from engine.restore.fetch import Place
 from engine.system.restore.browse import entries_at
 from engine.system.restore.entries import CannotLook
-from engine.system.restore.search import Known
+from engine.system.restore.known import Known
 
 Names = tuple[bytes, ...]
 ITEMS_DEEP = 4

@@ -15,7 +15,8 @@ from engine.standing.bring_back import lost_on_the_way
 from engine.standing.copy_standing import There, as_of_along
 from engine.standing.facts import Ran
 from engine.system.restore.entries import CannotLook, Entry, Looker, NoRoot
-from engine.system.restore.search import STANDINGS, Known, looking, modified_of
+from engine.system.restore.known import Known, looking, version_at
+from engine.system.restore.search import STANDINGS
 from engine.system.state.records import Stream
 from engine.system.state.state import State, place_text
 from engine.system.telling.facts import item_successes
@@ -47,30 +48,16 @@ def _versions(known: Known, state: State, one: LeftCopy, looker: Looker) -> Iter
         return
     moment = _moment(state, one)
     yield replace(
-        _base(known, one, entry),
+        _as_it_lies(known, one, entry),
         moment=moment,
         whole=Whole.COMPLETE if moment is not None else Whole.UNKNOWN,
         why="" if moment is not None else f"no success of {one.left.leg} is known from before",
     )
 
 
-def _base(known: Known, one: LeftCopy, entry: Entry) -> Version:
-    place = known.place(one.copy.place)
-    return Version(
-        copy=one.copy,
-        location=one.copy.location,
-        kind=Kind.NEWEST,
-        moment=None,
-        whole=Whole.UNKNOWN,
-        far=place is not None and place.ssh is not None,
-        directory=entry.directory,
-        size=entry.size,
-        modified=modified_of(entry),
-        part=one.copy.partial and entry.directory,
-        database=one.copy.partial and not entry.directory,
-        lost=lost_on_the_way(known.plan, one.copy),
-        left=one.left,
-    )
+def _as_it_lies(known: Known, one: LeftCopy, entry: Entry) -> Version:
+    lost = lost_on_the_way(known.plan, one.copy)
+    return replace(version_at(known, one.copy, entry, lost), left=one.left)
 
 
 def _moment(state: State, one: LeftCopy) -> datetime | None:
@@ -97,7 +84,7 @@ def _generations(known: Known, state: State, one: LeftCopy, looker: Looker) -> I
             continue
         standing = made.get(name)
         yield replace(
-            _base(known, one, entry),
+            _as_it_lies(known, one, entry),
             location=Location(holder=one.copy.place, names=(*folder, name, *inner)),
             kind=Kind.GENERATION,
             name=name,

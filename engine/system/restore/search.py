@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from engine.generations.names import Standing, moment_of, name_of
-from engine.plan.left_plan import LeftPlan
-from engine.plan.model import Feed, Location, Plan
+from engine.plan.model import Feed, Location
 from engine.promises.chains import Copy
 from engine.records.reports import RunStatus
 from engine.restore.doubts import Folder, doubted
-from engine.restore.fetch import Place
 from engine.restore.versions import (
     Kind,
     Unseen,
@@ -29,23 +27,19 @@ from engine.standing.bring_back import lost_on_the_way
 from engine.standing.copy_standing import There as Seen
 from engine.standing.copy_standing import as_of_along, feeds_along, set_aside_at
 from engine.standing.facts import Ran
-from engine.system.host.places import Places
 from engine.system.restore.entries import (
     CannotLook,
     Entry,
     Looker,
     NoRoot,
-    looker,
 )
+from engine.system.restore.known import Known, looking, version_at
 from engine.system.restore.own_snapshots import shadows_of, states_in
-from engine.system.state.disk_identity import is_another_disk
-from engine.system.state.state import State, stream_of
+from engine.system.state.state import stream_of
 from engine.system.state.verifications import Verifications
 from engine.system.telling.facts import item_successes
-from policy.destinations import Destination
 from policy.legs import MirrorLeg, SnapshotLeg
-from policy.sources import TreeSource
-from policy.values import AbsolutePath, display
+from policy.values import display
 
 STANDINGS = {
     Standing.VERIFIED: Whole.VERIFIED,
@@ -53,48 +47,6 @@ STANDINGS = {
     Standing.INCOMPLETE: Whole.INCOMPLETE,
     Standing.DAMAGED: Whole.DAMAGED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is known of copies without looking at them."""
-
-    plan: Plan
-    state: State | None
-    places: Places
-    now: datetime
-    why_not: str = ""
-    """Why the records say nothing."""
-    left: LeftPlan | None = None
-    """What lay beside the copies, where only these are looked at…"""
-    at: bytes = b""
-    """…in this directory."""
-
-    def place_of(self, version: Version) -> Place | None:
-        """Where the root of a version lies; None where nothing can lie in it."""
-        place, destination = self.place(version.place), self.plan.destination(version.place)
-        if place is None or destination is None or version.shadow is None:
-            return place
-        return self.shown_at(destination, version.shadow)
-
-    def shown_at(self, destination: Destination, path: AbsolutePath) -> Place:
-        """Another directory of a destination's machine."""
-        ssh = destination.ssh if self.places.reaches_over_ssh(destination) else None
-        return Place(root=self.places.destination_root(replace(destination, path=path)), ssh=ssh)
-
-    def place(self, holder: str) -> Place | None:
-        """Where a holder lies; None where nothing can lie in it."""
-        if self.at:
-            return Place(root=self.at, ssh=None)
-        destination = self.plan.destination(holder)
-        if destination is not None:
-            far = self.places.reaches_over_ssh(destination)
-            root = self.places.destination_root(destination)
-            return Place(root=root, ssh=destination.ssh if far else None)
-        source = self.plan.source(holder)
-        if isinstance(source, TreeSource):
-            return Place(root=self.places.below_root(source.path), ssh=None)
-        return None
 
 
 def find_versions(
@@ -124,19 +76,6 @@ def find_versions(
         if not found:
             unseen.append(Unseen(copy=copy, there=Seen.NO))
     return tuple(versions), tuple(unseen)
-
-
-@contextmanager
-def looking(known: Known, holder: str) -> Iterator[Looker]:
-    """Whoever looks at the copies in a place. Raises `NoRoot` and `CannotLook`."""
-    place = known.place(holder)
-    if place is None:
-        raise CannotLook(f"{holder} is no place of files")
-    destination = known.plan.destination(holder) if not known.at else None
-    if destination is not None and is_another_disk(destination, known.places, known.state):
-        raise NoRoot
-    with looker(place) as look:
-        yield look
 
 
 class _Search:
@@ -185,21 +124,7 @@ class _Search:
 
     def _base(self, entry: Entry) -> Version:
         """What is the same of every version in this copy."""
-        far = self.known.place(self.copy.place)
-        return Version(
-            copy=self.copy,
-            location=self.copy.location,
-            kind=Kind.NEWEST,
-            moment=None,
-            whole=Whole.UNKNOWN,
-            far=far is not None and far.ssh is not None,
-            directory=entry.directory,
-            size=entry.size,
-            modified=modified_of(entry),
-            part=self.copy.partial and entry.directory,
-            database=self.copy.partial and not entry.directory,
-            lost=self.lost,
-        )
+        return version_at(self.known, self.copy, entry, self.lost)
 
     # ── Mirrors ──────────────────────────────────────────────────────────────────────────────
 
@@ -392,8 +317,3 @@ class _Search:
 
 def _second(ran: Ran) -> datetime:
     return ran.started.replace(microsecond=0)
-
-
-def modified_of(entry: Entry) -> datetime | None:
-    """A file's own time, as a moment."""
-    return datetime.fromtimestamp(entry.modified, UTC) if entry.modified is not None else None

@@ -11,7 +11,7 @@ from engine.restore.versions import Version, Whole
 from engine.system.host.descent import opened_root
 from engine.system.restore.compare import Tree
 from engine.system.restore.dump_record import record_in
-from engine.system.restore.search import Known
+from engine.system.restore.known import Known
 from policy.sources import DeviceSource, DumpedSource, Source
 
 _NOT_SAID = "it was not verified"
