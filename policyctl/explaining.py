@@ -155,7 +155,7 @@ def _made(plan: Plan, copy: Copy, source: str, names: tuple[bytes, ...], records
     if not is_applied(records.applied, plan, copy, source, names):
         return Made(as_of=None, why_not="not applied yet: `policyctl apply`")
     try:
-        return made_as_of(records.applied, copy, source, records.state)
+        return made_as_of(records.applied, copy, source, records.state, records.places)
     except sqlite3.Error as error:
         return Made(as_of=None, why_not=f"the records cannot be read: {error}")
 

@@ -19,6 +19,7 @@ from engine.system.measure.generation_look import Folder, folders_of
 from engine.system.state.reading import read_state
 from engine.system.state.state import State
 from engine.system.state.verifications import Verifications
+from engine.system.telling.left_records import records_of
 from policy.legs import MirrorLeg
 from policy.parts import Keep
 from policyctl.boundary import Refused
@@ -46,7 +47,9 @@ def keepings(root: Path, leg: str | None) -> tuple[ZoneInfo, tuple[Keeping, ...]
 def keepings_now(plan: Plan, places: Places, state: State, now: datetime) -> Iterator[Keeping]:
     """The generations of every leg of a plan that keeps some here, looked at now."""
     for leg in plan.legs:
-        yield from _of_leg(plan, places, leg, state, now)
+        with records_of(plan, leg, state, places) as known:
+            if known is not None:
+                yield from _of_leg(plan, places, leg, known, now)
 
 
 def _keep_of(plan: Plan, name: str) -> Keep | None:
@@ -58,7 +61,7 @@ def _of_leg(
     plan: Plan, places: Places, leg: LegPlan, state: State, now: datetime
 ) -> Iterator[Keeping]:
     keep = _keep_of(plan, leg.name)
-    if keep is None or leg.leg.runner is not None:
+    if keep is None:
         return
     zone = ZoneInfo(plan.timezone)
     start, end = (int(one.timestamp()) for one in (now, now + _HORIZON))

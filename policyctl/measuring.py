@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.plan.model import Plan
+from engine.plan.readers import is_elsewhere
 from engine.plan.stored import PlanUnreadable
 from engine.records.measurement import GenerationRoom, Measurement
 from engine.routing.volumes import SourceVolumes
@@ -52,12 +53,15 @@ def measure_sources(
 
 
 def _trees(plan: Plan, wanted: Sequence[str]) -> Iterator[TreeSource]:
-    trees = {one.name: one for one in plan.sources if isinstance(one, TreeSource)}
+    every = {one.name: one for one in plan.sources if isinstance(one, TreeSource)}
+    trees = {name: one for name, one in every.items() if not is_elsewhere(plan, one)}
     if not trees:
-        raise Refused("no source of the manifest is a tree: there is nothing to measure")
+        raise Refused("no source of the manifest is a tree of this host: there is none to measure")
     for name in wanted:
         if plan.source(name) is None:
             raise Refused(f"there is no source {name!r}; there are: {', '.join(trees)}")
+        if name in every and name not in trees:
+            raise Refused(f"{name} lies in a cluster, where its legs run: nothing of it is here")
         if name not in trees:
             raise Refused(f"{name} is no tree, and only trees are measured: {', '.join(trees)}")
     yield from (trees[name] for name in dict.fromkeys(wanted or trees))

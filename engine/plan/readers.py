@@ -111,6 +111,12 @@ def _written_elsewhere(plan: Plan, place: Location) -> bool:
     )
 
 
+def is_elsewhere(plan: Plan, source: TreeSource) -> bool:
+    """Whether only a cluster sees a tree: its legs run there, and no export brings it to them."""
+    legs = [leg.leg for leg in plan.legs if any(feed.reads == source.name for feed in leg.feeds)]
+    return bool(legs) and source.export is None and all(leg.runner is not None for leg in legs)
+
+
 def is_itemised(plan: Plan, leg: LegPlan, feed: Feed) -> bool:
     """Whether a feed is one of items: it snapshots them, or reads what does."""
     upstream = plan.leg(feed.reads)

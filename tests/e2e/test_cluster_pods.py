@@ -270,3 +270,32 @@ def test_a_claim_is_read_and_never_written(lab: Lab) -> None:
     for leg, read_only in (("photos-versions", True), ("app-databases", False)):
         text = lab.job(leg).read_text()
         assert ("mountPath: /photos\n              readOnly: true" in text) is read_only, text
+
+
+def test_the_host_knows_what_jobs_have_made(lab: Lab) -> None:
+    """By their records: its copies are dated, kept and restored as those of its own legs are."""
+    host = lab.machine
+    filled(lab.photos)
+    lab.run("photos-versions")
+    time.sleep(1.0)
+    assert host("run", "nightly").code == 0
+    (made,) = lab.generations("photos")
+    known = {one["source"]: one for one in host("status", "--json").json["sources"]}
+    assert (known["photos"]["safety"], known["photos"]["fresh_copies"]) == ("safe", 2), known
+    said = host("show", "generations", "photos-versions").out
+    assert f"{made.name}  " in said
+    assert "verified" in said
+    told = host("explain", "/photos/b.jpg").out
+    assert told.count("0 m old") == 2, told
+    made.rename(host.root / "gone")
+    done = host("restore", "/photos/b.jpg")
+    assert done.code == 0, (done.out, done.err)
+    assert "it is the only one that may be taken" in done.out, done.out
+    assert (host.folder / "restored-from-disk/b.jpg").read_bytes() == b"jpg" * 1000
+
+
+def test_a_host_measures_nothing_that_lies_in_a_cluster(lab: Lab) -> None:
+    done = lab.machine("measure")
+    assert (done.code, "photos" in done.err) == (0, False), done.err
+    named = lab.machine("measure", "photos")
+    assert (named.code, "photos lies in a cluster" in named.err) == (5, True)

@@ -16,6 +16,7 @@ from engine.system.host.places import Places
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.state.state import State
 from engine.system.telling.facts import item_successes
+from engine.system.telling.left_records import records_of
 from policy.destinations import Destination
 from policy.parts import SshTarget
 
@@ -119,12 +120,13 @@ class Made:
     why_not: str = ""
 
 
-def made_as_of(applied: Plan, copy: Copy, source: str, state: State | None) -> Made:
+def made_as_of(applied: Plan, copy: Copy, source: str, state: State | None, places: Places) -> Made:
     """When the live data were as they are in a copy, by the runs of each leg on the way."""
     if state is None:
         return Made(as_of=None, why_not="nothing is known of its runs")
     feeds = feeds_along(applied, copy, source)
-    ran = [_successes(leg, feed, state) for leg, feed in zip(copy.via, feeds, strict=True)]
+    both = zip(copy.via, feeds, strict=True)
+    ran = [_successes(applied, leg, feed, state, places) for leg, feed in both]
     for leg, successes in zip(copy.via, ran, strict=True):
         if not successes:
             return Made(as_of=None, why_not=f"{leg} has not succeeded yet")
@@ -133,10 +135,18 @@ def made_as_of(applied: Plan, copy: Copy, source: str, state: State | None) -> M
     return Made(as_of=as_of, why_not=why)
 
 
-def _successes(leg: str, feed: Feed | None, state: State) -> tuple[Ran, ...]:
+def _successes(
+    applied: Plan, leg: str, feed: Feed | None, state: State, places: Places
+) -> tuple[Ran, ...]:
     """The newest runs in which one feed succeeded, as that feed, newest first."""
-    if feed is None:
+    leg_plan = applied.leg(leg)
+    if feed is None or leg_plan is None:
         return ()
+    with records_of(applied, leg_plan, state, places) as known:
+        return _of_feed(leg, feed, known) if known is not None else ()
+
+
+def _of_feed(leg: str, feed: Feed, state: State) -> tuple[Ran, ...]:
     found = item_successes(leg, feed.reads, state)
     if found:
         return found

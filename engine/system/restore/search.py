@@ -38,6 +38,7 @@ from engine.system.restore.own_snapshots import shadows_of, states_in
 from engine.system.state.state import stream_of
 from engine.system.state.verifications import Verifications
 from engine.system.telling.facts import item_successes
+from engine.system.telling.left_records import records_of
 from policy.legs import MirrorLeg, SnapshotLeg
 from policy.values import display
 
@@ -255,11 +256,14 @@ class _Search:
             place = Location(holder=feed.writes.holder, names=folder)
             item = display(b"/".join(folder[len(feed.writes.names) :]))
             feed = Feed(reads=item, writes=place, selection=None)
-        stream = stream_of(self.plan, leg, feed, self.state)
-        known = {
-            name_of(one.moment): (STANDINGS[one.standing], "")
-            for one in self.state.generations.among(stream, names)
-        }
+        with records_of(self.plan, leg, self.state, self.known.places) as state:
+            if state is None:
+                return dict.fromkeys(names, (Whole.COMPLETE, ""))
+            stream = stream_of(self.plan, leg, feed, state)
+            known = {
+                name_of(one.moment): (STANDINGS[one.standing], "")
+                for one in state.generations.among(stream, names)
+            }
         strange = (Whole.UNKNOWN, f"it is not known as made by {self.copy.leg}")
         return {name: known.get(name, strange) for name in names}
 
@@ -292,13 +296,19 @@ class _Search:
         return [self._ran(leg, feed) for leg, feed in both]
 
     def _ran(self, leg: str, feed: Feed | None) -> tuple[Ran, ...]:
-        if feed is None or self.state is None or self.known.why_not:
+        leg_plan = self.plan.leg(leg)
+        if feed is None or leg_plan is None or self.state is None or self.known.why_not:
             return ()
-        with suppress(sqlite3.Error):
-            found = item_successes(leg, feed.reads, self.state)
+        with (
+            suppress(sqlite3.Error),
+            records_of(self.plan, leg_plan, self.state, self.known.places) as state,
+        ):
+            if state is None:
+                return ()
+            found = item_successes(leg, feed.reads, state)
             if found:
                 return found
-            run = self.state.last_success(leg)
+            run = state.last_success(leg)
             if run is not None:
                 one = Ran(started=run.started, ended=run.ended, status=run.status)
                 return (replace(one, data_as_of=run.data_as_of),)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from engine.plan.model import Feed, LegPlan, Plan, tree_root
+from engine.plan.model import Feed, LegPlan, Plan
 from engine.plan.readers import is_itemised, readers_of
 from engine.plan.selection import Selection
 from engine.promises.allowed_age import inputs_of
@@ -18,11 +18,10 @@ from engine.standing.facts import ItemFacts, LegFacts, Ran, RoomFacts, TrackerFa
 from engine.system.host.lock_probe import is_held
 from engine.system.host.places import Places
 from engine.system.journal.journal import Journal
-from engine.system.state.reading import state_of
 from engine.system.state.records import RunRecord
 from engine.system.state.state import State, stream_of
-from engine.system.state.status_file import StatusUnreadable, read_status
 from engine.system.state.verifications import Verifications
+from engine.system.telling.left_records import records_of, run_here
 from policy.legs import DumpLeg
 
 KILLED = "it ended without telling: killed, or a power cut"
@@ -45,7 +44,9 @@ def leg_facts(
     elsewhere is known what it has left beside its product, where that lies here.
     """
     if leg.leg.runner is not None:
-        return _left_facts(plan, leg, places, now)
+        with records_of(plan, leg, state, places) as left:
+            here = run_here(leg)
+            return leg_facts(plan, here, left, None, places, now=now) if left else LegFacts()
     last, success = state.last_run(leg.name), state.last_success(leg.name)
     unlocked, locked_out = state.unlocked(leg.name), state.last_refusal(leg.name)
     ended = next((one for one in (last, *unlocked) if one is not None and one.ended), None)
@@ -70,23 +71,6 @@ def leg_facts(
         or any(state.succeeded_before(one.name, success.started) for one in inputs),
         pause=state.pauses.of(leg.name, now or datetime.now(UTC)),
     )
-
-
-def _left_facts(plan: Plan, leg: LegPlan, places: Places, now: datetime | None) -> LegFacts:
-    place = next((one.writes for one in leg.feeds if one.writes is not None), None)
-    holder = plan.source(place.holder) if place is not None else None
-    root = tree_root(holder) if holder is not None else None
-    if place is None or root is None:
-        return LegFacts()
-    try:
-        left = read_status(places.below_root(root), place.names, leg.name)
-    except StatusUnreadable:
-        return LegFacts()
-    if left is None:
-        return LegFacts()
-    here = replace(leg, leg=replace(leg.leg, runner=None))
-    with state_of(left) as state:
-        return leg_facts(plan, here, state, None, places, now=now)
 
 
 def _items(
