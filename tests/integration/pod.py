@@ -23,6 +23,11 @@ import yaml
 CHECKOUT = Path(__file__).parents[2]
 _ETC = ("passwd", "group", "nsswitch.conf", "ld.so.cache", "alternatives", "ssl", "localtime")
 """What an image has of the system beside its programs."""
+_PROGRAM = """\
+#!/bin/sh
+export PYTHONDONTWRITEBYTECODE=1
+exec /opt/policyctl/.venv/bin/python -m policyctl.main "$@"
+"""
 _USR = ("bin", "sbin", "lib", "lib64")
 
 
@@ -91,8 +96,7 @@ class Kubelet:
         who, what = pod["securityContext"], container["securityContext"]
         assert who["runAsNonRoot"] is (who["runAsUser"] != 0)
         assert what["capabilities"]["drop"] == ["ALL"]
-        yield from ("env", "-i", f"PATH={CHECKOUT}/.venv/bin:/usr/sbin:/usr/bin")
-        yield "PYTHONDONTWRITEBYTECODE=1"
+        yield from ("env", "-i", "PATH=/opt/bin:/usr/sbin:/usr/bin")
         for one in container["env"]:
             yield f"{one['name']}={self._value(one, config)}"
         added = "".join(f",+{name.lower()}" for name in what["capabilities"].get("add", ()))
@@ -154,15 +158,26 @@ def _word(path: Path | str) -> str:
 
 
 def _image(root: Path) -> Iterator[str]:
-    """The programs of this system, and policyctl, at their paths: nothing else of it."""
+    """The programs of this system, and policyctl where its recipe puts it: nothing else."""
     for name in _USR:
         if Path("/", name).is_symlink():
             yield f"ln -s {_word(Path('/', name).readlink())} {_word(root / name)}"
         elif Path("/", name).is_dir():
             yield from _bind(Path("/", name), root, f"/{name}", read_only=True)
-    for path in ("/usr", str(CHECKOUT), sys.base_prefix):
-        if path == "/usr" or not path.startswith("/usr/"):
-            yield from _bind(Path(path), root, path, read_only=True)
+    yield from _bind(Path("/usr"), root, "/usr", read_only=True)
+    if not sys.base_prefix.startswith("/usr"):
+        yield from _bind(Path(sys.base_prefix), root, sys.base_prefix, read_only=True)
+    yield from _bind(CHECKOUT, root, "/opt/policyctl", read_only=True)
+    program = root / "opt/bin/policyctl"
+    yield f"mkdir {_word(program.parent)}"
+    yield f"printf %s {_word(_PROGRAM)} > {_word(program)}"
+    yield f"chmod 0755 {_word(program)}"
+    # Where the checkout lies is what this file says; here it is another place.
+    (installed,) = (CHECKOUT / ".venv").glob("lib/python*/site-packages/_*policyctl.pth")
+    own = root.with_name("policyctl.pth")
+    own.write_text("/opt/policyctl\n")
+    there = f"/opt/policyctl/{installed.relative_to(CHECKOUT)}"
+    yield from _bind(own, root, there, read_only=True)
     for name in _ETC:
         if Path("/etc", name).exists():
             yield from _bind(Path("/etc", name), root, f"/etc/{name}", read_only=True)
