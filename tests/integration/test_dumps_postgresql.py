@@ -16,6 +16,7 @@ from tests.integration.dumping import (
     killed_amid,
     secret,
     small_disk,
+    typed,
     watched,
 )
 from tests.servers.postgresql import PostgreSQL
@@ -130,6 +131,23 @@ def test_the_clients_run_as_the_account_that_the_server_knows(
     house.refused("this machine has no account 'no-such-account'")
 
 
+def test_what_explain_shows_is_the_whole_command(
+    house: House, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    house.options["per"] = "database"
+    filled(postgresql, "orders")
+    (line,) = (one for one in house.explain().splitlines() if "orders.dump" in one)
+    command = line.partition("own archive format: ")[2]
+    assert f" PGHOST={postgresql.host} PGPORT={postgresql.port} " in command
+    typed(f"{command} > orders.dump", tmp_path, PGPASSWORD=postgresql.password)
+    assert (tmp_path / "orders.dump").read_bytes().startswith(b"PGDMP")
+    house.source = (
+        f"kind: postgresql, connect: {{socket: {postgresql.socket}, port: {postgresql.port},"
+        f" user: {postgresql.user}, account: postgres}}"
+    )
+    assert ": runuser -u postgres -- env PGAPPNAME=" in house.explain()
+
+
 def test_any_name_of_a_database_is_a_file_of_its_own(house: House, postgresql: PostgreSQL) -> None:
     house.options |= {"per": "database"}
     for name in ODD:
@@ -198,7 +216,8 @@ def test_what_the_server_refuses_is_told_in_its_words(
     tmp_path: Path, house: House, postgresql: PostgreSQL
 ) -> None:
     secret(tmp_path, "wrong")
-    house.refused('password authentication failed for user "postgres"')
+    report = house.refused('password authentication failed for user "postgres"')
+    assert f"the server refuses the password from {tmp_path}/secret: " in report.reason
     (tmp_path / "secret").unlink()
     house.refused(f"{tmp_path}/secret: No such file or directory")
     postgresql.sql("CREATE ROLE clerk LOGIN PASSWORD 'pass'")
