@@ -271,10 +271,14 @@ class Restoring:
         Raises `Refused`.
         """
         chosen = found.choice.chosen
-        place = self.known.place_of(chosen) if chosen is not None else None
-        if chosen is None or place is None or not chosen.directory:
+        return self.entries_of(chosen) if chosen is not None else ()
+
+    def entries_of(self, version: Version) -> tuple[tuple[bytes, bool], ...]:
+        """The same of any version. Raises `Refused`."""
+        place = self.known.place_of(version)
+        if place is None or not version.directory:
             return ()
         try:
-            return entries_of(chosen, place)
+            return entries_of(version, place)
         except CannotLook as error:
-            raise Refused(f"{chosen.label} cannot be listed: {error}") from None
+            raise Refused(f"{version.label} cannot be listed: {error}") from None

@@ -138,6 +138,7 @@ def restore(
     from policyctl.asking import Wish
     from policyctl.commands.restore_items import restore_all
     from policyctl.commands.restore_order import show_order
+    from policyctl.naming import file_meant
     from policyctl.opening import moment_asked, restoring, restoring_at
     from policyctl.restoring_items import Request
 
@@ -167,7 +168,7 @@ def restore(
             wanted = not (listed or explained)
             restore_all(work, request, to, wanted=wanted, json=json, anywhere=anywhere)
             return
-        found = work.find(work.ask(path, glob=glob), wish)
+        found = work.find(file_meant(work, work.ask(path, glob=glob), wish), wish)
         if listed:
             _list(work, found, json=json)
             return
