@@ -34,7 +34,7 @@ from engine.system.restore.told import with_told
 from engine.system.state.state import State
 from policy.model import Policy
 from policy.patterns import Component, PatternError
-from policy.sources import BtrfsSource, LvmThinSource
+from policy.sources import BtrfsSource, DeviceSource, DumpedSource, LvmThinSource
 from policy.values import display
 from policyctl.asking import Asked, Beside, Found, Proposal, Wish, made_by, pattern_parts
 from policyctl.boundary import Refused
@@ -242,7 +242,13 @@ class Restoring:
             version=version,
             aim=aim,
             fetch=fetch,
-            steps=restore_steps(aim, fetch, kept=aim.kept(stamp), against=against),
+            steps=restore_steps(
+                aim,
+                fetch,
+                kept=aim.kept(stamp),
+                against=against,
+                made=isinstance(found.asked.subject.source, DumpedSource | DeviceSource),
+            ),
             notes=(*notes_of(self, found, version), *names_note(aim)),
             stamp=stamp,
         )
