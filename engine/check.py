@@ -47,8 +47,8 @@ class CheckReport:
         findings = Findings([*self.findings, *more]).sorted()
         return replace(self, findings=findings, proven=self.proven and not more)
 
-    def with_warnings(self, more: tuple[Diagnostic, ...]) -> CheckReport:
-        """The report with further warnings; they leave the proof as it is."""
+    def with_more(self, more: tuple[Diagnostic, ...]) -> CheckReport:
+        """The report with findings of this machine; they leave the proof as it is."""
         return replace(self, findings=Findings([*self.findings, *more]).sorted())
 
 

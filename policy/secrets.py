@@ -45,6 +45,19 @@ class SecretCommand:
 Secret = SecretFile | SecretCredential | SecretVariable | SecretCommand
 
 
+def place_of(secret: Secret) -> str:
+    """Where it is found, for people."""
+    match secret:
+        case SecretFile(path=path):
+            return str(path)
+        case SecretCredential(name=name):
+            return f"the credential {name}"
+        case SecretVariable(name=name):
+            return f"the variable {name}"
+        case SecretCommand(run=run):
+            return run[0]
+
+
 def parse_secret(fields: Fields) -> Secret:
     """Read where a secret is found; the schema lets exactly one way stand."""
     if "file" in fields:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.dumps.loading import word
 from engine.explain import explain
 from engine.plan.model import Plan, tree_root
 from engine.restore.aim import Aim
@@ -32,6 +33,7 @@ def into_folder(work: Restoring, found: Found, to: Path | None, *, anywhere: boo
     base, name = os.path.split(folder)
     if not name:
         raise Refused("--to names a folder, not the root of everything; nothing was restored")
+    _refuse_no_way(folder)
     aim = Aim(base=base, below=(name,), name=_name(found), alone=to is not None)
     if not anywhere:
         _refuse_there(work, aim)
@@ -45,9 +47,36 @@ def folder_for(work: Restoring, source: str, to: Path | None, *, anywhere: bool)
     base, name = os.path.split(folder)
     if not name:
         raise Refused("--to names a folder, not the root of everything; nothing was restored")
+    _refuse_no_way(folder)
     if not anywhere:
         _refuse_there(work, Aim(base=base, below=(name,), name=source.encode()))
     return folder
+
+
+def _refuse_no_way(folder: bytes) -> None:
+    """Raises `Refused` where the folder cannot be made, or would be another one.
+
+    Nothing above it is made: it is missing where it is mistyped, or its disk is not mounted, and
+    what comes back would fill the one below.
+    """
+    base, shown = os.path.dirname(folder), display(folder)  # noqa: PTH120 - bytes
+    if os.path.islink(folder):  # noqa: PTH114 - bytes
+        real = word(os.fsdecode(os.path.realpath(folder)))
+        raise Refused(
+            f"{shown} is a symlink, which is not followed: name where it leads, --to {real}; "
+            "nothing was restored"
+        )
+    if not os.path.lexists(base):
+        raise Refused(
+            f"{display(base)} is not there, so that {shown} cannot be made in it: is the path "
+            f"right, and its disk mounted? If so, type `mkdir -p {word(os.fsdecode(base))}` and "
+            "then the same command; nothing was restored"
+        )
+    if not os.path.isdir(base):  # noqa: PTH112 - bytes
+        raise Refused(
+            f"{display(base)} is no directory, so that {shown} cannot be made in it: name another "
+            "folder with --to DIR; nothing was restored"
+        )
 
 
 def _name(found: Found) -> bytes:

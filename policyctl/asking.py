@@ -107,6 +107,12 @@ class Proposal:
     notes: tuple[str, ...]
     stamp: bytes
 
+    @property
+    def to(self) -> bytes:
+        """The path that it will have, opened if it is to be."""
+        name = self.aim.opened(directory=self.version.directory)
+        return self.aim.folder.rstrip(b"/") + b"/" + name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:

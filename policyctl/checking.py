@@ -27,7 +27,7 @@ def check_file(named: Path | None, root: Path) -> CheckReport:
     if report.compilation is None or not is_here(report.compilation.plan, root):
         return report
     files = named_files(report.compilation.chains.policy)
-    return report.with_warnings(look_at(files, Places(root=root)))
+    return report.with_more(look_at(files, Places(root=root)))
 
 
 def check_text(data: bytes, path: Path) -> CheckReport:

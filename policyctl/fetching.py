@@ -17,7 +17,7 @@ from engine.restore.versions import Version
 from engine.sqlite.copies import QUICK_ABOVE, choose_check
 from engine.system.host.descent import NotThere, descending, list_inside, opened_root
 from engine.system.host.signals import interruptible
-from engine.system.restore.carry_out import NotRestored, Restored, RestoreRun
+from engine.system.restore.carry_out import RestoreRun
 from engine.system.restore.compare import (
     MOST_READ,
     Difference,
@@ -27,6 +27,7 @@ from engine.system.restore.compare import (
     compare,
 )
 from engine.system.restore.dump_record import record_in, unlike_record
+from engine.system.restore.outcome import NotRestored, Restored
 from engine.system.restore.room_ahead import look_ahead
 from engine.system.sqlite.reading import find_problems, opened, said
 from policy.parts import Attribute

@@ -35,7 +35,7 @@ from engine.system.restore.told import with_told
 from engine.system.state.state import State
 from policy.model import Policy
 from policy.patterns import Component, PatternError
-from policy.sources import BtrfsSource, LvmThinSource
+from policy.sources import BtrfsSource, DeviceSource, DumpedSource, LvmThinSource
 from policy.values import display
 from policyctl.asking import Asked, Beside, Found, Proposal, Wish, made_by, pattern_parts
 from policyctl.boundary import Refused
@@ -243,7 +243,13 @@ class Restoring:
             version=version,
             aim=aim,
             fetch=fetch,
-            steps=restore_steps(aim, fetch, kept=aim.kept(stamp), against=against),
+            steps=restore_steps(
+                aim,
+                fetch,
+                kept=aim.kept(stamp),
+                against=against,
+                made=isinstance(found.asked.subject.source, DumpedSource | DeviceSource),
+            ),
             notes=(*notes_of(self, found, version), *names_note(aim)),
             stamp=stamp,
         )
@@ -272,10 +278,14 @@ class Restoring:
         Raises `Refused`.
         """
         chosen = found.choice.chosen
-        place = self.known.place_of(chosen) if chosen is not None else None
-        if chosen is None or place is None or not chosen.directory:
+        return self.entries_of(chosen) if chosen is not None else ()
+
+    def entries_of(self, version: Version) -> tuple[tuple[bytes, bool], ...]:
+        """The same of any version. Raises `Refused`."""
+        place = self.known.place_of(version)
+        if place is None or not version.directory:
             return ()
         try:
-            return entries_of(chosen, place)
+            return entries_of(version, place)
         except CannotLook as error:
-            raise Refused(f"{chosen.label} cannot be listed: {error}") from None
+            raise Refused(f"{version.label} cannot be listed: {error}") from None

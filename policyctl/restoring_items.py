@@ -10,8 +10,8 @@ from engine.progress import ProgressSink
 from engine.restore.aim import Aim
 from engine.restore.holders import copies_of
 from engine.system.host.signals import Interrupted
-from engine.system.restore.carry_out import Restored
 from engine.system.restore.items import ItemsHeld, Names, has_items, items_held
+from engine.system.restore.outcome import Restored
 from policy.values import display
 from policyctl.asking import Found, Proposal, Wish
 from policyctl.boundary import Refused

@@ -20,6 +20,7 @@ from engine.system.host.places import Places
 from engine.system.runs.runner import explain_leg, run_leg
 from engine.system.state.disk_identity import find_identity
 from engine.system.state.state import open_state
+from policy.legs import Leg
 from policyctl.boundary import Refused
 from policyctl.host import refuse_elsewhere
 from policyctl.in_pod import job_in_pod
@@ -134,6 +135,12 @@ class Running:
     def _recorded(self, destination: str) -> str | None:
         with open_state(self.places.state_file) as state:
             return state.destination_identity(destination)
+
+    def leg_of(self, report: RunReport) -> Leg:
+        """The leg whose run ended so."""
+        found = self.plan.leg(report.leg)
+        assert found is not None, "it was run"
+        return found.leg
 
     def refuse_seeded(self, leg: str) -> None:
         """A leg is seeded once. Raises `Refused`."""

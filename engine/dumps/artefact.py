@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.dumps.clients import Client
+from policy.encryption import ENDING
 from policy.forms import Form
 from policy.legs.dump import Compression
 from policy.values import AbsolutePath
@@ -50,6 +52,29 @@ class Artefact:
     """Where it is copied from, if it is a file of this machine."""
     beside: tuple[str, ...] = ()
     """Patterns of names in the directory of the origin."""
+
+
+_KEPT = ((ENDING,), tuple(one.ending for one in Compression if one.ending), (".tar",))
+_MADE = (".dump", ".sql")
+
+
+def files_meant(typed: bytes, names: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Which files of a dump a name may mean: a file's name without endings, or a database's."""
+    database = file_name(typed.decode("utf-8", "surrogateescape"))
+    return tuple(one for one in names if {typed, database} & set(_stems(one)))
+
+
+def _stems(name: bytes) -> Iterator[bytes]:
+    """A file's name, less and less of what says how its content is kept and of what sort it is.
+
+    A database may be called `a.sql`, so that one ending of the sort goes and no more.
+    """
+    yield name
+    for endings in (*_KEPT, _MADE):
+        ending = next((one for one in endings if name.endswith(one.encode())), "")
+        if ending:
+            name = name.removesuffix(ending.encode())
+            yield name
 
 
 _LONGEST = 180

@@ -51,8 +51,15 @@ class Client:
     opens: Opens | None = None
     account: str | None = None
     """The account of this machine that it runs as; None: our own."""
+    complaint: bytes = b""
+    """What stands among its complaints where it failed, though it ends with 0; empty: nothing."""
 
     @property
     def shown(self) -> tuple[bytes, ...]:
-        """Its command for people; nothing in it is secret."""
-        return (self.programs[0].encode(), *self.arguments)
+        """Its command for people, as a shell takes it; nothing in it is secret."""
+        account = ("runuser", "-u", self.account, "--") if self.account is not None else ()
+        variables = (f"{name}={value}" for name, value in self.variables)
+        # A word with quotation marks is no assignment to a shell, and is one to env(1).
+        before = ("env", *variables) if self.variables else ()
+        words = (*account, *before, self.programs[0])
+        return (*(one.encode("utf-8", "surrogateescape") for one in words), *self.arguments)

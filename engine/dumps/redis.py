@@ -12,6 +12,15 @@ from policy.connect import Connect
 from policy.legs import DumpLeg
 
 _SERVER = re.compile(r"^redis_version:([0-9.]+)", re.MULTILINE)
+_DAMAGE = "--- RDB ERROR DETECTED ---"
+"""The line of redis-check-rdb after which it says what is wrong; how far it came follows."""
+
+
+def damage(said: str) -> str:
+    """What redis-check-rdb finds wrong with a snapshot, of all that it prints."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    after = lines[lines.index(_DAMAGE) + 1 :] if _DAMAGE in lines else []
+    return next(iter(after), lines[-1] if lines else "no word")
 
 
 class Redis:
@@ -30,7 +39,7 @@ class Redis:
         program, said = answers
         found = _SERVER.search(said)
         if found is None:
-            # It ends with 0 also where the server lets it do nothing.
+            # redis-cli ends with 0 also where the server lets it do nothing.
             raise Unanswered(said.strip().splitlines()[0][:200] if said.strip() else "no answer")
         server, client = version_in(found[1]), version_in(program)
         return ServerSeen(
@@ -52,6 +61,8 @@ class Redis:
             programs=("redis-cli",),
             arguments=(*self._reached(), *arguments),
             opens=Opens(secret=secret, way=InVariable(name="REDISCLI_AUTH")) if secret else None,
+            # It goes on without a password then, and what is told last is NOAUTH.
+            complaint=b"AUTH failed",
         )
 
     def _reached(self) -> Iterator[bytes]:

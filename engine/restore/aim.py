@@ -14,12 +14,16 @@ from engine.restore.steps import (
     Check,
     FetchInto,
     MakeStaging,
+    OpenEncrypted,
     PutInPlace,
     RemoveStaging,
     RestoreStep,
     SetOldAside,
 )
+from policy.encryption import ENDING
 from policy.patterns import Component
+
+_ENDING = ENDING.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,9 @@ class Aim:
     """Whether nothing else may lie in the directory."""
     request: tuple[bytes, ...] = ()
     """What was asked for beside the path: a pattern, a moment, a copy."""
+    identity: bytes = b""
+    """The file with the key that opens what came encrypted; empty: that stays so. The same command
+    with and without it is one restore."""
 
     @property
     def folder(self) -> bytes:
@@ -46,6 +53,10 @@ class Aim:
     def path(self) -> bytes:
         """What will be there."""
         return self.folder.rstrip(b"/") + b"/" + self.name
+
+    def opened(self, *, directory: bool) -> bytes:
+        """The name that it has once what is encrypted of it is opened."""
+        return self.name if directory or not self.identity else self.name.removesuffix(_ENDING)
 
     @property
     def ident(self) -> bytes:
@@ -81,17 +92,22 @@ def request_of(
 
 
 def restore_steps(
-    aim: Aim, fetch: Fetch, *, kept: bytes, against: tuple[str, ...]
+    aim: Aim, fetch: Fetch, *, kept: bytes, against: tuple[str, ...], made: bool = False
 ) -> tuple[RestoreStep, ...]:
-    """All steps, in order; `kept` is the name of the folder for what is replaced."""
+    """All steps, in order; `kept` is the name of the folder for what is replaced.
+
+    `made`: whether a leg has made what comes, and may have encrypted it.
+    """
     staging = aim.folder.rstrip(b"/") + b"/" + aim.staging
     aside = aim.folder.rstrip(b"/") + b"/" + kept + b"/" + aim.name
     old = (SetOldAside(old=aim.path, kept=aside),) if aim.in_place else ()
+    opened = (OpenEncrypted(path=aim.path, identity=aim.identity),) if aim.identity else ()
     return (
         MakeStaging(folder=staging),
         FetchInto(fetch=fetch, folder=staging),
         Check(against=against),
         *old,
         PutInPlace(path=aim.path),
-        RemoveStaging(folder=staging),
+        *opened,
+        RemoveStaging(folder=staging, unless_shut=made or bool(aim.identity)),
     )

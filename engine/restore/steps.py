@@ -55,13 +55,27 @@ class PutInPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenEncrypted:
+    """Open what is encrypted of what came, each file as another one that takes its place."""
+
+    path: bytes
+    identity: bytes
+    """The file with the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveStaging:
     """Remove the folder that was fetched into."""
 
     folder: bytes
+    unless_shut: bool = False
+    """Whether it stays with its note where something encrypted is left: by that the same command
+    goes on with a key."""
 
 
-RestoreStep = MakeStaging | FetchInto | Check | SetOldAside | PutInPlace | RemoveStaging
+RestoreStep = (
+    MakeStaging | FetchInto | Check | SetOldAside | PutInPlace | OpenEncrypted | RemoveStaging
+)
 
 
 def restore_words(steps: Iterable[RestoreStep]) -> tuple[str, ...]:
@@ -81,5 +95,9 @@ def _words(step: RestoreStep) -> str:
             return f"rename {display(step.old)} to {display(step.kept)}: nothing of it is lost"
         case PutInPlace():
             return f"rename what came to {display(step.path)}"
+        case OpenEncrypted():
+            return f"open what is encrypted of it with the key in {display(step.identity)}"
         case RemoveStaging():
-            return f"remove {display(step.folder)}, which is empty by then but for its note"
+            shut = ", unless what came is encrypted: --identity goes on by it"
+            empty = f"remove {display(step.folder)}, which is empty by then but for its note"
+            return empty + (shut if step.unless_shut else "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from policyctl.options import DEFAULT_ROOT, JsonOption, PolicyOption, RootOption
 if TYPE_CHECKING:
     from engine.restore.aim import Aim
     from engine.restore.room import Room
-    from engine.system.restore.carry_out import Doubtful, Restored
+    from engine.system.restore.outcome import Doubtful, Restored
     from policyctl.asking import Found, Proposal
     from policyctl.restoring import Restoring
 
@@ -25,7 +26,9 @@ def restore(
     path: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PATH]", help="As it was on the live system, or SOURCE:ITEM/PATH of a volume."
+            metavar="[PATH]",
+            help="As it was on the live system, or SOURCE:ITEM/PATH of a volume; of a dump "
+            "SOURCE:FILE, or SOURCE:DATABASE.",
         ),
     ] = None,
     as_of: Annotated[
@@ -41,7 +44,8 @@ def restore(
         typer.Option(
             "--to",
             metavar="DIR",
-            help="The folder to put it in: empty, or not there yet. Default: ./restored-from-PLACE",
+            help="The folder to put it in: empty, or not there yet (nothing above it is made). "
+            "Default: ./restored-from-PLACE",
         ),
     ] = None,
     from_: Annotated[
@@ -92,8 +96,8 @@ def restore(
         typer.Option(
             "--identity",
             metavar="FILE",
-            help="The key to what was encrypted: files that end in .age are opened once they are "
-            "here.",
+            help="The file with the key to what was encrypted: files that end in .age are opened "
+            "once they are here, also those that the same command has brought without it.",
         ),
     ] = None,
     despite: Annotated[
@@ -138,12 +142,15 @@ def restore(
     from policyctl.asking import Wish
     from policyctl.commands.restore_items import restore_all
     from policyctl.commands.restore_order import show_order
+    from policyctl.naming import file_meant
     from policyctl.opening import moment_asked, restoring, restoring_at
     from policyctl.restoring_items import Request
 
     _refuse_mixed(in_place=in_place, to=to, yes=yes, only=listed or order)
     if identity is not None and in_place:
         raise typer.BadParameter("--identity opens what comes into a new folder")
+    if identity is not None and not identity.exists():
+        raise typer.BadParameter(f"there is no {identity} with a key in it; nothing was restored")
     if path is None or order:
         show_order(path, at, policy, from_, root, asked=order, json=json)
         return
@@ -167,7 +174,7 @@ def restore(
             wanted = not (listed or explained)
             restore_all(work, request, to, wanted=wanted, json=json, anywhere=anywhere)
             return
-        found = work.find(work.ask(path, glob=glob), wish)
+        found = work.find(file_meant(work, work.ask(path, glob=glob), wish), wish)
         if listed:
             _list(work, found, json=json)
             return
@@ -219,6 +226,8 @@ def _restore(
         aim = into_place(work, found.asked)
     else:
         aim = into_folder(work, found, placing.to, anywhere=placing.anywhere)
+    if placing.identity is not None:
+        aim = replace(aim, identity=os.fsencode(placing.identity))
     proposal = work.propose(found, aim)
     room = room_ahead(work, proposal)
     shown = placing.explained or placing.in_place
@@ -227,7 +236,7 @@ def _restore(
     if not (placing.explained or placing.ignore_room):
         refuse_without_room(proposal, room)
     wanted = not placing.explained and (not placing.in_place or _confirmed(proposal, placing.yes))
-    _finish(work, proposal, room, placing.identity, again=again, wanted=wanted, json=json)
+    _finish(work, proposal, room, again=again, wanted=wanted, json=json)
 
 
 def _refuse_mixed(*, in_place: bool, to: Path | None, yes: str | None, only: bool) -> None:
@@ -257,22 +266,16 @@ def _finish(
     work: Restoring,
     proposal: Proposal,
     room: Room | None,
-    identity: Path | None,
     *,
     again: list[str],
     wanted: bool,
     json: bool,
 ) -> None:
-    from policyctl.boundary import Refused
-    from policyctl.decrypting import Opened, open_encrypted
     from policyctl.views import restore as view
-    from policyctl.views.console import result, result_json
+    from policyctl.views.console import result, result_json, tell
     from policyctl.views.loading import loading_lines, opened_lines
 
     done = _carry_out(work, proposal, again) if wanted else None
-    opened = Opened(files=(), failed=())
-    if done is not None and identity is not None:
-        opened = open_encrypted(proposal.aim.path, identity)
     if json:
         result_json({**view.proposal_json(work.plan, proposal, done), **view.room_json(room)})
     elif done is not None:
@@ -280,13 +283,14 @@ def _finish(
             "\n".join(
                 (
                     *view.done_lines(proposal, done),
-                    *opened_lines(opened.files),
-                    *loading_lines(proposal, opened.files),
+                    *opened_lines(proposal, done),
+                    *loading_lines(proposal, done),
                 )
             )
         )
-    if opened.failed:
-        raise Refused("; ".join(opened.failed))
+    if done is not None and done.opened.failed:
+        tell(f"policyctl: {'; '.join(done.opened.failed)}: the same command tries it again")
+        raise typer.Exit(ExitCode.FAILED)
     if done is not None and done.differences:
         _doubt(proposal, again)
 
@@ -330,7 +334,7 @@ def _confirmed(proposal: Proposal, yes: str | None) -> bool:
 
 def _carry_out(work: Restoring, proposal: Proposal, again: list[str]) -> Restored:
     from engine.system.host.signals import Interrupted
-    from engine.system.restore.carry_out import Doubtful
+    from engine.system.restore.outcome import Doubtful
     from policyctl.fetching import carry_out
     from policyctl.views.console import tell
     from policyctl.views.progress import progress_of

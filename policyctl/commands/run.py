@@ -94,7 +94,7 @@ def run(
         _explain(running, wanted, json=json, alone=alone)
     else:
         reports = running.run_due(wanted) if due else running.run(wanted)
-        _carry_out(reports, json=json, alone=alone, verbose=verbose, scheduled=scheduled)
+        _carry_out(running, reports, json=json, alone=alone, verbose=verbose, scheduled=scheduled)
 
 
 def _explain(running: Running, wanted: Iterable[Due], *, json: bool, alone: bool) -> None:
@@ -109,7 +109,13 @@ def _explain(running: Running, wanted: Iterable[Due], *, json: bool, alone: bool
 
 
 def _carry_out(
-    reports: Iterable[RunReport], *, json: bool, alone: bool, verbose: bool, scheduled: bool
+    running: Running,
+    reports: Iterable[RunReport],
+    *,
+    json: bool,
+    alone: bool,
+    verbose: bool,
+    scheduled: bool,
 ) -> None:
     """Run and tell leg by leg; that nobody can read it keeps no leg from running."""
     from policyctl.views.console import OutputFailed, drop_output, result, result_json
@@ -119,7 +125,7 @@ def _carry_out(
     for report in reports:
         ended.append(report)
         try:
-            lines = report_lines(report, table=verbose)
+            lines = report_lines(report, running.leg_of(report), table=verbose)
             for line in () if json else journal_lines(report, lines) if scheduled else lines:
                 result(line)
         except OutputFailed as error:

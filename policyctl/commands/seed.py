@@ -25,7 +25,7 @@ def seed(
     from engine.steps.modes import Forced
     from policyctl.running import Running
     from policyctl.views.console import result, result_json, tell
-    from policyctl.views.run import exit_code_of, report_json, report_lines
+    from policyctl.views.run import exit_code_of, report_json, report_lines, what_stays
 
     running = Running.of_applied(root, verbose=verbose, forced=Forced.SEED)
     wanted = running.named((leg,))
@@ -34,9 +34,10 @@ def seed(
         if json:
             result_json(report_json(report))
         else:
-            result("\n".join(report_lines(report, table=verbose)))
+            result("\n".join(report_lines(report, running.leg_of(report), table=verbose)))
         if not report.status.succeeded:
-            tell(f"policyctl: what arrived stays; `policyctl seed {leg}` goes on from there")
+            stays = what_stays(running.leg_of(report))
+            tell(f"policyctl: {stays}; so does `policyctl seed {leg}`, without a time limit")
         code = exit_code_of(report)
         if code is not ExitCode.OK:
             raise typer.Exit(code)

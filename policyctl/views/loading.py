@@ -6,35 +6,36 @@ from collections.abc import Iterator
 
 from engine.dumps.loading import loading, word
 from engine.system.host.directories import list_directory
+from engine.system.restore.outcome import Restored
 from policy.encryption import ENDING
-from policy.sources import DumpedSource
+from policy.sources import DeviceSource, DumpedSource
 from policyctl.asking import Proposal
 
 _TOLD = 6
 """Commands that are shown; those of further databases are like them."""
 
 
-def opened_lines(opened: tuple[bytes, ...]) -> Iterator[str]:
-    """That what was encrypted is not any more."""
+def opened_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
+    """What is open now that was encrypted, and how the rest is opened."""
+    opened = done.opened.files
     if opened:
         files = "1 file" if len(opened) == 1 else f"{len(opened):,} files"
         yield f"  {files} opened: what lies there now is in the clear"
+    made = isinstance(proposal.found.asked.subject.source, DumpedSource | DeviceSource)
+    if made and any(name.endswith(ENDING) for name in _what_came(proposal, done)[1]):
+        goes_on = "" if done.differences else "the same command with --identity KEY opens it, or "
+        yield (
+            f"it is encrypted: {goes_on}for each file: age --decrypt --identity KEY --output NAME "
+            "NAME.age"
+        )
 
 
-def loading_lines(proposal: Proposal, opened: tuple[bytes, ...] = ()) -> Iterator[str]:
-    """What to type next, where a dump has come; nothing otherwise.
-
-    `opened`: files that were encrypted when they came.
-    """
+def loading_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
+    """What to type next, where a dump has come; nothing otherwise."""
     source = proposal.found.asked.subject.source
     if not isinstance(source, DumpedSource):
         return
-    folder, names = _what_came(proposal, opened)
-    if any(name.endswith(ENDING) for name in names):
-        yield (
-            "it is encrypted: the same command with --identity KEY and another folder (--to) opens "
-            "it as well, or for each file: age --decrypt --identity KEY --output NAME NAME.age"
-        )
+    folder, names = _what_came(proposal, done)
     found = [one for one in loading(source, names) if one.command]
     if found:
         yield f"to load it, in {word(folder)}:"
@@ -48,15 +49,13 @@ def loading_lines(proposal: Proposal, opened: tuple[bytes, ...] = ()) -> Iterato
         yield f"  # … and {len(found) - _TOLD:,} more in the same way"
 
 
-def _what_came(proposal: Proposal, opened: tuple[bytes, ...]) -> tuple[str, tuple[str, ...]]:
-    aim = proposal.aim
-    if opened and not proposal.version.directory:
-        folder, _, name = opened[0].rpartition(b"/")
-        return _shown(folder), (_shown(name),)
+def _what_came(proposal: Proposal, done: Restored) -> tuple[str, tuple[str, ...]]:
+    folder = proposal.aim.folder
     if proposal.version.directory:
-        inside = list_directory(aim.path)
-        return _shown(aim.path), tuple(sorted(_shown(name) for name, _ in inside))
-    return _shown(aim.path.rpartition(b"/")[0]), (_shown(aim.name),)
+        path = folder.rstrip(b"/") + b"/" + done.name
+        inside = list_directory(path)
+        return _shown(path), tuple(sorted(_shown(name) for name, _ in inside))
+    return _shown(folder), (_shown(done.name),)
 
 
 def _shown(path: bytes) -> str:

@@ -13,8 +13,9 @@ from engine.restore.room import Room, room_words
 from engine.restore.steps import restore_words
 from engine.restore.versions import Unseen, Version
 from engine.standing.copy_paths import copy_path, location_path
-from engine.system.restore.carry_out import Restored
 from engine.system.restore.compare import Difference
+from engine.system.restore.opening import Opened
+from engine.system.restore.outcome import Restored
 from policyctl.asking import Found, Proposal
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path
@@ -45,7 +46,7 @@ def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
 def proposal_lines(proposal: Proposal, room: Room | None, *, steps: bool) -> Iterator[str]:
     """What is to be known beforehand, and each step."""
     yield from (f"  note      {one}" for one in proposal.notes)
-    yield f"  to        {show_path(proposal.aim.path)}"
+    yield f"  to        {show_path(proposal.to)}"
     words = room_words(room) if room is not None else ""
     if words:
         yield f"  room      {words}"
@@ -57,7 +58,7 @@ def proposal_lines(proposal: Proposal, room: Room | None, *, steps: bool) -> Ite
 def done_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
     """What is there now."""
     what = f"{counted(done.entries, 'entry', 'entries')}, {human_bytes(done.size)}"
-    yield f"restored {show_path(proposal.aim.path)}: {what}"
+    yield f"restored {show_path(_path(proposal, done))}: {what}"
     if done.instead:
         yield (
             f"  it is {done.instead}, which had come before the restore was cut off; the same "
@@ -66,6 +67,10 @@ def done_lines(proposal: Proposal, done: Restored) -> Iterator[str]:
     if done.kept:
         yield f"  what was there before lies in {show_path(done.kept)} until you remove it"
     yield from difference_lines(done.differences)
+
+
+def _path(proposal: Proposal, done: Restored) -> bytes:
+    return proposal.aim.folder.rstrip(b"/") + b"/" + done.name
 
 
 def difference_lines(differences: tuple[Difference, ...]) -> Iterator[str]:
@@ -176,14 +181,24 @@ def proposal_json(plan: Plan, proposal: Proposal, done: Restored | None) -> dict
     return {
         **found_json(plan, proposal.found),
         "notes": list(proposal.notes),
-        **path_json(proposal.aim.path, "to"),
+        **path_json(_path(proposal, done) if done is not None else proposal.to, "to"),
         "steps": list(restore_words(proposal.steps)),
         "done": done is not None,
         "entries": done.entries if done is not None else None,
         "bytes": done.size if done is not None else None,
         "instead": (done.instead or None) if done is not None else None,
         **(path_json(done.kept, "kept") if done is not None and done.kept else {}),
+        **_opened_json(proposal, done.opened if done is not None else Opened()),
         "differences": differences_json(done.differences if done is not None else ()),
+    }
+
+
+def _opened_json(proposal: Proposal, opened: Opened) -> dict[str, Json]:
+    """What was encrypted: what is open now, and why the rest is not."""
+    folder = proposal.aim.folder.rstrip(b"/") + b"/"
+    return {
+        "opened": [path_json(folder + one) for one in opened.files],
+        "not_opened": list(opened.failed),
     }
 
 

@@ -13,12 +13,21 @@ from engine.reach.targets import entry_argument
 from engine.records.measurement import human_bytes
 from engine.records.reports import FeedReport, Finding, RunReport, RunStatus
 from engine.records.reports import Verdict as Looked
+from policy.legs import (
+    DumpLeg,
+    FetchLeg,
+    Leg,
+    MirrorLeg,
+    SnapshotLeg,
+    SqliteLeg,
+    VersionsLeg,
+)
 from policyctl.exit_codes import ExitCode
 from policyctl.views.console import Json, paint
 from policyctl.views.paths import counted, path_json, show_path
 
 _MOST_FOREIGN = 20
-_GOES_ON = frozenset({RunStatus.TIMED_OUT, RunStatus.INTERRUPTED})
+_CUT_OFF = frozenset({RunStatus.TIMED_OUT, RunStatus.INTERRUPTED})
 
 
 def exit_code_of(report: RunReport) -> ExitCode:
@@ -59,7 +68,7 @@ def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
     return max(codes, key=_FROM_BEST_TO_WORST.index, default=ExitCode.OK)
 
 
-def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:
+def report_lines(report: RunReport, leg: Leg, *, table: bool = False) -> Iterator[str]:
     """Lines for people; with `table` all that preflight looked at."""
     good = report.status.succeeded
     head = paint(report.status.value, "green" if good else "red", sys.stdout)
@@ -72,8 +81,8 @@ def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:
             yield f"  looked at {_finding(row)}"
     for feed in report.feeds:
         yield from _feed_lines(report.leg, feed, report.reason)
-    if report.status in _GOES_ON:
-        yield "  what has arrived stays, and the next run goes on from there" + (
+    if report.status in _CUT_OFF:
+        yield f"  {what_stays(leg)}" + (
             f"; a longer `timeout` gives it more time, and a first copy has all of it with: "
             f"policyctl seed {report.leg}"
             if report.status is RunStatus.TIMED_OUT
@@ -81,6 +90,20 @@ def report_lines(report: RunReport, *, table: bool = False) -> Iterator[str]:
         )
     if report.untold:
         yield from _not_told(report)
+
+
+def what_stays(leg: Leg) -> str:
+    """What holds after a run that was cut off, and where the next one begins."""
+    match leg:
+        case MirrorLeg() | VersionsLeg():
+            return "what has arrived stays, and the next run goes on from there"
+        case SnapshotLeg():
+            return "snapshots that were taken stay, and the next run takes new ones of all"
+        case SqliteLeg() | FetchLeg() | DumpLeg():
+            return (
+                "complete generations stay, and none has gone for this one; what was not complete "
+                "counts for nothing: the next run makes it anew, from its beginning"
+            )
 
 
 def journal_lines(report: RunReport, lines: Iterable[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -63,6 +64,34 @@ def test_a_file_comes_back_into_a_new_folder(machine: Machine) -> None:
     assert "restored " in done.out
     assert names_in(came.parent) == ["file"], "nothing of the engine's own stays"
     assert came.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_above_is_named_and_never_made(machine: Machine) -> None:
+    above = machine.folder / "not yet/back"
+    done = machine("restore", "/srv/data/a/file", "--to", str(above / "new"))
+    assert done.code == 5
+    assert f"type `mkdir -p '{above}'` and then the same command" in done.err
+    assert not above.parent.exists()
+    subprocess.run(["bash", "-c", done.err.split("`")[1]], check=True)
+    again = machine("restore", "/srv/data/a/file", "--to", str(above / "new"))
+    assert again.code == 0, again.err
+    assert (above / "new/file").read_text() == "one"
+    inside = machine("restore", "/srv/data/a/file", "--to", str(above / "new/file/x"))
+    assert inside.code == 5
+    assert "new/file is no directory" in inside.err
+
+
+def test_a_symlink_is_not_followed_and_its_end_is_named(machine: Machine) -> None:
+    (machine.folder / "real").mkdir()
+    (machine.folder / "link").symlink_to("real")
+    done = machine("restore", "/srv/data/a/file", "--to", str(machine.folder / "link"))
+    assert done.code == 5
+    assert f"name where it leads, --to {machine.folder}/real;" in done.err
+    assert names_in(machine.folder / "real") == []
+    # Above the folder symlinks are the user's own affair.
+    below = machine("restore", "/srv/data/a/file", "--to", str(machine.folder / "link/new"))
+    assert below.code == 0, below.err
+    assert (machine.folder / "real/new/file").read_text() == "one"
 
 
 def test_a_directory_comes_back_whole(machine: Machine) -> None:

@@ -179,7 +179,8 @@ places = Places(state=Path(sys.argv[2]))
 plan = compiled(Path(sys.argv[1]).read_text())
 install(plan, places, datetime.now(UTC))
 print(*explain_leg(plan, "offsite", places=places), sep="\\n")
-print(*report_lines(run_leg(plan, "offsite", places=places, progress=print), table=True), sep="\\n")
+report = run_leg(plan, "offsite", places=places, progress=print)
+print(*report_lines(report, plan.leg("offsite").leg, table=True), sep="\\n")
 """
 """What `policyctl run` does; below another root an ssh destination would be a local directory."""
 

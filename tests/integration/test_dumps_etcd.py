@@ -50,7 +50,8 @@ def test_a_password_opens_it(tmp_path: Path, etcd_that_asks: Etcd) -> None:
     etcd_that_asks.command("put", "a", "1")
     house.good()
     secret(tmp_path, "wrong")
-    assert "authentication failed" in house.refused("it cannot be dumped: ").reason
+    report = house.refused(f"the server refuses the password from {tmp_path}/secret: ")
+    assert "authentication failed" in report.reason
     etcd_that_asks.stop()
     house.refused("it cannot be dumped: ")
 

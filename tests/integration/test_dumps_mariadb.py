@@ -257,7 +257,8 @@ def test_what_the_server_refuses_is_told_in_its_words(
     filled(mariadb, "orders")
     house.source = over_tcp(mariadb, tmp_path)
     secret(tmp_path, "wrong")
-    house.refused("Access denied for user 'admin'")
+    report = house.refused("Access denied for user 'admin'")
+    assert f"the server refuses the password from {tmp_path}/secret: " in report.reason
     (tmp_path / "secret").unlink()
     house.refused(f"{tmp_path}/secret: No such file or directory")
     mariadb.sql(

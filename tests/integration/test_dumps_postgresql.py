@@ -16,6 +16,7 @@ from tests.integration.dumping import (
     killed_amid,
     secret,
     small_disk,
+    typed,
     watched,
 )
 from tests.servers.postgresql import PostgreSQL
@@ -130,6 +131,23 @@ def test_the_clients_run_as_the_account_that_the_server_knows(
     house.refused("this machine has no account 'no-such-account'")
 
 
+def test_what_explain_shows_is_the_whole_command(
+    house: House, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    house.options["per"] = "database"
+    filled(postgresql, "orders")
+    (line,) = (one for one in house.explain().splitlines() if "orders.dump" in one)
+    command = line.partition("own archive format: ")[2]
+    assert f" PGHOST={postgresql.host} PGPORT={postgresql.port} " in command
+    typed(f"{command} > orders.dump", tmp_path, PGPASSWORD=postgresql.password)
+    assert (tmp_path / "orders.dump").read_bytes().startswith(b"PGDMP")
+    house.source = (
+        f"kind: postgresql, connect: {{socket: {postgresql.socket}, port: {postgresql.port},"
+        f" user: {postgresql.user}, account: postgres}}"
+    )
+    assert ": runuser -u postgres -- env PGAPPNAME=" in house.explain()
+
+
 def test_any_name_of_a_database_is_a_file_of_its_own(house: House, postgresql: PostgreSQL) -> None:
     house.options |= {"per": "database"}
     for name in ODD:
@@ -144,11 +162,40 @@ def test_any_name_of_a_database_is_a_file_of_its_own(house: House, postgresql: P
     for file in record.files:
         assert b"/" not in file.name
         assert not file.name.startswith((b".", b"-"))
-    # Whatever it is called, it comes back by its file.
+    # Whatever it is called, it comes back by its file, and by its name where that is one's alone.
     for name in ("a=b", "new\nline", "-dash", "globals"):
         postgresql.sql("DROP TABLE t", connection(name))
         house.load(f"shop:{archives[name].name.decode()}")
         assert postgresql.sql("SELECT id FROM t", connection(name)) == "1"
+    for name in (one for one in ODD if one != "globals"):
+        postgresql.sql("DROP TABLE t", connection(name))
+        house.load(f"shop:{name}")
+        assert postgresql.sql("SELECT id FROM t", connection(name)) == "1"
+    both = house.ask_back("shop:globals")
+    assert both.code == 5
+    assert "may be shop:%67lobals.dump or shop:globals.sql.zst: type which" in both.err
+    none = house.ask_back("shop:gone")
+    assert none.code == 5
+    assert "what is there is %2Ddash.dump, %67lobals.dump, " in none.err
+    assert not (house.top / "restored-from-disk").exists()
+
+
+def test_a_database_is_found_however_its_file_was_kept_then(
+    house: House, postgresql: PostgreSQL
+) -> None:
+    house.options["per"] = "database"
+    filled(postgresql, "orders", "other")
+    house.good()
+    first = house.generations[-1].name
+    postgresql.sql("DROP DATABASE orders")
+    house.good(Waiver.SMALLER_SOURCE)
+    # Not the newest dump holds it, and it is found in the one that does.
+    done = house.ask_back("shop:orders", "--explain")
+    assert f"takes     disk:{first}: " in done.out, done.err
+    del house.options["per"]
+    house.run(Waiver.SMALLER_SOURCE)
+    none = house.ask_back("shop:nobody")
+    assert "and all.sql.zst holds all databases of the server" in none.err
 
 
 def test_a_server_that_dies_amid_a_dump_leaves_the_older_ones(
@@ -198,7 +245,8 @@ def test_what_the_server_refuses_is_told_in_its_words(
     tmp_path: Path, house: House, postgresql: PostgreSQL
 ) -> None:
     secret(tmp_path, "wrong")
-    house.refused('password authentication failed for user "postgres"')
+    report = house.refused('password authentication failed for user "postgres"')
+    assert f"the server refuses the password from {tmp_path}/secret: " in report.reason
     (tmp_path / "secret").unlink()
     house.refused(f"{tmp_path}/secret: No such file or directory")
     postgresql.sql("CREATE ROLE clerk LOGIN PASSWORD 'pass'")

@@ -70,7 +70,12 @@ def test_by_its_socket_and_its_administrator(house: House, redis: Redis, tmp_pat
 def test_what_the_server_refuses_is_told(tmp_path: Path, house: House, redis: Redis) -> None:
     redis.command("SET", "a", "1")
     secret(tmp_path, "wrong")
-    house.refused("it cannot be dumped: ")
+    report = house.refused(f"the server refuses the password from {tmp_path}/secret: ")
+    assert "WRONGPASS" in report.reason
+    assert "NOAUTH" not in report.reason
+    named, house.source = house.source, f"kind: redis, connect: {{socket: {redis.socket}}}"
+    house.refused("the server asks for a password, and `connect` names none: NOAUTH")
+    house.source = named
     secret(tmp_path, redis.backup_password)
     redis.command("ACL", "SETUSER", redis.backup_user, "-psync", "-sync")
     house.refused("dump.rdb: ")
@@ -94,16 +99,27 @@ def test_a_server_that_dies_amid_a_dump_leaves_the_older_ones(
 
 
 @pytest.mark.parametrize(
-    "cut", ["head -c 11", "head -c -60", "sed s/value/Value/", "cat /dev/null"]
+    ("cut", "said"),
+    [
+        ("head -c 11", "Unexpected EOF reading RDB file"),
+        ("head -c -60", "Unexpected EOF reading RDB file"),
+        ("sed s/value/Value/", "RDB CRC error"),
+        ("cat /dev/null", "dump.rdb: "),
+    ],
 )
 def test_law_18_what_is_cut_or_damaged_is_no_dump(
-    tmp_path: Path, house: House, redis: Redis, monkeypatch: pytest.MonkeyPatch, cut: str
+    tmp_path: Path,
+    house: House,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    cut: str,
+    said: str,
 ) -> None:
     redis.command("SET", "a", "value")
     first = house.good()
     body = f'case "$*" in *--rdb*) real "$@" | {cut};; *) real "$@";; esac'
     instead(monkeypatch, tmp_path, "redis-cli", body)
-    house.refused("dump.rdb: ")
+    assert said in house.refused("dump.rdb: ").reason
     assert house.generations == [first]
 
 

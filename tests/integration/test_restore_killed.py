@@ -10,7 +10,8 @@ import pytest
 
 from engine.system.restore import carry_out as carry_out_module
 from engine.system.restore import staging
-from engine.system.restore.carry_out import Restored, RestoreRun
+from engine.system.restore.carry_out import RestoreRun
+from engine.system.restore.outcome import Restored
 from policyctl.aiming import into_folder, into_place
 from policyctl.asking import Wish
 from policyctl.boundary import Refused

@@ -27,8 +27,8 @@ from engine.system.host.lock_probe import is_held
 from engine.system.host.places import Places
 from engine.system.host.process import CommandNotStarted
 from engine.system.host.signals import Interrupted, interruptible
-from engine.system.restore.carry_out import NotRestored
 from engine.system.restore.known import Known
+from engine.system.restore.outcome import NotRestored
 from engine.system.state.disk_identity import find_identity
 from engine.system.state.drills import Drills
 from engine.system.state.state import State, open_state

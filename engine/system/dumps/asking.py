@@ -7,6 +7,7 @@ import shutil
 
 from engine.dumps.clients import Client
 from engine.dumps.dialects import dialect_of
+from engine.dumps.refusals import with_cause
 from engine.dumps.servers import ServerSeen, Unanswered
 from engine.system.dumps.client import command_of
 from engine.system.host.process import CommandNotStarted, Completed, run
@@ -26,7 +27,9 @@ def server_seen(source: DumpedSource, *, per_database: bool) -> ServerSeen:
     try:
         answers = tuple(_answer(one) for one in dialect.questions())
         seen = dialect.seen(answers)
-    except (CommandNotStarted, NoSecret, Unanswered) as error:
+    except Unanswered as error:
+        return ServerSeen(problem=with_cause(source, str(error)))
+    except (CommandNotStarted, NoSecret) as error:
         return ServerSeen(problem=str(error))
     problem = _problem(source)
     return seen if not problem else ServerSeen(problem=problem)
@@ -37,7 +40,7 @@ def _answer(question: Client) -> str:
         told = run(command)
     if told.timed_out:
         raise Unanswered(f"{question.programs[0]} was given no answer within {_PATIENCE:.0f} s")
-    if told.code != 0:
+    if told.code != 0 or (question.complaint and question.complaint in told.stderr):
         raise Unanswered(complaint(told))
     return told.stdout.decode("utf-8", "backslashreplace")
 

@@ -6,7 +6,9 @@ lies in the clear, on the disk of this machine, in a folder that no later hop ca
 
 from __future__ import annotations
 
+import filecmp
 import os
+import stat
 import tarfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +21,8 @@ from policy.values import display
 
 _FOREVER = float("inf")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_ASIDE = b".policyctl-opening"
+ASIDE = b".policyctl-opening"
+"""How a name ends for as long as something is written under it that is being opened."""
 _HEAD = b"age-encryption.org/v1\n"
 Running = Callable[[Command], Completed]
 """Runs a command within the time of the run that it is part of."""
@@ -48,22 +51,34 @@ def pack(folder: bytes, names: Sequence[bytes], target: bytes) -> None:
 def decrypt(path: bytes, target: bytes, identity: bytes, run: Running) -> None:
     """Open an encrypted file as another one, which is there whole or not at all.
 
-    `identity`: the file that holds the key. Raises `NotWhole`, `OSError`, `CommandNotStarted`.
+    What a try that was killed had opened is good where it is the same. `identity`: the file that
+    holds the key. Raises `NotWhole`, `OSError`, `CommandNotStarted`.
     """
-    if os.path.lexists(target):
-        raise NotWhole(f"{display(target)} is there already")
-    aside = target + _ASIDE
+    aside = target + ASIDE
+    with suppress(FileNotFoundError):
+        os.unlink(aside)  # noqa: PTH108 - bytes
     os.close(os.open(aside, _NEW, 0o600))
     argv = (b"age", b"--decrypt", b"--identity", identity, b"--output", aside, path)
     try:
         told = run(Command(argv=argv, timeout=_FOREVER))
         if told.code == 0:
-            os.rename(aside, target)  # noqa: PTH104 - bytes
+            _name(aside, target)
             return
     finally:
         with suppress(FileNotFoundError):
             os.unlink(aside)  # noqa: PTH108 - bytes
     raise NotWhole(f"it could not be opened with that key: {complaint(told)}")
+
+
+def _name(aside: bytes, target: bytes) -> None:
+    """Give it its name; nothing is overwritten."""
+    if not os.path.lexists(target):
+        os.rename(aside, target)  # noqa: PTH104 - bytes
+        return
+    regular = stat.S_ISREG(os.lstat(target).st_mode)
+    if not regular or not filecmp.cmp(aside, target, shallow=False):
+        name = display(target.rpartition(b"/")[2])
+        raise NotWhole(f"{name} is there already, and holds something else")
 
 
 def _is_encrypted(path: bytes, plain: int) -> bool:

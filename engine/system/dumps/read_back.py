@@ -19,6 +19,7 @@ from engine.dumps.artefact import Artefact, Nature
 from engine.dumps.clients import Client
 from engine.dumps.etcd import API
 from engine.dumps.figures import Figures, NotWhole, Part
+from engine.dumps.redis import damage
 from engine.dumps.sql_text import reader_named
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.client import command_of
@@ -106,8 +107,8 @@ def _rdb(file: IO[bytes], path: bytes, run: Reading) -> Figures:
     told = _asked(Client(programs=("redis-check-rdb",), arguments=(path,)), run)
     found = _KEYS.search(told.stdout)
     if told.code != 0 or found is None:
-        last = told.stdout.decode("utf-8", "backslashreplace").strip().splitlines()
-        raise NotWhole(f"redis-check-rdb finds it damaged: {last[-1] if last else 'no word'}")
+        said = damage(told.stdout.decode("utf-8", "backslashreplace"))
+        raise NotWhole(f"redis-check-rdb finds it damaged: {said}")
     size = os.fstat(file.fileno()).st_size
     return Figures(parts=(Part(database="", rows=int(found[1]), size=size),))
 

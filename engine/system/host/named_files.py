@@ -6,14 +6,17 @@ import os
 import stat
 from collections.abc import Iterable
 
-from engine.promises.named_files import NamedFile
+from engine.promises.named_files import Closed, NamedFile, refusal
 from engine.system.host.places import Places
 from policy.diagnostics import Diagnostic, Findings
 from policy.values import display
 
 
 def look_at(files: Iterable[NamedFile], places: Places) -> tuple[Diagnostic, ...]:
-    """A warning for each that is not as it should be; of what this user may not see none."""
+    """A finding for each that is not as it should be; of what this user may not see none.
+
+    It is an error where a run would not take it as it is.
+    """
     findings = Findings()
     for one in files:
         if not (one.far and places.staged):
@@ -36,7 +39,18 @@ def _look_at(named: NamedFile, path: bytes, findings: Findings) -> None:
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         empty = f"{what} is {'empty' if stat.S_ISREG(status.st_mode) else 'no file'}"
         findings.warning("secret-not-found", empty, named.origin)
-    elif named.secret and status.st_mode & stat.S_IROTH:
+    else:
+        _look_at_mode(named, shown, status, findings)
+
+
+def _look_at_mode(named: NamedFile, shown: str, status: os.stat_result, findings: Findings) -> None:
+    """Whether it lies open, and whether a run would go on all the same."""
+    what = f"the {named.what}, {shown},"
+    refused = refusal(named.closed, status.st_mode, own=status.st_uid == os.geteuid())
+    if refused:
+        who = "o" if named.closed is Closed.ITSELF else "go"
+        hint = f"`chmod {who}= {shown}`, and change what lies in it"
+        findings.error("secret-open", f"{what} {refused}", named.origin, hint=hint)
+    elif named.closed is not Closed.NOT and status.st_mode & stat.S_IROTH:
         hint = f"`chmod o= {shown}`, and change what lies in it"
-        hint += "; until then a run may refuse it"
         findings.warning("secret-open", f"{what} may be read by all", named.origin, hint=hint)

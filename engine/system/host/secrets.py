@@ -9,7 +9,14 @@ import os
 import stat
 
 from engine.system.host.process import Command, CommandNotStarted, run
-from policy.secrets import Secret, SecretCommand, SecretCredential, SecretFile, SecretVariable
+from policy.secrets import (
+    Secret,
+    SecretCommand,
+    SecretCredential,
+    SecretFile,
+    SecretVariable,
+    place_of,
+)
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """Where a service finds its credentials (systemd.exec(5))."""
@@ -34,14 +41,13 @@ def read_secret(secret: Secret, root: bytes = b"", *, patience: float = _PATIENC
         case SecretFile():
             handed = _handed_on(secret.credential)
             data = handed if handed is not None else _closed_file(root + secret.path.text)
-            where = str(secret.path)
         case SecretCredential():
-            data, where = _credential(secret.name), f"the credential {secret.name}"
+            data = _credential(secret.name)
         case SecretVariable():
-            data, where = _variable(secret.name), f"the variable {secret.name}"
+            data = _variable(secret.name)
         case SecretCommand():
-            data, where = _printed(secret.run, min(patience, _PATIENCE)), secret.run[0]
-    return _text(data, where)
+            data = _printed(secret.run, min(patience, _PATIENCE))
+    return _text(data, place_of(secret))
 
 
 def variables_for(secret: Secret | None) -> dict[str, str]:

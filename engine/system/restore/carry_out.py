@@ -6,7 +6,6 @@ is known by the note in the folder, and nothing is ever overwritten or removed b
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from engine.restore.steps import (
     Check,
     FetchInto,
     MakeStaging,
+    OpenEncrypted,
     PutInPlace,
     RemoveStaging,
     RestoreStep,
@@ -28,11 +28,14 @@ from engine.restore.steps import (
 )
 from engine.restore.versions import Version
 from engine.rsync.output import parse_figures
+from engine.system.dumps.encrypt import ASIDE
 from engine.system.host.descent import descending, list_inside, remove_tree
 from engine.system.host.directories import flush
 from engine.system.host.process import Command, run
 from engine.system.host.relocate import NotRenamed, opened_below, rename_below
 from engine.system.restore.compare import Compared, Difference, Tree, count
+from engine.system.restore.opening import Opened, is_shut, open_encrypted
+from engine.system.restore.outcome import Doubtful, NotRestored, Restored, said
 from engine.system.restore.staging import (
     Held,
     Note,
@@ -51,40 +54,9 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SQLITE = b"SQLite format 3\0"
 _SIDECARS = (b"-wal", b"-shm", b"-journal")
-_WHY = {
-    errno.ELOOP: "a symlink is in the place of a directory, and is not followed",
-    errno.ENOTDIR: "something else is in the place of a directory",
-    errno.ENOENT: "the directory is not there: restore that one, or to a new folder",
-}
 _LONGEST = 30 * 24 * 3600.0
 """Seconds that a fetch may take: rsync itself ends where the other side is silent."""
 Checker = Callable[[Tree], Sequence[Difference]]
-
-
-class NotRestored(Exception):
-    """Nothing was put in its place; the message says why, and what holds now."""
-
-
-class Doubtful(Exception):
-    """It has come, and differs from another copy: it does not take the place of what is there."""
-
-    def __init__(self, differences: tuple[Difference, ...]) -> None:
-        super().__init__(f"{len(differences)} differences")
-        self.differences = differences
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
-    """What is in its place now."""
-
-    entries: int
-    size: int
-    """Bytes of all files; each name of a hard link counts."""
-    kept: bytes = b""
-    """The path of what was there before; empty: nothing was."""
-    instead: str = ""
-    """Which other state it is, where an earlier try had set the old one aside for it already."""
-    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,6 +84,7 @@ class RestoreRun:
     _differences: tuple[Difference, ...] = ()
     _kept: bytes = b""
     _instead: str = ""
+    _opened: Opened = field(default_factory=Opened)
 
     def go(self, steps: Sequence[RestoreStep]) -> Restored:
         """Carry out all steps. Raises `NotRestored`."""
@@ -124,14 +97,25 @@ class RestoreRun:
                 for step in steps:
                     self._carry_out(step, stack)
         except OSError as error:
-            raise NotRestored(f"{_said(error)}; {self._holds}") from None
+            raise NotRestored(f"{said(error)}; {self._holds}") from None
         return Restored(
+            name=self._lies,
             entries=self._counted.entries,
             size=self._counted.bytes,
             kept=self._kept,
             instead=self._instead,
             differences=self._differences,
+            opened=self._opened,
         )
+
+    @property
+    def _final(self) -> bytes:
+        """The name of what is wanted, opened if it is to be."""
+        return self.aim.opened(directory=self.version.directory)
+
+    @property
+    def _lies(self) -> bytes:
+        return self._final if self._opened.files else self.aim.name
 
     @property
     def _holds(self) -> str:
@@ -154,8 +138,19 @@ class RestoreRun:
                 self._old_aside()
             case PutInPlace():
                 self._put()
-            case RemoveStaging():
-                remove_tree(self._root + b"/" + self._name)
+            case OpenEncrypted() | RemoveStaging():
+                self._end(step)
+
+    def _end(self, step: OpenEncrypted | RemoveStaging) -> None:
+        """What is left to do once it is in its place."""
+        name = self.aim.name
+        if isinstance(step, OpenEncrypted):
+            self._opened = open_encrypted(self._folder, name, step.identity)
+            self._counted = count(Tree(root=self._folder, top=(self._lies,)))
+            return
+        # Of what is doubted nobody is to hear later that all went well.
+        shut = step.unless_shut and not self._differences and is_shut(self._folder, name)
+        remove_tree(self._here + b"/" + TREE if shut else self._root + b"/" + self._name)
 
     @property
     def _name(self) -> bytes:
@@ -200,7 +195,8 @@ class RestoreRun:
 
     def _placed_before(self, others: list[bytes]) -> bool:
         """Whether an earlier try was cut off when all was in its place but the folder's end."""
-        return others == [self.aim.name] and self._is_there(self._name)
+        own = {self.aim.name, self._final, self._final + ASIDE}
+        return own.issuperset(others) and self._is_there(self._name)
 
     # ── The folder ───────────────────────────────────────────────────────────────────────────
 
@@ -243,11 +239,15 @@ class RestoreRun:
         if before is not None and before.piece != self.fetch.piece:
             remove_tree(self._here + b"/" + TREE)
         write_note(self._staging, self._note)
-        if not self.aim.in_place and self._is_there(self.aim.name):
+        # A plain file may be what a try that was killed had opened; that one has left a note.
+        own = (self.aim.name, self._final) if before is None else (self.aim.name,)
+        there = [name for name in own if self._is_there(name)]
+        if not self.aim.in_place and there:
             remove_tree(self._root + b"/" + self._name)
             raise NotRestored(
-                f"{display(self.aim.path)} is there already, and nothing is overwritten: move it, "
-                "or restore to another folder with --to DIR; nothing was restored"
+                f"{display(self.aim.folder + b'/' + there[0])} is there already, and nothing is "
+                "overwritten: move it, or restore to another folder with --to DIR; nothing was "
+                "restored"
             )
 
     def _new_kept(self) -> bytes:
@@ -389,12 +389,3 @@ class RestoreRun:
         except NotRenamed as error:
             shown = display(self.aim.folder + b"/" + b"/".join(new))
             raise NotRestored(f"{shown}: {error}; {self._holds}") from None
-
-
-def _said(error: OSError) -> str:
-    """What went wrong with which file."""
-    name = (
-        error.filename if isinstance(error.filename, bytes) else os.fsencode(error.filename or "")
-    )
-    where = f"{display(name)}: " if name else ""
-    return where + (_WHY.get(error.errno or 0) or error.strerror or str(error))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.dumps.artefact import Nature, file_name
+from engine.dumps.artefact import Nature, file_name, files_meant
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=64)
 
@@ -63,6 +63,36 @@ def test_a_long_name_is_cut_between_letters() -> None:
     made = file_name("é" * 200)
     assert len(made) <= 180
     assert made.decode().startswith("é" * 80)
+
+
+@given(name=NAMES, made=st.sampled_from([b".dump", b".sql", b".sql.zst", b".sql.gz"]))
+@example(name="a/b", made=b".dump")
+@example(name="all", made=b".sql")
+@example(name="a.sql", made=b".sql")
+@example(name="a.age", made=b".sql.gz")
+def test_a_database_is_found_by_its_name(name: str, made: bytes) -> None:
+    file = file_name(name) + made
+    assert files_meant(name.encode(), [b"contents.json", file]) == (file,)
+    assert files_meant(name.encode(), [file + b".age"]) == (file + b".age",)
+
+
+@pytest.mark.parametrize(
+    ("typed", "names", "meant"),
+    [
+        (b"a.dump", [b"a.dump.age", b"b.dump.age"], (b"a.dump.age",)),
+        (b"a.dump", [b"a.dump.age", b"a.dump.dump.age"], (b"a.dump.age", b"a.dump.dump.age")),
+        (b"all.sql", [b"all.sql.zst.age"], (b"all.sql.zst.age",)),
+        (b"globals", [b"globals.sql", b"%67lobals.dump"], (b"globals.sql", b"%67lobals.dump")),
+        (b"files", [b"files.tar.age"], (b"files.tar.age",)),
+        (b"config.xml", [b"config.xml.age"], (b"config.xml.age",)),
+        # Each ending goes once: another database, and no file of this one.
+        (b"a", [b"a.dump.dump", b"a.sql.dump", b"ab.dump", b"contents.json"], ()),
+    ],
+)
+def test_a_file_is_found_without_what_says_how_it_is_kept(
+    typed: bytes, names: list[bytes], meant: tuple[bytes, ...]
+) -> None:
+    assert files_meant(typed, names) == meant
 
 
 def test_what_writes_by_itself_is_known() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from engine.promises.named_files import named_files
+from engine.promises.named_files import Closed, NamedFile, named_files, refusal
 from engine.system.host.named_files import look_at
 from engine.system.host.places import Places
+from engine.system.host.secrets import NoSecret, read_secret
+from policy.diagnostics import Severity
 from policy.model import Policy
+from policy.parts import NOWHERE
+from policy.secrets import SecretFile
+from policy.values import parse_absolute_path
 from tests.strategies import manifest, policy_of
 from tests.unit.policy.test_checks import HTTP
 
@@ -68,15 +74,65 @@ def test_law_22_each_reference_is_looked_for(policy: Policy, tmp_path: Path) -> 
     ]
 
 
-def test_law_22_what_lies_open_is_told(policy: Policy, tmp_path: Path) -> None:
-    for name in ("token", "key"):
-        (tmp_path / name).chmod(0o644)
-    messages = [message for code, message in found(policy) if code == "secret-open"]
-    assert messages == [
-        f"the SSH key, {tmp_path}/key, may be read by all",
-        f"the key, {tmp_path}/key, may be read by all",
-        f"the secret X-Token, {tmp_path}/token, may be read by all",
+def test_law_22_what_no_run_takes_is_an_error(policy: Policy, tmp_path: Path) -> None:
+    (tmp_path / "token").chmod(0o644)
+    (tmp_path / "key").chmod(0o640)
+    findings = look_at(named_files(policy), Places(root=Path("/")))
+    assert [(one.code, one.severity, one.message) for one in findings] == [
+        (
+            "secret-open",
+            Severity.ERROR,
+            f"the SSH key, {tmp_path}/key, is open to others (mode 0640): ssh does not use it",
+        ),
+        (
+            "secret-open",
+            Severity.ERROR,
+            f"the key, {tmp_path}/key, is open to others (mode 0640): a run refuses it",
+        ),
+        (
+            "secret-open",
+            Severity.ERROR,
+            f"the secret X-Token, {tmp_path}/token, may be read by all: a run refuses it",
+        ),
     ]
+    assert "chmod go= " in findings[0].hint
+
+
+def test_a_secret_that_a_group_may_read_is_taken(policy: Policy, tmp_path: Path) -> None:
+    (tmp_path / "token").chmod(0o640)
+    assert found(policy) == []
+    token = SecretFile(path=parse_absolute_path(f"{tmp_path}/token"))
+    assert read_secret(token) == "something"
+    (tmp_path / "token").chmod(0o644)
+    with pytest.raises(NoSecret, match="everybody may read it"):
+        read_secret(token)
+
+
+def test_what_nobody_refuses_is_a_warning(tmp_path: Path) -> None:
+    key = tmp_path / "identity"
+    key.write_text("AGE-SECRET-KEY-")
+    key.chmod(0o644)
+    named = NamedFile(
+        what="identity",
+        path=parse_absolute_path(str(key)),
+        closed=Closed.WISHED,
+        origin=NOWHERE,
+    )
+    (finding,) = look_at([named], Places())
+    assert (finding.code, finding.severity) == ("secret-open", Severity.WARNING)
+
+
+@pytest.mark.tool("ssh", "ssh-keygen")
+def test_ssh_refuses_what_is_said_that_it_refuses(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    for mode in (0o600, 0o640, 0o604, 0o610):
+        key.chmod(mode)
+        done = subprocess.run(
+            ["ssh-keygen", "-y", "-f", key], capture_output=True, text=True, check=False
+        )
+        refused = bool(refusal(Closed.SSH, key.stat().st_mode, own=True))
+        assert refused == ("UNPROTECTED PRIVATE KEY FILE" in done.stderr), oct(mode)
 
 
 def test_a_directory_is_no_key(policy: Policy, tmp_path: Path) -> None:
