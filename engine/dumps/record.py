@@ -64,9 +64,14 @@ class DumpRecord:
 def same_file(files: Iterable[FileRecord], wanted: FileRecord) -> FileRecord | None:
     """The one of some files that holds what a file of another dump does.
 
-    It has the same name, or the same but for how its content is kept.
+    It has the same name, or the same but for how its content is kept. One that holds a single
+    database is known by that: its name may have changed, since another came that is like it.
     """
-    found = [one for one in files if one.nature == wanted.nature]
+    found = [
+        one for one in files if one.nature == wanted.nature and one.database == wanted.database
+    ]
+    if wanted.database:
+        return next(iter(found), None)
     exact = (one for one in found if one.name == wanted.name)
     alike = (one for one in found if _stem(one.name) == _stem(wanted.name))
     return next(exact, None) or next(alike, None)

@@ -12,12 +12,14 @@ from engine.dumps.artefact import Artefact, Nature
 from engine.dumps.figures import NotWhole, Part
 from engine.dumps.record import FileRecord
 from engine.exit_codes import Outcome, meaning_of, outcome_of
+from engine.reach.name_folding import Folding, meeting
 from engine.sqlite.copies import CopyStatus, read_lines
 from engine.sqlite.files import COMPANIONS
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.streams import sha256_of
+from engine.system.host.name_probe import folding_in
 from engine.system.host.process import Command, Completed
-from policy.values import AbsolutePath
+from policy.values import AbsolutePath, display
 
 _FOREVER = float("inf")
 _WORKED = frozenset({0, 6})
@@ -70,6 +72,7 @@ def copy_beside(artefact: Artefact, staging: bytes, former: bytes | None, run: R
     matching = {one: _matching(one, there, own) for one in artefact.beside}
     names = sorted({name for found in matching.values() for name in found})
     if names:
+        _refuse_meeting(folder, [*names, database], folding_in(staging))
         linked = (b"--link-dest=" + staging + b"/../" + former,) if former is not None else ()
         sources = [folder.rstrip(b"/") + b"/" + name for name in names]
         argv = (b"rsync", *_OPTIONS, *linked, b"--", *sources, staging + b"/")
@@ -80,6 +83,24 @@ def copy_beside(artefact: Artefact, staging: bytes, former: bytes | None, run: R
         files=tuple(folder_record(staging, name, artefact.nature) for name in names),
         missing=tuple(one for one, found in matching.items() if not found),
     )
+
+
+def _refuse_meeting(folder: bytes, names: list[bytes], folding: Folding) -> None:
+    """Raises `NotWhole` where two files would be one: the last of them, without a word."""
+    waiting = [(b"", names)] if folding else []
+    while waiting:
+        above, there = waiting.pop()
+        for group in meeting(there, folding):
+            shown = " and ".join(display(above + name) for name in group[:_NAMED])
+            raise NotWhole(f"{shown} would be one there: it does not tell such names apart")
+        for name in there:
+            path = folder.rstrip(b"/") + b"/" + above + name
+            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - bytes
+                waiting.append((above + name + b"/", os.listdir(path)))  # noqa: PTH208 - bytes
+
+
+_NAMED = 3
+"""So many names of a group are told."""
 
 
 def folder_record(staging: bytes, name: bytes, nature: Nature) -> FileRecord:

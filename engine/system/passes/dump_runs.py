@@ -314,6 +314,9 @@ def _no_room(label: str) -> Iterator[None]:
     """Where it cannot be written, no other artefact can be either."""
     try:
         yield
+    except FileExistsError:
+        said = f"{label} cannot be written: another artefact lies there under that name"
+        raise NotWhole(said) from None
     except OSError as error:
         said = f"{label} cannot be written: {error.strerror}"
         if error.errno in _NO_ROOM:
