@@ -37,6 +37,8 @@ class FileRecord:
     unchanged_since: str = ""
     """When a dump with this content was made first, or said to be right, in ISO form; empty where
     nobody can tell."""
+    files: int | None = field(default=None, metadata={"later": True})
+    """How many files are in it, if it is a folder; their sums stand in the list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class DumpRecord:
     files: tuple[FileRecord, ...]
     told: tuple[str, ...] = field(default=(), metadata={"later": True})
     """What its run has said against it; empty: it was verified."""
+    sums: str = field(default="", metadata={"later": True})
+    """The sum of the list of sums that lies beside the record; empty: there is none."""
 
     @property
     def moment(self) -> datetime:

@@ -19,8 +19,9 @@ from engine.steps.dumps import JudgeDump, MakeArtefact
 from engine.steps.generations import PLAIN, STAGING, inside
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.client import command_of
-from engine.system.dumps.copied import copy_beside, copy_database, folder_record
+from engine.system.dumps.copied import copy_beside, copy_database
 from engine.system.dumps.encrypt import encrypt, pack
+from engine.system.dumps.folders import reading_folders
 from engine.system.dumps.read_back import Reading, read_back
 from engine.system.dumps.streams import sha256_of, writing
 from engine.system.host.descent import remove_tree
@@ -48,6 +49,8 @@ class _Made:
 
     files: list[FileRecord] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    sums: str = ""
+    """The sum of the list of sums; empty: there is none."""
 
 
 @dataclass(slots=True)
@@ -108,9 +111,18 @@ class DumpRuns:
             return self._files(step, staging)
         except BaseException as error:
             # What lies there already is another artefact's, where names differ by case alone.
-            if step.artefact.name and not isinstance(error, FileExistsError):
+            if step.artefact.nature is Nature.BESIDE:
+                self._remove_unknown(step.feed, staging)
+            elif not isinstance(error, FileExistsError):
                 _remove(staging + b"/" + step.artefact.name)
             raise
+
+    def _remove_unknown(self, feed: str, staging: bytes) -> None:
+        """Of what lies beside a database nothing is left, where not all of it could be read."""
+        kept = {one.name for one in self._made[feed].files}
+        for name in os.listdir(staging):  # noqa: PTH208 - bytes
+            if name not in kept:
+                _remove(staging + b"/" + name)
 
     def _encrypted(
         self, step: MakeArtefact, files: list[FileRecord], plain: bytes, encryption: Encryption
@@ -149,13 +161,26 @@ class DumpRuns:
                 if found.missing:
                     said = f"nothing beside it is named {', '.join(found.missing)}"
                     self.feeds.note(step.feed, RunStatus.NOTED, said)
-                return list(found.files)
+                return self._folders(step, staging, found.names)
             case Nature.DIRECTORY:
                 os.mkdir(staging + b"/" + artefact.name, 0o700)  # noqa: PTH102 - bytes
                 self._run_program(step, staging)
-                return [folder_record(staging, artefact.name, artefact.nature)]
+                return self._folders(step, staging, (artefact.name,))
             case _:
                 return [self._file(step, staging, run)]
+
+    def _folders(
+        self, step: MakeArtefact, staging: bytes, names: Sequence[bytes]
+    ) -> list[FileRecord]:
+        """Read folders back. Of what is encrypted no sum is kept: it tells a small secret."""
+        if not names:
+            return []
+        before = inside(step.target, step.former).path if step.former is not None else None
+        check_time, listed = self._reading(step.feed).check_time, step.encryption is None
+        with reading_folders(staging, before, check_time, listed=listed) as folders:
+            files = [folders.record(name, step.artefact.nature) for name in names]
+        self._made[step.feed].sums = folders.digest
+        return files
 
     def _file(self, step: MakeArtefact, staging: bytes, run: Reading) -> FileRecord:
         artefact = step.artefact
@@ -224,7 +249,7 @@ class DumpRuns:
         files = with_history(tuple(made.files), history, step.began)
         told = list(_told(step, made.failed, files))
         try:
-            self._leave_record(step, files, tuple(told))
+            self._leave_record(step, files, tuple(told), made.sums)
         except NotWhole as error:  # such as where an artefact has its name
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
         self._count(step.feed, files)
@@ -232,7 +257,7 @@ class DumpRuns:
             self.feeds.note(step.feed, RunStatus.DEGRADED, said)
 
     def _leave_record(
-        self, step: JudgeDump, files: tuple[FileRecord, ...], told: tuple[str, ...]
+        self, step: JudgeDump, files: tuple[FileRecord, ...], told: tuple[str, ...], sums: str
     ) -> None:
         record = DumpRecord(
             source=step.feed,
@@ -242,6 +267,7 @@ class DumpRuns:
             began=step.began.isoformat(),
             files=files,
             told=told,
+            sums=sums,
         )
         staging = inside(step.target, STAGING).path
         with _no_room(display(NAME)), _opened(staging, NAME, _NEW, "w+b") as file:
