@@ -53,6 +53,8 @@ class Needs:
     handed: tuple[Handed, ...] = ()
     nodes_network: bool = False
     """Whether it reaches something that listens on its node alone."""
+    encrypts: bool = False
+    """Whether what it makes lies there in its own directory until it is encrypted."""
 
 
 def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
@@ -72,6 +74,7 @@ def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
         mounts=tuple(sorted({*mounts, product})),
         handed=tuple(sorted({*handed})),
         nodes_network=near,
+        encrypts=leg.encryption is not None,
     )
 
 

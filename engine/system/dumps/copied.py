@@ -26,7 +26,15 @@ _FOREVER = float("inf")
 _TAKEN = (NAME, SUMS)
 _WORKED = frozenset({0, 6})
 _FINE = frozenset({Outcome.OK, Outcome.OK_NOTED})
-_OPTIONS = (b"--archive", b"--hard-links", b"--acls", b"--xattrs", b"--numeric-ids", b"--quiet")
+_OPTIONS = (
+    b"--archive",
+    b"--sparse",
+    b"--hard-links",
+    b"--acls",
+    b"--xattrs",
+    b"--numeric-ids",
+    b"--quiet",
+)
 Running = Callable[[Command], Completed]
 """Runs a command within the time of the run that it is part of."""
 

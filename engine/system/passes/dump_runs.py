@@ -16,7 +16,7 @@ from engine.dumps.record import NAME, DumpRecord, FileRecord, record_to_json
 from engine.records.reports import FeedReport, RunStatus
 from engine.runs.observation import Waiver
 from engine.steps.dumps import JudgeDump, MakeArtefact
-from engine.steps.generations import PLAIN, STAGING, inside
+from engine.steps.generations import STAGING, inside
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.client import command_of
 from engine.system.dumps.copied import copy_beside, copy_database
@@ -28,6 +28,7 @@ from engine.system.host.descent import remove_tree
 from engine.system.host.process import Command, CommandNotStarted, Completed
 from engine.system.host.secrets import NoSecret
 from engine.system.passes.feed_runs import NO_ROOM, FeedRuns, FeedStopped
+from engine.system.passes.in_the_clear import in_the_clear, room_in
 from engine.system.passes.transfers import OutOfTime
 from policy.encryption import ENDING, Encryption
 from policy.values import display
@@ -58,6 +59,8 @@ class DumpRuns:
     """The dumps of one run."""
 
     feeds: FeedRuns
+    directory: bytes
+    """The private one of the run."""
     _made: dict[str, _Made] = field(default_factory=dict)
 
     def make(self, step: MakeArtefact) -> None:
@@ -100,13 +103,10 @@ class DumpRuns:
         """What was made and read back, encrypted if it is to be; nothing where that fails."""
         staging = inside(step.target, STAGING).path
         if step.encryption is not None:
-            plain = staging + b"/" + PLAIN
-            os.mkdir(plain, 0o700)  # noqa: PTH102 - bytes
-            try:
-                files = self._files(step, plain)
+            with in_the_clear(self.directory) as plain:
+                with room_in(plain):
+                    files = self._files(step, plain)
                 return list(self._encrypted(step, files, plain, step.encryption))
-            finally:
-                remove_tree(plain)
         try:
             return self._files(step, staging)
         except BaseException as error:
@@ -131,20 +131,22 @@ class DumpRuns:
 
         What stands for the content goes then: of a small secret it might tell what that is.
         """
-        if step.artefact.nature in {Nature.BESIDE, Nature.DIRECTORY} and files:
-            packed = _archive_name(step.artefact)
-            pack(plain, [one.name for one in files], plain + b"/" + packed)
+        run, names = self._reading(step.feed).run, [one.name for one in files]
+        folders = step.artefact.nature in {Nature.BESIDE, Nature.DIRECTORY}
+        if folders and files:
             part = Part(database="", size=sum(one.size for one in files))
-            files = [replace(files[0], name=packed, parts=(part,))]
+            files = [
+                replace(files[0], name=_archive_name(step.artefact), parts=(part,), files=None)
+            ]
+        staging = inside(step.target, STAGING).path
         for one in files:
             name = one.name + ENDING.encode()
-            staging = plain.rpartition(b"/")[0]
-            # Aside, so that what age leaves when it fails goes with the rest.
-            aside = plain + b"/" + name
-            encrypt(plain + b"/" + one.name, aside, encryption, self._reading(step.feed).run)
             if os.path.lexists(staging + b"/" + name):
                 raise NotWhole(f"{display(name)} is in it already")
-            os.rename(aside, staging + b"/" + name)  # noqa: PTH104 - bytes
+            if folders:
+                pack(plain, names, staging + b"/" + name, encryption, run)
+            else:
+                encrypt(plain + b"/" + one.name, staging + b"/" + name, encryption, run)
             told = "" if len(one.content) == _DIGEST else one.content
             with _opened(staging, name, _OLD, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
