@@ -15,7 +15,7 @@ from policy.nodes import Mapping, Scalar
 from policy.parts import NOWHERE, AlertSeverity, KubernetesRunner
 from policy.patterns import Component, PathPattern, PatternError, parse_component
 from policy.secrets import Secret, parse_secret
-from policy.urls import check_no_secret, url_problem
+from policy.urls import TELLING, check_no_secret, url_problem
 from policy.values import AbsolutePath, ByteSize, Duration, parse_item_key, parse_size
 
 DEFAULT_LIMIT = Duration(300)
@@ -23,8 +23,6 @@ DEFAULT_SIZE = ByteSize(1)
 """An empty file is what a failed dump leaves behind; it counts as none."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """The name of a header field (RFC 9110, section 5.1)."""
-_TELLING = re.compile("authorization|cookie|token|secret|key|password", re.IGNORECASE)
-"""Names of header fields whose values are secrets as a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +196,7 @@ def _header(name: str, origin: Origin, fields: Fields, node: object) -> Header:
     if isinstance(node, Mapping):
         return Header(name=name, secret=parse_secret(Fields(node, fields.findings)))
     text = node.text if isinstance(node, Scalar) else ""
-    if _TELLING.search(name):
+    if TELLING.search(name):
         fields.findings.error(
             "secret-in-manifest",
             f"the value of {name!r} is a secret, and would stand in the plan",

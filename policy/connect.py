@@ -57,7 +57,8 @@ def parse_connect(fields: Fields) -> Connect:
         message = "a key is for a client's certificate: name it as `cert`"
         fields.findings.error("bad-value", message, fields.origin("key"))
     for key in ("endpoint", "address"):
-        check_no_secret(fields, key, "name the password or token by where it is found")
+        hint = "write host and port alone, and name the password or token by where it is found"
+        check_no_secret(fields, key, hint, bare=True)
     return Connect(
         host=fields.text("host"),
         port=fields.integer("port"),

@@ -94,6 +94,8 @@ class PolicyInvalid(Exception):
 _LINE_SHOWN = 160
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s\"']*(?=@)")
 """What stands before the machine in a URL (RFC 3986, 3.2.1): a password, it may be."""
+_QUESTION = re.compile(r"(?<=://)([^?#\s\"']*[?#])([^\s\"']*)")
+"""What stands behind its place: a token, it may be, under whatever name."""
 
 _AGE_KEY = re.compile(r"(?i)age-secret-key-[a-z0-9]*")
 """A secret key of age, whatever it stands behind."""
@@ -129,6 +131,7 @@ def _snippet(line: str, origin: Origin) -> list[str]:
     Whatever the finding is about, no password of a URL or of a header is shown (law 22).
     """
     line = _USER_INFO.sub(lambda found: "*" * len(found[0]), line)
+    line = _QUESTION.sub(lambda found: found[1] + "*" * len(found[2]), line)
     line = _SECRET_VALUE.sub(_masked, line)
     line = _AGE_KEY.sub(lambda found: "*" * len(found[0]), line)
     first = max(0, origin.column - 1 - _LINE_SHOWN // 2) if len(line) > _LINE_SHOWN else 0

@@ -138,6 +138,8 @@ class SqliteSource(SourceCommon):
 
 RECORD = "contents.json"
 """The name of the record that lies in each dump."""
+SUMS = "contents.sha256"
+"""The name of the list of sums that lies in one which has folders."""
 DIRECTORY = "{directory}"
 """Stands for the directory that a command fills."""
 
@@ -278,8 +280,8 @@ def _command(fields: Fields, common: _Common) -> CommandSource:
         said = "names no `file` and has no" if file is None else "names a `file` and has"
         message = f"it {said} {DIRECTORY}: a command either prints one file, or fills a directory"
         fields.findings.error("bad-value", message, fields.origin("run"))
-    if file == RECORD:
-        message = f"{RECORD} is the record that lies in each dump: give it another name"
+    if (file or "").casefold() in {RECORD, SUMS}:
+        message = f"{file} is of the record that lies in each dump: give it another name"
         fields.findings.error("bad-value", message, fields.origin("file"))
     form = form_of(file or "", fields.text("parse"))
     return CommandSource(**common, run=run, file=file, form=form)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from engine.dumps.record import NAME, DumpRecord
+from engine.dumps.record import NAME
 from engine.plan.readers import owned_places
 from engine.progress import ProgressSink
 from engine.restore.room import Room, room_words
@@ -27,6 +27,8 @@ from engine.system.restore.compare import (
     compare,
 )
 from engine.system.restore.dump_record import record_in, unlike_record
+from engine.system.restore.entries import CannotLook
+from engine.system.restore.far_record import fetched_record
 from engine.system.restore.outcome import NotRestored, Restored
 from engine.system.restore.room_ahead import look_ahead
 from engine.system.sqlite.reading import find_problems, opened, said
@@ -114,21 +116,32 @@ class _Checks:
         return isinstance(self.proposal.found.asked.subject.source, DumpedSource)
 
     def _unlike_record(self, tree: Tree) -> Iterator[Difference]:
-        """By the record that came along; of a single file by the one that lies beside it."""
+        """By the record that came along; of a part of a dump by the one that lies beside it."""
         below = self.proposal.found.asked.subject.names
-        record = record_in(tree) if not below else self._record_there(len(below))
-        if record is not None:
-            yield from unlike_record(tree, below, record)
-        elif not below:
-            said = "its record cannot be read, so that nothing of it could be held against that"
-            yield Difference(path=(NAME,), what=said)
+        why = ""
+        try:
+            with self._generation(tree, below) as there:
+                record = record_in(there) if there is not None else None
+                if record is not None and there is not None:
+                    yield from unlike_record(tree, below, record, there)
+                    return
+        except CannotLook as error:
+            why = f" ({error})"
+        said = f"its record cannot be read{why}, so that nothing of it could be held against that"
+        yield Difference(path=() if below else (NAME,), what=said)
 
-    def _record_there(self, depth: int) -> DumpRecord | None:
+    @contextmanager
+    def _generation(self, tree: Tree, below: Names) -> Iterator[Tree | None]:
+        """A folder with the record of the dump, and its list of sums. Raises `CannotLook`."""
         place = self.restoring.known.place_of(self.chosen)
-        if place is None or place.ssh is not None:
-            return None
-        with opened_root(place.root) as root:
-            return record_in(Tree(root=root, top=self.chosen.location.names[:-depth]))
+        if not below or place is None:
+            yield tree if not below else None
+        elif place.ssh is not None:
+            with fetched_record(self.chosen, place, len(below)) as fetched:
+                yield fetched
+        else:
+            with opened_root(place.root) as root:
+                yield Tree(root=root, top=self.chosen.location.names[: -len(below)])
 
     def _against(
         self, tree: Tree, other: Version, *, most_read: int = MOST_READ

@@ -291,7 +291,9 @@ def _mounts(job: Job) -> Iterator[Data]:
 def _volumes(job: Job) -> Iterator[Data]:
     yield {"name": "plan", "configMap": {"name": f"policyctl-{job.name}"}}
     for name, size in _SIZES.items():
-        yield {"name": name, "emptyDir": {"sizeLimit": size}}
+        # A pod that goes beyond its limit is evicted, and a dump may have any size.
+        free = name == "state" and job.needs.encrypts
+        yield {"name": name, "emptyDir": {} if free else {"sizeLimit": size}}
     for number, mount in enumerate(job.needs.mounts):
         yield {"name": _volume_name(number), **_volume(mount)}
     files = [one for one in job.needs.handed if one.path]

@@ -20,7 +20,16 @@ from policy.checks import (
     SnapshotsCheck,
     SqliteIntegrityCheck,
 )
-from policy.legs import CopyingLeg, KeepingLeg, Leg, MirrorLeg, SnapshotLeg, VersionsLeg
+from policy.legs import (
+    CopyingLeg,
+    DumpLeg,
+    FetchLeg,
+    KeepingLeg,
+    Leg,
+    MirrorLeg,
+    SnapshotLeg,
+    VersionsLeg,
+)
 from policy.model import Policy
 from policy.parts import Attribute, KubernetesRunner
 from policy.patterns import PathPattern
@@ -65,6 +74,8 @@ class Needs:
     handed: tuple[Handed, ...] = ()
     nodes_network: bool = False
     """Whether it reaches something that listens on its node alone."""
+    encrypts: bool = False
+    """Whether what it makes lies there in its own directory until it is encrypted."""
 
 
 def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
@@ -87,6 +98,7 @@ def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
         mounts=tuple(sorted({*mounts, product})),
         handed=tuple(sorted({*handed})),
         nodes_network=near,
+        encrypts=isinstance(leg, DumpLeg | FetchLeg) and leg.encryption is not None,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.dumps.clients import Client
+from engine.reach.name_folding import Folding, meeting
 from policy.encryption import ENDING
 from policy.forms import Form
 from policy.legs.dump import Compression
@@ -60,8 +61,11 @@ _MADE = (".dump", ".sql")
 
 def files_meant(typed: bytes, names: Iterable[bytes]) -> tuple[bytes, ...]:
     """Which files of a dump a name may mean: a file's name without endings, or a database's."""
-    database = file_name(typed.decode("utf-8", "surrogateescape"))
-    return tuple(one for one in names if {typed, database} & set(_stems(one)))
+    database = typed.decode("utf-8", "surrogateescape")
+    name = file_name(database)
+    # Beside one that differs by case alone it has a digest.
+    meant = {typed, name, _with_digest(name, database)}
+    return tuple(one for one in names if meant & set(_stems(one)))
 
 
 def _stems(name: bytes) -> Iterator[bytes]:
@@ -84,6 +88,26 @@ _OF_NO_DATABASE = frozenset({"all", "globals"})
 """Names of files that hold what is of all databases, or of none."""
 
 
+_ANYWHERE = Folding(case=True, form=True)
+"""What some place may not tell apart: dumps are carried on, and a share is asked by nobody."""
+
+
+def file_names(databases: Sequence[str]) -> Mapping[str, bytes]:
+    """The name of the file that holds each database; no two are one on any disk.
+
+    Of several that differ by case or form alone, `orders` keeps its name beside `Orders`: what has
+    no capitals, and of that the first.
+    """
+    found = {one: file_name(one) for one in databases}
+    of = {name: database for database, name in found.items()}
+    for group in meeting(found.values(), _ANYWHERE):
+        plain = min(group, key=lambda name: (name.decode() != name.decode().lower(), name))
+        for name in group:
+            if name != plain:
+                found[of[name]] = _with_digest(name, of[name])
+    return found
+
+
 def file_name(database: str) -> bytes:
     """The name of the file that holds a database: its own, with `%XX` where that is no good name.
 
@@ -100,7 +124,10 @@ def file_name(database: str) -> bytes:
         else:
             parts.append(b"".join(b"%%%02X" % byte for byte in one.encode("utf-8", "replace")))
     name = b"".join(parts)
-    if len(name) <= _LONGEST:
-        return name
+    return name if len(name) <= _LONGEST else _with_digest(name, database)
+
+
+def _with_digest(name: bytes, database: str) -> bytes:
+    """A name that says which database it is of, whatever becomes of its letters."""
     digest = hashlib.sha256(database.encode("utf-8", "replace")).hexdigest()[:16].encode()
     return name[: _LONGEST - 17].decode("utf-8", "ignore").encode() + b"~" + digest

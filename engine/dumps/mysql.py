@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.dumps.artefact import Artefact, Nature, file_name
+from engine.dumps.artefact import Artefact, Nature, file_names
 from engine.dumps.clients import Client, InOptionFile, Opens
 from engine.dumps.servers import ServerSeen, Unanswered, Version, version_in
 from policy.connect import Connect
@@ -85,11 +85,11 @@ class Mysql:
         else:
             found = [
                 (
-                    file_name(one),
+                    name,
                     one,
                     self._client(_DUMPS, *_OPTIONS, *gtid, b"--databases", b"--", one.encode()),
                 )
-                for one in seen.databases
+                for one, name in file_names(seen.databases).items()
             ]
         return tuple(
             Artefact(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from engine.dumps.artefact import Artefact, Nature, file_name
+from engine.dumps.artefact import Artefact, Nature, file_names
 from engine.dumps.clients import Client, InVariable, Opens
 from engine.dumps.servers import ServerSeen, Unanswered, version_in
 from policy.connect import Connect
@@ -78,7 +78,8 @@ class Postgresql:
         if not self._per_database:
             return (self._text("all", Nature.POSTGRESQL_TEXT, leg),)
         roles = self._text("globals", Nature.POSTGRESQL_GLOBALS, leg, b"--globals-only")
-        return (roles, *(self._archive(name) for name in seen.databases))
+        names = file_names(seen.databases).items()
+        return (roles, *(self._archive(database, name) for database, name in names))
 
     def _text(self, name: str, nature: Nature, leg: DumpLeg, *options: bytes) -> Artefact:
         return Artefact(
@@ -88,9 +89,9 @@ class Postgresql:
             compression=leg.compression,
         )
 
-    def _archive(self, database: str) -> Artefact:
+    def _archive(self, database: str, name: bytes) -> Artefact:
         return Artefact(
-            name=file_name(database) + b".dump",
+            name=name + b".dump",
             nature=Nature.POSTGRESQL_ARCHIVE,
             # A name with an = in it would be read as a connection string (libpq, "Connection
             # Strings"); as the value of one it is a name and nothing else.

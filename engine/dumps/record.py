@@ -37,6 +37,8 @@ class FileRecord:
     unchanged_since: str = ""
     """When a dump with this content was made first, or said to be right, in ISO form; empty where
     nobody can tell."""
+    files: int | None = field(default=None, metadata={"later": True})
+    """How many files are in it, if it is a folder; their sums stand in the list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class DumpRecord:
     files: tuple[FileRecord, ...]
     told: tuple[str, ...] = field(default=(), metadata={"later": True})
     """What its run has said against it; empty: it was verified."""
+    sums: str = field(default="", metadata={"later": True})
+    """The sum of the list of sums that lies beside the record; empty: there is none."""
 
     @property
     def moment(self) -> datetime:
@@ -64,9 +68,14 @@ class DumpRecord:
 def same_file(files: Iterable[FileRecord], wanted: FileRecord) -> FileRecord | None:
     """The one of some files that holds what a file of another dump does.
 
-    It has the same name, or the same but for how its content is kept.
+    It has the same name, or the same but for how its content is kept. One that holds a single
+    database is known by that: its name may have changed, since another came that is like it.
     """
-    found = [one for one in files if one.nature == wanted.nature]
+    found = [
+        one for one in files if one.nature == wanted.nature and one.database == wanted.database
+    ]
+    if wanted.database:
+        return next(iter(found), None)
     exact = (one for one in found if one.name == wanted.name)
     alike = (one for one in found if _stem(one.name) == _stem(wanted.name))
     return next(exact, None) or next(alike, None)

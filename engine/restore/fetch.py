@@ -139,6 +139,27 @@ def drawn_rules(location: Location, paths: Iterable[bytes]) -> Iterator[bytes]:
     yield b"- *"
 
 
+def fetch_beside(
+    version: Version, place: Place, depth: int, names: Iterable[bytes], most: int
+) -> tuple[bytes, ...]:
+    """The command that brings some files which lie above a version, up to so many bytes each.
+
+    `depth`: how far above. The folder that they are to lie in follows. Raises `FilterError` where
+    its path is too long for a rule.
+    """
+    folder = version.location.names[:-depth]
+    ways = (enter_rule(folder[:end]) for end in range(1, len(folder) + 1))
+    wanted = (take_rule((*folder, name)) for name in names)
+    return (
+        *(b"rsync", b"--recursive", b"--times", b"--max-size=%d" % most),
+        b"--timeout=%d" % _SILENCE,
+        *_connection(place.ssh),
+        *(b"--filter=" + rule for rule in (*ways, *wanted, b"- *")),
+        b"--",
+        Target(holder=version.place, root=place.root, names=(), ssh=place.ssh).argument,
+    )
+
+
 def list_of(plan: Plan, version: Version, place: Place) -> tuple[bytes, ...]:
     """The command that lists everything in a version, for `engine.rsync.output.parse_file`.
 

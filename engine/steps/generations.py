@@ -21,8 +21,6 @@ STAGING = b".policyctl-staging"
 """Where the next generation is written."""
 UNFINISHED = b".policyctl-unfinished"
 """What a run that was cut off had written: what is right in it need not be sent again."""
-PLAIN = b".policyctl-plain"
-"""In the staging folder: where what is to be encrypted is made."""
 GOING = b".policyctl-going"
 """Where generations are removed: half of one must never bear a generation's name."""
 

@@ -38,6 +38,7 @@ from engine.steps.model import (
     WriteRules,
 )
 from engine.steps.snapshots import RemoveSnapshots, SnapshotStep, TakeSnapshot
+from policy.encryption import Encryption
 from policy.forms import Form
 from policy.values import display
 
@@ -125,13 +126,21 @@ def _explain_generation(step: GenerationStep | FetchFile | DumpStep) -> str:
 def _explain_product(step: FetchFile | DumpStep) -> str:
     match step:
         case FetchFile():
-            return f"keep as {display(step.name)} what it says: {_fetched(step)}"
+            what = f"keep as {display(step.name)} what it says"
+            return f"{what}{_aside(step.encryption)}: {_fetched(step)}"
         case JudgeDump():
             return "compare it with the last one that was verified, and leave its record in it"
         case MakeArtefact(artefact=artefact):
             what = display(artefact.name) or "what lies beside it"
             command = show_command(artefact.client.shown)
-            return f"keep as {what}, and read it back as {artefact.nature.value}: {command}"
+            read = f"keep as {what}, and read it back as {artefact.nature.value}"
+            return f"{read}{_aside(step.encryption)}: {command}"
+
+
+def _aside(encryption: Encryption | None) -> str:
+    if encryption is None:
+        return ""
+    return ", in the private directory of this run until it is encrypted by age"
 
 
 def _fetched(step: FetchFile) -> str:

@@ -17,6 +17,7 @@ from threading import Thread
 import pytest
 
 from engine.dumps.record import NAME, DumpRecord, record_from_json
+from engine.dumps.sums import NAME as SUMS
 from engine.generations.names import Standing, moment_of
 from engine.records.reports import RunReport, RunStatus
 from engine.runs.observation import Waiver
@@ -134,10 +135,12 @@ class House:
 
     @property
     def names(self) -> list[str]:
-        """What is in the newest dump, its record aside."""
+        """What is in the newest dump, its record and its list of sums aside."""
         found = sorted(one.name for one in self.generations[-1].iterdir())
         found.remove(NAME.decode())
-        return found
+        listed = bool(self.record.sums)
+        assert (SUMS.decode() in found) == listed
+        return [one for one in found if one != SUMS.decode()]
 
     @property
     def record(self) -> DumpRecord:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import make
+from tests.integration.lab import write
 from tests.integration.test_drill import World, rot
 from tests.servers.etcd import Etcd
 from tests.servers.mariadb import MariaDB
@@ -104,6 +105,20 @@ def test_of_what_is_no_server(tmp_path: Path) -> None:
     is_read_to_its_end(one, "app.db", databases=1)
     printed = world(tmp_path / "b", "kind: command, run: [seq, '9000'], file: list.txt")
     is_read_to_its_end(printed, "list.txt", databases=0)
+
+
+@pytest.mark.parametrize("sample", ["all", "1M"])
+def test_of_what_lies_beside_a_database(tmp_path: Path, sample: str) -> None:
+    make(tmp_path / "data/app.db")
+    write(tmp_path / "data/files/a/b", "attached")
+    source = f"kind: sqlite, path: {tmp_path}/data/app.db, with: [files]"
+    legs = LEG.format(more=" timeout: 1m")
+    one = World(tmp_path / "top", source=source, legs=legs, drill=f", sample: {sample}")
+    one.run("dump")
+    one.good()
+    (dump,) = (one.top / "disk/d").glob("2*")
+    rot(dump / "files/a/b")
+    named(one, "files/a/b")
 
 
 def test_what_came_back_is_loaded_where_the_drill_says_how(

@@ -363,3 +363,33 @@ def test_a_database_that_is_gone_comes_back_as_it_was(house: House, mariadb: Mar
     typed(command, folder)
     assert mariadb.sql("SELECT a FROM t", "orders") == "1"
     assert "utf8mb4_bin" in mariadb.sql("SHOW CREATE DATABASE orders")
+
+
+EVIL = "x');\\\nCREATE TABLE y (\nUSE `z`;\nINSERT INTO `t` VALUES (1),(2);\nDELIMITER ;\n"
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_no_text_of_a_tenant_changes_the_figures(
+    house: House, mariadb: MariaDB, each: bool
+) -> None:
+    house.options |= {"per": "database"} if each else {}
+    filled(mariadb, "orders")
+    text, name = quoted(EVIL), named(EVIL[:60].rstrip())
+    plain = "'" + EVIL.replace("'", "''") + "'"
+    mariadb.sql(
+        f"CREATE TABLE {name} (v TEXT DEFAULT {text} COMMENT {text}, i INT) ENGINE=InnoDB;"
+        f"INSERT INTO {name} VALUES ({text}, 1), ({text}, 2);"
+        f"CREATE VIEW v AS SELECT {text} AS a;"
+        "\nDELIMITER $$\n"
+        f"CREATE EVENT e ON SCHEDULE EVERY 1 YEAR DO BEGIN SELECT {text}; END $$\n"
+        f"CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN SET NEW.v = {text}; END $$\n"
+        f"SET sql_mode = 'ANSI_QUOTES' $$\n"
+        f'CREATE PROCEDURE q() BEGIN SELECT {text} AS "a\\"; END $$\n'
+        f"SET sql_mode = 'NO_BACKSLASH_ESCAPES' $$\n"
+        f"CREATE PROCEDURE r() BEGIN SELECT {plain}, '\\'; END $$\n",
+        "orders",
+    )
+    house.good()
+    parts = [part for one in house.record.files for part in one.parts if part.database == "orders"]
+    assert [(part.tables, part.rows) for part in parts] == [(3, 52)]
+    assert "z" not in {part.database for one in house.record.files for part in one.parts}

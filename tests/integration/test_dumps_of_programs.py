@@ -82,6 +82,57 @@ def test_a_companion_that_is_missing_is_noted(tmp_path: Path, house: House) -> N
     assert "nothing beside it is named rsa_key*" in report.reason
 
 
+OTHER = "its content is not what the record of the dump says"
+
+
+def test_what_rots_beside_a_database_is_told(house: House) -> None:
+    dump = house.good()
+    assert {one.name: one.files for one in house.record.files} == {
+        b"attachments": 1, b"db.sqlite3": None, b"rsa_key.pem": None, b"rsa_key.pub": None,
+    }  # fmt: skip
+    for name in ("attachments/a/b", "rsa_key.pem"):
+        (dump / name).write_text("rotten")
+    done = house.ask_back("shop:", "--to", str(house.top / "came"))
+    assert done.code == 6, (done.out, done.err)
+    for name in ("attachments/a/b", "rsa_key.pem"):
+        assert f"{name}: {OTHER}" in done.out + done.err
+    for number, name in enumerate(("attachments", "attachments/a/b")):
+        done = house.ask_back(f"shop:{name}", "--to", str(house.top / f"part{number}"))
+        assert done.code == 6, (done.out, done.err)
+        assert OTHER in done.out + done.err
+    (dump / "contents.sha256").unlink()
+    done = house.ask_back("shop:attachments/a/b", "--to", str(house.top / "part2"))
+    assert "contents.sha256 is not there: what is in folders" in done.out + done.err
+    (dump / "contents.json").unlink()
+    done = house.ask_back("shop:attachments/a/b", "--to", str(house.top / "part3"))
+    assert "its record cannot be read" in done.out + done.err
+
+
+def test_a_run_reads_only_what_changed_beside_a_database(house: House) -> None:
+    """The sum of what is linked comes of the dump before: what rots since then is told, too."""
+    first = house.good()
+    (first / "attachments/a/b").write_text("rotten!!")
+    os.utime(
+        first / "attachments/a/b", ns=(0, (house.top / "data/attachments/a/b").stat().st_mtime_ns)
+    )
+    second = house.good()
+    assert (first / "attachments/a/b").samefile(second / "attachments/a/b")
+    assert (first / "contents.sha256").read_bytes() == (second / "contents.sha256").read_bytes()
+    done = house.ask_back("shop:", "--to", str(house.top / "came"))
+    assert f"attachments/a/b: {OTHER}" in done.out + done.err
+
+
+@pytest.mark.parametrize("name", ["contents.json", "contents.sha256"])
+def test_a_companion_that_is_called_as_the_record_is_told(
+    tmp_path: Path, house: House, name: str
+) -> None:
+    write(tmp_path / "data" / name, "{}")
+    house.source = house.source.replace('"rsa_key*"', '"rsa_key*", "contents*"')
+    report = house.degraded(f"{name} is what the record of a dump is called, or its sums")
+    assert report.status is RunStatus.DEGRADED
+    assert house.names == ["db.sqlite3"]
+
+
 # ── Programs ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -124,9 +175,10 @@ def test_law_18_what_is_no_artefact_is_none(tmp_path: Path, text: str, why: str)
     assert house.generations == [first]
 
 
-def test_what_would_be_called_as_the_record_is_refused(tmp_path: Path) -> None:
-    house = printing(tmp_path, "echo '{}'", "contents.json")
-    with pytest.raises(PolicyInvalid, match="is the record that lies in each dump"):
+@pytest.mark.parametrize("name", ["contents.json", "Contents.JSON", "contents.sha256"])
+def test_what_would_be_called_as_the_record_is_refused(tmp_path: Path, name: str) -> None:
+    house = printing(tmp_path, "echo '{}'", name)
+    with pytest.raises(PolicyInvalid, match="is of the record that lies in each dump"):
         house.run()
 
 
@@ -182,6 +234,18 @@ def test_law_18_a_folder_that_was_not_filled_is_no_dump(
     program(tmp_path, text)
     house.refused(why)
     assert house.generations == [first]
+
+
+def test_what_rots_in_a_folder_is_told(tmp_path: Path) -> None:
+    house = filling(tmp_path, f'{FILL}; mkdir "$into/a"; echo 1 > "$into/a/b"; echo 2 > "$into/c"')
+    dump = house.good()
+    assert [(one.name, one.files, one.size) for one in house.record.files] == [(b"files", 2, 4)]
+    (dump / "files/a/b").write_text("3\n")
+    (dump / "files/c").unlink()
+    done = house.ask_back("shop:", "--to", str(house.top / "came"))
+    assert done.code == 6
+    assert f"files/a/b: {OTHER}" in done.out + done.err
+    assert "files/c: it is in the record of the dump, and not here" in done.out + done.err
 
 
 @pytest.mark.root

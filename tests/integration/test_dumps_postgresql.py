@@ -360,3 +360,36 @@ def test_what_a_run_would_do_is_shown_and_not_done(house: House, postgresql: Pos
     assert "pg_dumpall --no-password --globals-only" in told
     assert "orders" in told
     assert house.generations == []
+
+
+EVIL = (
+    "x';\n$$;\nCREATE TABLE y (\n);\n-- Data for Name: y; Type: TABLE DATA\n"
+    "COPY y FROM stdin;\n1\n2\n\\.\n/* \\"
+)
+
+
+@pytest.mark.parametrize("each", [True, False])
+@pytest.mark.parametrize("strings", ["on", "off"])
+def test_no_text_of_a_tenant_changes_the_figures(
+    house: House, postgresql: PostgreSQL, each: bool, strings: str
+) -> None:
+    house.options |= {"per": "database"} if each else {}
+    filled(postgresql, "orders")
+    postgresql.sql(f"ALTER DATABASE orders SET standard_conforming_strings = {strings}")
+    text, name = "E'" + EVIL.replace("\\", "\\\\").replace("'", "\\'") + "'", named(EVIL[:50])
+    postgresql.sql(
+        f"SET standard_conforming_strings = on; SET check_function_bodies = off;"
+        f"CREATE TABLE {name} (v text DEFAULT {text}, i int);"
+        f"INSERT INTO {name} VALUES ({text}, 1), ({text}, 2);"
+        f"COMMENT ON TABLE {name} IS {text}; COMMENT ON COLUMN {name}.v IS {text};"
+        f"CREATE VIEW v AS SELECT {text} AS {name};"
+        f"CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS {text};"
+        f"CREATE FUNCTION g() RETURNS text BEGIN ATOMIC SELECT {text}; SELECT 'b'; END;"
+        "CREATE FUNCTION h() RETURNS text LANGUAGE sql"
+        " AS $_$ SELECT $$\n/*\nCREATE TABLE z (\n$$ $_$;"
+        f"CREATE RULE r AS ON DELETE TO t DO ALSO (SELECT {text}; SELECT 2)",
+        "orders",
+    )
+    house.good()
+    parts = [part for one in house.record.files for part in one.parts if part.database == "orders"]
+    assert [(part.tables, part.rows) for part in parts] == [(3, 53)]

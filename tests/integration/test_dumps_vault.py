@@ -100,10 +100,26 @@ def test_what_is_no_vault_is_told(tmp_path: Path, path: str) -> None:
         house.refused("it cannot be dumped: ")
 
 
-def test_law_22_a_redirect_does_not_get_the_token(tmp_path: Path) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_redirect_is_followed_nowhere(tmp_path: Path, elsewhere: bool) -> None:
     with serving_web() as first, serving_web() as other:
         token = secret(tmp_path, "hvs.secret")
-        address = f"{first.url}/to/{other.url}"
+        to = other if elsewhere else first
+        address = f"{first.url}/to/{to.url}/me@canary"
         house = House(tmp_path, f"kind: vault, connect: {{address: '{address}', token: {token}}}")
-        house.run()
-        assert all("secret" not in got for _, got in other.seen)
+        report = house.refused(f"wants {to.url} to be asked instead")
+        assert "name the active node" in report.reason
+        assert "canary" not in report.reason.partition("wants")[2]
+        assert len(first.seen) == 1
+        assert other.seen == []
+
+
+def test_a_standby_node_sends_a_snapshot_nowhere(
+    tmp_path: Path, house: House, vault: VaultStandIn
+) -> None:
+    """Its health answers; the snapshot alone is sent on (307)."""
+    house.good()
+    with serving_web() as other:
+        vault.stand_by(other.url)
+        house.refused(f"raft.snap: {vault.url} wants {other.url} to be asked instead")
+        assert other.seen == []

@@ -1,9 +1,5 @@
 """Names that meet on a real exFAT, which takes `A` and `a` for one."""
 
-import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,21 +8,10 @@ import pytest
 from engine.records.reports import RunStatus
 from engine.runs.observation import Waiver
 from engine.system.host.places import Places
+from tests.integration.exfat import NEEDS, exfat
 from tests.integration.lab import Lab, manifest, write
 
-TOOLS = ("mkfs.exfat", "mount.exfat-fuse", "losetup")
-
-PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-
-pytestmark = [
-    pytest.mark.tool("rsync"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file needs root"),
-    pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="the kernel has no FUSE"),
-    pytest.mark.skipif(
-        any(shutil.which(one, path=PATH) is None for one in TOOLS),
-        reason=f"needs {', '.join(TOOLS)}: tools/setup test",
-    ),
-]
+pytestmark = [pytest.mark.tool("rsync"), *NEEDS]
 KEEPS = "cannot_keep: [perms, owner, hardlinks, acls, xattrs, devices, symlinks]"
 
 
@@ -39,34 +24,11 @@ class _OnExfat(Lab):
         self.apply()
 
 
-def do(*argv: str | Path) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    for _ in range(50 * (argv[0] == "losetup")):
-        if done.returncode == 0:
-            break
-        time.sleep(0.1)  # somebody else was given the one that was free
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode != 0 and argv[0] == "losetup":
-        pytest.skip(f"no loop device is free: {done.stderr}")
-    assert done.returncode == 0, (argv, done.stderr)
-    return done.stdout.strip()
-
-
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    image, disk = tmp_path / "image", tmp_path / "root/mnt/disk"
-    with image.open("wb") as file:
-        file.truncate(64 * 2**20)
-    do("mkfs.exfat", image)
-    disk.mkdir(parents=True)
-    device = do("losetup", "--find", "--show", image)
-    try:
-        do("mount.exfat-fuse", device, disk)
+    with exfat(tmp_path / "image", tmp_path / "root/mnt/disk"):
         text = manifest().replace("media: hdd,", f"media: hdd, {KEEPS},")
         yield _OnExfat(tmp_path / "root", text)
-    finally:
-        subprocess.run(["umount", disk], capture_output=True, check=False)
-        subprocess.run(["losetup", "-d", device], capture_output=True, check=False)
 
 
 def test_names_that_are_one_there_are_refused_by_name(lab: Lab) -> None:

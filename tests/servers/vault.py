@@ -57,6 +57,10 @@ class VaultStandIn(Server):
     def unseal(self) -> None:
         (self.data / "sealed").unlink()
 
+    def stand_by(self, active: str) -> None:
+        """As a node that is not the active one, and cannot reach that."""
+        (self.data / "standby").write_text(active)
+
     def cut(self, after: int | None) -> None:
         """Let snapshots end after so many bytes, as if they were whole; with None no more."""
         path = self.data / "cut"

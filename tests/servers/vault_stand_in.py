@@ -9,6 +9,8 @@ are no policies, and its seal is a keyed hash. Its folder is looked at anew for 
     sealed                           where this file exists, it is sealed
     cut                              snapshots end after so many bytes, as where Vault fails
                                      on the way: it has promised a whole one by then
+    standby                          where this file exists, it is a standby node which cannot
+                                     pass on what it is asked: it sends clients elsewhere (307)
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ class StandIn(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == HEALTH:
             self._tell_health()
+        elif (self.folder / "standby").exists():
+            self._send_on((self.folder / "standby").read_text())
         elif self._may():
             if path == SNAPSHOT:
                 self._send_snapshot()
@@ -90,6 +94,12 @@ class StandIn(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.FORBIDDEN, "permission denied")
             return False
         return True
+
+    def _send_on(self, active: str) -> None:
+        self.send_response(HTTPStatus.TEMPORARY_REDIRECT)
+        self.send_header("Location", active + self.path)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _send_snapshot(self) -> None:
         """Its length is not known before: an archive that was cut off ends as a whole one does."""

@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.drill.draw import Drawn
 from engine.drill.outcome import Fault
+from engine.dumps.sums import NAME as SUMS
 from engine.plan.model import Plan
 from engine.restore.aim import Aim, restore_steps
 from engine.restore.fetch import Fetch, drawn_rules, fetch_drawn, fetch_of
@@ -167,15 +168,19 @@ def _check_file(
 def _check_record(root: int, batch: Batch, checked: Checked) -> None:
     """Hold a dump against its record, which came with it or lies near."""
     came, piece = Tree(root=root, top=(batch.name,)), batch.piece
-    record = record_in(came)
-    if record is None and piece.place.ssh is None:
-        with opened_root(piece.place.root) as near:
-            record = record_in(Tree(root=near, top=piece.version.location.names))
-    drawn = {one.path for one in batch.files}
-    for one in () if record is None else unlike_record(came, (), record):
-        path = b"/".join(one.path)
-        if path in drawn:
-            checked.note(piece, path, one.what)
+    with ExitStack() as stack:
+        record, there = record_in(came), came
+        if piece.place.ssh is None and (record is None or not batch.whole):
+            near = stack.enter_context(opened_root(piece.place.root))
+            there = Tree(root=near, top=piece.version.location.names)
+            record = record_in(there)
+        if record is None:
+            return
+        drawn = {tuple(one.path.split(b"/")) for one in batch.files}
+        if there is came and (SUMS,) not in drawn:
+            record = replace(record, sums="")  # a sample need not have it
+        for one in unlike_record(came, (), record, there, drawn.__contains__):
+            checked.note(piece, b"/".join(one.path), one.what)
 
 
 def _check_products(

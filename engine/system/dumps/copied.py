@@ -1,28 +1,40 @@
-"""What a dump copies of this machine: a SQLite database, the files beside it, a filled folder."""
+"""What a dump copies of this machine: a SQLite database, and the files beside it."""
 
 from __future__ import annotations
 
 import fnmatch
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.dumps.artefact import Artefact, Nature
+from engine.dumps.artefact import Artefact
 from engine.dumps.figures import NotWhole, Part
-from engine.dumps.record import FileRecord
+from engine.dumps.record import NAME, FileRecord
+from engine.dumps.sums import NAME as SUMS
 from engine.exit_codes import Outcome, meaning_of, outcome_of
+from engine.reach.name_folding import Folding, meeting
 from engine.sqlite.copies import CopyStatus, read_lines
 from engine.sqlite.files import COMPANIONS
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.streams import sha256_of
+from engine.system.host.name_probe import folding_in
 from engine.system.host.process import Command, Completed
-from policy.values import AbsolutePath
+from policy.values import AbsolutePath, display
 
 _FOREVER = float("inf")
+_TAKEN = (NAME, SUMS)
 _WORKED = frozenset({0, 6})
 _FINE = frozenset({Outcome.OK, Outcome.OK_NOTED})
-_OPTIONS = (b"--archive", b"--hard-links", b"--acls", b"--xattrs", b"--numeric-ids", b"--quiet")
+_OPTIONS = (
+    b"--archive",
+    b"--sparse",
+    b"--hard-links",
+    b"--acls",
+    b"--xattrs",
+    b"--numeric-ids",
+    b"--quiet",
+)
 Running = Callable[[Command], Completed]
 """Runs a command within the time of the run that it is part of."""
 
@@ -31,7 +43,8 @@ Running = Callable[[Command], Completed]
 class Beside:
     """What was copied of the files beside a database."""
 
-    files: tuple[FileRecord, ...]
+    names: tuple[bytes, ...]
+    """In the folder of the dump."""
     missing: tuple[str, ...]
     """Patterns that nothing matched."""
 
@@ -70,6 +83,10 @@ def copy_beside(artefact: Artefact, staging: bytes, former: bytes | None, run: R
     matching = {one: _matching(one, there, own) for one in artefact.beside}
     names = sorted({name for found in matching.values() for name in found})
     if names:
+        taken = next((name for name in names if name in _TAKEN), None)
+        if taken is not None:
+            raise NotWhole(f"{display(taken)} is what the record of a dump is called, or its sums")
+        _refuse_meeting(folder, [*names, database, *_TAKEN], folding_in(staging))
         linked = (b"--link-dest=" + staging + b"/../" + former,) if former is not None else ()
         sources = [folder.rstrip(b"/") + b"/" + name for name in names]
         argv = (b"rsync", *_OPTIONS, *linked, b"--", *sources, staging + b"/")
@@ -77,29 +94,27 @@ def copy_beside(artefact: Artefact, staging: bytes, former: bytes | None, run: R
         if outcome_of(told.code) not in _FINE:
             raise NotWhole(f"{meaning_of(told.code)}: {complaint(told)}")
     return Beside(
-        files=tuple(folder_record(staging, name, artefact.nature) for name in names),
+        names=tuple(names),
         missing=tuple(one for one, found in matching.items() if not found),
     )
 
 
-def folder_record(staging: bytes, name: bytes, nature: Nature) -> FileRecord:
-    """The record of a file, or of all files in a folder. Raises `NotWhole` where there is none."""
-    path = staging + b"/" + name
-    folder = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114 - bytes
-    sizes = list(_sizes(path)) if folder else [os.lstat(path).st_size]
-    if nature is Nature.DIRECTORY and not (folder and sizes):
-        raise NotWhole("no file is in it")
-    size = sum(sizes)
-    if nature is Nature.DIRECTORY and not size:
-        raise NotWhole("every file in it is empty")
-    part = Part(database="", size=size)
-    return FileRecord(name=name, size=size, sha256="", nature=nature.value, parts=(part,))
+def _refuse_meeting(folder: bytes, names: list[bytes], folding: Folding) -> None:
+    """Raises `NotWhole` where two files would be one: the last of them, without a word."""
+    waiting = [(b"", names)] if folding else []
+    while waiting:
+        above, there = waiting.pop()
+        for group in meeting(there, folding):
+            shown = " and ".join(display(above + name) for name in group[:_NAMED])
+            raise NotWhole(f"{shown} would be one there: it does not tell such names apart")
+        for name in there:
+            path = folder.rstrip(b"/") + b"/" + above + name
+            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - bytes
+                waiting.append((above + name + b"/", os.listdir(path)))  # noqa: PTH208 - bytes
 
 
-def _sizes(path: bytes) -> Iterator[int]:
-    for folder, _, files in os.walk(path):
-        for name in files:
-            yield os.lstat(folder + b"/" + name).st_size
+_NAMED = 3
+"""So many names of a group are told."""
 
 
 def _place(artefact: Artefact) -> tuple[bytes, bytes]:

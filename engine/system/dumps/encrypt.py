@@ -1,7 +1,7 @@
 """Encrypting what was read back, and opening it again, by age (https://age-encryption.org/v1).
 
 What is encrypted was whole before: nobody without a key could tell afterwards. For that long it
-lies in the clear, on the disk of this machine, in a folder that no later hop carries.
+lies in the clear, in the private directory of the run.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ from __future__ import annotations
 import filecmp
 import os
 import stat
-import tarfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from engine.dumps.figures import NotWhole
 from engine.system.dumps.asking import complaint
-from engine.system.host.process import Command, Completed
+from engine.system.host.process import (
+    Command,
+    Completed,
+    abandon,
+    complete,
+    first_ended,
+    start,
+)
 from policy.encryption import Encryption
 from policy.values import display
 
@@ -30,22 +36,60 @@ Running = Callable[[Command], Completed]
 
 def encrypt(path: bytes, target: bytes, encryption: Encryption, run: Running) -> None:
     """Encrypt a file. Raises `NotWhole`, `OSError` and `CommandNotStarted`."""
+    size = os.stat(path).st_size  # noqa: PTH116 - bytes
+    _encrypt(path, target, size, encryption, run)
+
+
+def pack(
+    folder: bytes, names: Sequence[bytes], target: bytes, encryption: Encryption, run: Running
+) -> None:
+    """Encrypt entries of a directory as one archive, which is made on the way and lies nowhere.
+
+    Holes stay holes. Raises `NotWhole`, `OSError` and `CommandNotStarted`.
+    """
+    out, into = os.pipe2(os.O_CLOEXEC)
+    try:
+        argv = (*_PACK, b"--file=/proc/self/fd/%d" % into, b"--directory=" + folder, b"--", *names)
+        packing = start(Command(argv=argv, timeout=_FOREVER, keep_open=(into,)))
+        try:
+            os.close(into)  # or it would never end
+            into = -1
+            _encrypt(b"/proc/self/fd/%d" % out, target, 0, encryption, run)
+            first_ended((packing,))
+        except BaseException:
+            abandon((packing,))
+            raise
+    finally:
+        os.close(out)
+        if into >= 0:
+            os.close(into)
+    packed = complete(packing)
+    if packed.code != 0:
+        os.unlink(target)  # noqa: PTH108 - bytes
+        raise NotWhole(f"it could not be packed: {complaint(packed)}")
+
+
+_PACK = (
+    *(b"tar", b"--create", b"--format=posix", b"--sparse", b"--acls", b"--xattrs"),
+    # A name is a name: no machine before a colon, no escapes; sockets stay behind without a word.
+    *(b"--numeric-owner", b"--force-local", b"--no-unquote", b"--warning=no-file-ignored"),
+)
+"""tar(1) of GNU."""
+
+
+def _encrypt(plain: bytes, target: bytes, size: int, encryption: Encryption, run: Running) -> None:
     os.close(os.open(target, _NEW, 0o600))  # its mode is ours before there is anything in it
     named = [word for one in encryption.recipients for word in (b"--recipient", one.encode())]
-    argv = (b"age", b"--encrypt", *named, b"--output", target, path)
-    told = run(Command(argv=argv, timeout=_FOREVER))
-    if told.code != 0 or not _is_encrypted(target, os.stat(path).st_size):  # noqa: PTH116 - bytes
-        raise NotWhole(f"it could not be encrypted: {complaint(told)}")
-
-
-def pack(folder: bytes, names: Sequence[bytes], target: bytes) -> None:
-    """Pack entries of a directory into one archive, which takes them as they are."""
-    with (
-        os.fdopen(os.open(target, _NEW, 0o600), "wb") as file,
-        tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        for name in names:
-            archive.add(os.fsdecode(folder + b"/" + name), arcname=os.fsdecode(name))
+    argv = (b"age", b"--encrypt", *named, b"--output", target)
+    try:
+        told = run(Command(argv=argv, timeout=_FOREVER, stdin=plain))
+        if told.code == 0 and _is_encrypted(target, size):
+            return
+    except BaseException:
+        os.unlink(target)  # noqa: PTH108 - bytes
+        raise
+    os.unlink(target)  # noqa: PTH108 - bytes
+    raise NotWhole(f"it could not be encrypted: {complaint(told)}")
 
 
 def decrypt(path: bytes, target: bytes, identity: bytes, run: Running) -> None:

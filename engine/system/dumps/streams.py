@@ -88,11 +88,21 @@ def _zstd(file: IO[bytes]) -> Iterator[bytes]:
         raise NotWhole("it is cut off")
 
 
-def sha256_of(file: IO[bytes], most: int | None = None) -> str:
-    """The sum of a file from its beginning: of all of it, or of so many bytes."""
+def _nothing() -> None:
+    """What is done between two pieces where nothing is."""
+
+
+def sha256_of(
+    file: IO[bytes], most: int | None = None, *, between: Callable[[], None] = _nothing
+) -> str:
+    """The sum of a file from its beginning: of all of it, or of so many bytes.
+
+    `between`: called for each piece; whatever it raises ends the reading.
+    """
     digest, left = hashlib.sha256(), sys.maxsize if most is None else most
     file.seek(0)
     while chunk := file.read(min(_CHUNK, left)):
         digest.update(chunk)
         left -= len(chunk)
+        between()
     return digest.hexdigest()

@@ -16,7 +16,14 @@ import sys
 from http.client import HTTPException, HTTPResponse
 from typing import cast
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from engine.dumps.vault import TOKEN
 
@@ -26,6 +33,17 @@ _SILENCE = 60.0
 _MOST = 64 * 1024
 _HEALTH = "/v1/sys/health?standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200"
 _SNAPSHOT = "/v1/sys/storage/raft/snapshot"
+_ELSEWHERE = frozenset({301, 302, 303, 307, 308})
+"""A standby node that cannot forward what it is asked answers with 307 (Vault, High Availability,
+"Client Redirection")."""
+_ACTIVE = "name the active node as `address`, or a balancer that finds it"
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Follows none: what another address says is no data of the server that was named."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Not followed; the answer is an error as any other."""
 
 
 class NoAnswer(Exception):
@@ -71,9 +89,13 @@ def _copy_snapshot(address: str, authority: list[str]) -> None:
 
 
 def _opened(address: str, path: str, authority: list[str]) -> HTTPResponse:
-    """An answer of success. A redirect is followed on no host: it would get the token."""
+    """An answer of success. No redirect is followed, be it on the same host.
+
+    With the token the other address could ask Vault whatever we may; without it, what came would be
+    of somebody whom nobody has named.
+    """
     context = ssl.create_default_context(cafile=authority[0] if authority else None)
-    opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+    opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context), _NoRedirects())
     headers = {"X-Vault-Request": "true", "User-Agent": "policyctl"}
     if TOKEN in os.environ:
         headers["X-Vault-Token"] = os.environ[TOKEN]
@@ -81,7 +103,7 @@ def _opened(address: str, path: str, authority: list[str]) -> HTTPResponse:
             raise NoAnswer("the token holds letters that no token has")
     request = Request(address.rstrip("/") + path)  # noqa: S310 - the manifest has http(s) alone
     for name, value in headers.items():
-        request.add_unredirected_header(name, value)
+        request.add_header(name, value)
     try:
         return cast("HTTPResponse", opener.open(request, timeout=_SILENCE))
     except HTTPError as error:
@@ -98,9 +120,26 @@ def _refused(address: str, error: HTTPError) -> str:
             told = "; ".join(map(str, json.loads(error.read(_MOST))["errors"]))
         except (ValueError, LookupError, TypeError, OSError):
             told = ""
+    if error.code in _ELSEWHERE:
+        return f"{address} {_sent_on(error)}: nothing is taken from there; {_ACTIVE}"
     if error.code == 403:
         return f"{address}: the token is not valid, or may not read {_SNAPSHOT}"
     return f"{address} has answered {error.code} {error.reason}{f': {told}' if told else ''}"
+
+
+def _sent_on(error: HTTPError) -> str:
+    """Where a redirect leads: the server alone, since what follows it may be a secret."""
+    where = error.headers.get("Location", "")
+    try:
+        url = urlsplit(where)
+        host, port = url.hostname, url.port
+    except ValueError:
+        host, port = None, None
+    if not host or not url.scheme:
+        return "wants to be asked elsewhere"
+    named = f"{url.scheme}://{host}{f':{port}' if port else ''}"
+    shown = named if named.isascii() and named.isprintable() else "another address"
+    return f"wants {shown[:200]} to be asked instead, as a standby node does"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
-"""The private directory of one run: rules, an empty directory, and the shared ssh's socket."""
+"""The private directory of one run: rules, an empty directory, and the shared ssh's socket.
+
+What is to be encrypted lies there in the clear until it is.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from engine.system.host.descent import remove_tree
 
 _SOCKET_MOST = 80
 """A socket's path has 107 bytes, and ssh adds a suffix while it makes one."""
@@ -24,7 +28,7 @@ def run_directory(path: Path) -> Iterator[tuple[bytes, bytes]]:
 
     What a killed run left there goes first: the caller holds the lock that makes this ours.
     """
-    shutil.rmtree(path, ignore_errors=True)
+    _clear(path)
     (path / "empty").mkdir(mode=0o700, parents=True)
     path.chmod(0o700)
     short = _short(path)
@@ -33,9 +37,15 @@ def run_directory(path: Path) -> Iterator[tuple[bytes, bytes]]:
             _make_private(short)
         yield os.fsencode(path), os.fsencode(short / "ssh")
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _clear(path)
         if short != path and _is_ours(short):
-            shutil.rmtree(short, ignore_errors=True)
+            _clear(short)
+
+
+def _clear(path: Path) -> None:
+    """Remove it, however deep it is: it may hold what a program has made."""
+    with suppress(OSError):
+        remove_tree(os.fsencode(path))
 
 
 def _short(path: Path) -> Path:

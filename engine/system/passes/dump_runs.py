@@ -16,17 +16,19 @@ from engine.dumps.record import NAME, DumpRecord, FileRecord, record_to_json
 from engine.records.reports import FeedReport, RunStatus
 from engine.runs.observation import Waiver
 from engine.steps.dumps import JudgeDump, MakeArtefact
-from engine.steps.generations import PLAIN, STAGING, inside
+from engine.steps.generations import STAGING, inside
 from engine.system.dumps.asking import complaint
 from engine.system.dumps.client import command_of
-from engine.system.dumps.copied import copy_beside, copy_database, folder_record
+from engine.system.dumps.copied import copy_beside, copy_database
 from engine.system.dumps.encrypt import encrypt, pack
+from engine.system.dumps.folders import reading_folders
 from engine.system.dumps.read_back import Reading, read_back
 from engine.system.dumps.streams import sha256_of, writing
 from engine.system.host.descent import remove_tree
 from engine.system.host.process import Command, CommandNotStarted, Completed
 from engine.system.host.secrets import NoSecret
 from engine.system.passes.feed_runs import NO_ROOM, FeedRuns, FeedStopped
+from engine.system.passes.in_the_clear import in_the_clear, room_in
 from engine.system.passes.transfers import OutOfTime
 from policy.encryption import ENDING, Encryption
 from policy.values import display
@@ -48,6 +50,8 @@ class _Made:
 
     files: list[FileRecord] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    sums: str = ""
+    """The sum of the list of sums; empty: there is none."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class DumpRuns:
     """The dumps of one run."""
 
     feeds: FeedRuns
+    directory: bytes
+    """The private one of the run."""
     _made: dict[str, _Made] = field(default_factory=dict)
 
     def make(self, step: MakeArtefact) -> None:
@@ -97,20 +103,26 @@ class DumpRuns:
         """What was made and read back, encrypted if it is to be; nothing where that fails."""
         staging = inside(step.target, STAGING).path
         if step.encryption is not None:
-            plain = staging + b"/" + PLAIN
-            os.mkdir(plain, 0o700)  # noqa: PTH102 - bytes
-            try:
-                files = self._files(step, plain)
+            with in_the_clear(self.directory) as plain:
+                with room_in(plain):
+                    files = self._files(step, plain)
                 return list(self._encrypted(step, files, plain, step.encryption))
-            finally:
-                remove_tree(plain)
         try:
             return self._files(step, staging)
         except BaseException as error:
             # What lies there already is another artefact's, where names differ by case alone.
-            if step.artefact.name and not isinstance(error, FileExistsError):
+            if step.artefact.nature is Nature.BESIDE:
+                self._remove_unknown(step.feed, staging)
+            elif not isinstance(error, FileExistsError):
                 _remove(staging + b"/" + step.artefact.name)
             raise
+
+    def _remove_unknown(self, feed: str, staging: bytes) -> None:
+        """Of what lies beside a database nothing is left, where not all of it could be read."""
+        kept = {one.name for one in self._made[feed].files}
+        for name in os.listdir(staging):  # noqa: PTH208 - bytes
+            if name not in kept:
+                _remove(staging + b"/" + name)
 
     def _encrypted(
         self, step: MakeArtefact, files: list[FileRecord], plain: bytes, encryption: Encryption
@@ -119,20 +131,22 @@ class DumpRuns:
 
         What stands for the content goes then: of a small secret it might tell what that is.
         """
-        if step.artefact.nature in {Nature.BESIDE, Nature.DIRECTORY} and files:
-            packed = _archive_name(step.artefact)
-            pack(plain, [one.name for one in files], plain + b"/" + packed)
+        run, names = self._reading(step.feed).run, [one.name for one in files]
+        folders = step.artefact.nature in {Nature.BESIDE, Nature.DIRECTORY}
+        if folders and files:
             part = Part(database="", size=sum(one.size for one in files))
-            files = [replace(files[0], name=packed, parts=(part,))]
+            files = [
+                replace(files[0], name=_archive_name(step.artefact), parts=(part,), files=None)
+            ]
+        staging = inside(step.target, STAGING).path
         for one in files:
             name = one.name + ENDING.encode()
-            staging = plain.rpartition(b"/")[0]
-            # Aside, so that what age leaves when it fails goes with the rest.
-            aside = plain + b"/" + name
-            encrypt(plain + b"/" + one.name, aside, encryption, self._reading(step.feed).run)
             if os.path.lexists(staging + b"/" + name):
                 raise NotWhole(f"{display(name)} is in it already")
-            os.rename(aside, staging + b"/" + name)  # noqa: PTH104 - bytes
+            if folders:
+                pack(plain, names, staging + b"/" + name, encryption, run)
+            else:
+                encrypt(plain + b"/" + one.name, staging + b"/" + name, encryption, run)
             told = "" if len(one.content) == _DIGEST else one.content
             with _opened(staging, name, _OLD, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
@@ -149,13 +163,26 @@ class DumpRuns:
                 if found.missing:
                     said = f"nothing beside it is named {', '.join(found.missing)}"
                     self.feeds.note(step.feed, RunStatus.NOTED, said)
-                return list(found.files)
+                return self._folders(step, staging, found.names)
             case Nature.DIRECTORY:
                 os.mkdir(staging + b"/" + artefact.name, 0o700)  # noqa: PTH102 - bytes
                 self._run_program(step, staging)
-                return [folder_record(staging, artefact.name, artefact.nature)]
+                return self._folders(step, staging, (artefact.name,))
             case _:
                 return [self._file(step, staging, run)]
+
+    def _folders(
+        self, step: MakeArtefact, staging: bytes, names: Sequence[bytes]
+    ) -> list[FileRecord]:
+        """Read folders back. Of what is encrypted no sum is kept: it tells a small secret."""
+        if not names:
+            return []
+        before = inside(step.target, step.former).path if step.former is not None else None
+        check_time, listed = self._reading(step.feed).check_time, step.encryption is None
+        with reading_folders(staging, before, check_time, listed=listed) as folders:
+            files = [folders.record(name, step.artefact.nature) for name in names]
+        self._made[step.feed].sums = folders.digest
+        return files
 
     def _file(self, step: MakeArtefact, staging: bytes, run: Reading) -> FileRecord:
         artefact = step.artefact
@@ -224,7 +251,7 @@ class DumpRuns:
         files = with_history(tuple(made.files), history, step.began)
         told = list(_told(step, made.failed, files))
         try:
-            self._leave_record(step, files, tuple(told))
+            self._leave_record(step, files, tuple(told), made.sums)
         except NotWhole as error:  # such as where an artefact has its name
             raise FeedStopped(RunStatus.FAILED, str(error)) from None
         self._count(step.feed, files)
@@ -232,7 +259,7 @@ class DumpRuns:
             self.feeds.note(step.feed, RunStatus.DEGRADED, said)
 
     def _leave_record(
-        self, step: JudgeDump, files: tuple[FileRecord, ...], told: tuple[str, ...]
+        self, step: JudgeDump, files: tuple[FileRecord, ...], told: tuple[str, ...], sums: str
     ) -> None:
         record = DumpRecord(
             source=step.feed,
@@ -242,6 +269,7 @@ class DumpRuns:
             began=step.began.isoformat(),
             files=files,
             told=told,
+            sums=sums,
         )
         staging = inside(step.target, STAGING).path
         with _no_room(display(NAME)), _opened(staging, NAME, _NEW, "w+b") as file:
@@ -314,6 +342,9 @@ def _no_room(label: str) -> Iterator[None]:
     """Where it cannot be written, no other artefact can be either."""
     try:
         yield
+    except FileExistsError:
+        said = f"{label} cannot be written: another artefact lies there under that name"
+        raise NotWhole(said) from None
     except OSError as error:
         said = f"{label} cannot be written: {error.strerror}"
         if error.errno in _NO_ROOM:

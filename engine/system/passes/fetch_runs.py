@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import IO
 
@@ -22,8 +21,9 @@ from engine.steps.generations import STAGING, inside
 from engine.system.dumps.encrypt import encrypt
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
 from engine.system.passes.feed_runs import FeedRuns, FeedStopped
+from engine.system.passes.in_the_clear import in_the_clear, room_in
 from engine.system.passes.transfers import BACK_OFF, Transfers
-from policy.encryption import ENDING
+from policy.encryption import ENDING, Encryption
 from policy.forms import Form
 from policy.parts import SshTarget
 from policy.values import display
@@ -35,12 +35,31 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def fetch_file(step: FetchFile, feeds: FeedRuns) -> None:
+def fetch_file(step: FetchFile, feeds: FeedRuns, directory: bytes) -> None:
     """Keep the output of one command in the folder of the next generation.
 
-    Raises `FeedStopped`, `OutOfTime` and `ItemOutOfTime`.
+    `directory`: the private one of the run. Raises `FeedStopped`, `OutOfTime` and `ItemOutOfTime`.
     """
-    folder = os.open(inside(step.target, STAGING).path, _DIRECTORY)
+    staging = inside(step.target, STAGING).path
+    try:
+        if step.encryption is None:
+            size = _kept(step, staging, feeds)
+        else:
+            with in_the_clear(directory) as plain:
+                with room_in(plain):
+                    _kept(step, plain, feeds)
+                size = _encrypted(step, step.encryption, plain, staging, feeds)
+    except OSError as error:
+        said = f"{display(step.name)} cannot be written: {error.strerror}"
+        raise FeedStopped(RunStatus.FAILED, said) from None
+    except (NotWhole, CommandNotStarted) as error:
+        raise FeedStopped(RunStatus.FAILED, f"{display(step.name)}: {error}") from None
+    _count(step, size, feeds)
+
+
+def _kept(step: FetchFile, path: bytes, feeds: FeedRuns) -> int:
+    """Write the file into a folder, and read it to its end; its bytes."""
+    folder = os.open(path, _DIRECTORY)
     try:
         with os.fdopen(os.open(step.name, _NEW, 0o600, dir_fd=folder), "w+b") as file:
             _receive(step, file, feeds)
@@ -48,32 +67,21 @@ def fetch_file(step: FetchFile, feeds: FeedRuns) -> None:
             if size == 0:
                 raise FeedStopped(RunStatus.FAILED, f"{display(step.name)} would be empty")
             _check(step, file, feeds.transfers)
-        size = _encrypted(step, size, feeds)
-    except OSError as error:
-        said = f"{display(step.name)} cannot be written: {error.strerror}"
-        raise FeedStopped(RunStatus.FAILED, said) from None
     finally:
-        if step.encryption is not None:  # whatever has ended it: nothing stays in the clear
-            with suppress(FileNotFoundError):
-                os.unlink(step.name, dir_fd=folder)
         os.close(folder)
-    _count(step, size, feeds)
+    return size
 
 
-def _encrypted(step: FetchFile, size: int, feeds: FeedRuns) -> int:
-    """Encrypt a file that is whole, if it is to be; its bytes on the disk."""
-    if step.encryption is None:
-        return size
-    path = inside(step.target, STAGING).path + b"/" + step.name
-    target = path + ENDING.encode()
+def _encrypted(
+    step: FetchFile, encryption: Encryption, plain: bytes, staging: bytes, feeds: FeedRuns
+) -> int:
+    """Encrypt a file that is whole; its bytes on the disk."""
+    target = staging + b"/" + step.name + ENDING.encode()
 
     def within_time(command: Command) -> Completed:
         return feeds.transfers.command(step.feed, command)
 
-    try:
-        encrypt(path, target, step.encryption, within_time)
-    except (NotWhole, CommandNotStarted) as error:
-        raise FeedStopped(RunStatus.FAILED, f"{display(step.name)}: {error}") from None
+    encrypt(plain + b"/" + step.name, target, encryption, within_time)
     return os.stat(target).st_size  # noqa: PTH116 - bytes
 
 

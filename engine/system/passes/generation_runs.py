@@ -27,7 +27,6 @@ from engine.steps.dumps import JudgeDump, MakeArtefact
 from engine.steps.fetches import FetchFile
 from engine.steps.generations import (
     GOING,
-    PLAIN,
     STAGING,
     UNFINISHED,
     CompleteGeneration,
@@ -75,7 +74,7 @@ class GenerationRuns:
     def _dumps(self) -> DumpRuns:
         from engine.system.passes.dump_runs import DumpRuns  # for that kind of leg alone
 
-        self._made = self._made or DumpRuns(self.feeds)
+        self._made = self._made or DumpRuns(self.feeds, self.run.directory)
         return self._made
 
     def stage(self, step: StageGeneration) -> None:
@@ -85,8 +84,6 @@ class GenerationRuns:
         staging = inside(step.target, STAGING)
         with _stopping("the folder for the next generation cannot be made"):
             remove_tree(inside(step.target, GOING).path)
-            # What was to be encrypted when a run was killed; nothing is linked to that.
-            remove_tree(inside(staging, PLAIN).path)
             if os.path.lexists(staging.path):
                 # What is right in it is linked from there; nothing is written into it again.
                 remove_tree(inside(step.target, UNFINISHED).path)
@@ -166,7 +163,7 @@ class GenerationRuns:
         from engine.system.passes.fetch_runs import fetch_file  # for that kind of leg alone
 
         with _giving_room_back(step.target):
-            fetch_file(step, self.feeds)
+            fetch_file(step, self.feeds, self.run.directory)
 
     def make(self, step: MakeArtefact) -> None:
         """Make an artefact of a dump. Raises `FeedStopped`, `OutOfTime` and `ItemOutOfTime`."""

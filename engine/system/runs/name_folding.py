@@ -15,10 +15,11 @@ from itertools import islice
 
 from engine.plan.model import Feed
 from engine.plan.selection import Selection, Verdict
+from engine.reach.name_folding import Folding, meeting
 from engine.routing.sieve import Sieve
-from engine.runs.name_folding import Folding, meeting
 from engine.runs.observation import TargetSeen
 from engine.system.host.file_systems import Mount, mount_of
+from engine.system.host.name_probe import folding_in
 from engine.system.runs.observe_target import TargetLook
 from engine.system.state.name_foldings import NameFoldings
 from engine.system.state.state import place_text
@@ -32,8 +33,6 @@ _AS_TOLD = frozenset({"ext4", "f2fs"})
 _GET_FLAGS = 0x80086601
 _CASEFOLD = 0x40000000
 """ioctl_iflags(2), and FS_CASEFOLD_FL of linux/fs.h."""
-_PROBE = ".policyctl-probe-\u00e9a"
-"""A reserved name: no leg takes it, and none deletes it."""
 MOST = 20
 """So many groups are told."""
 Group = tuple[bytes, ...]
@@ -70,7 +69,7 @@ def _folding_of(
     found = known.of(name)
     if found is None:
         with suppress(OSError):  # where nothing can be made the run will say why
-            found = _ask(directory)
+            found = folding_in(directory)
             known.note(name, found)
     return found or Folding()
 
@@ -88,28 +87,6 @@ def _is_told_to_fold(directory: bytes) -> bool:
     finally:
         os.close(top)
     return bool(int.from_bytes(answer[:4], sys.byteorder) & _CASEFOLD)
-
-
-def _ask(directory: bytes) -> Folding:
-    top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        name, flags = f"{_PROBE}{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        os.close(os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=top))
-        try:
-            apart = name.replace("\u00e9", "e\u0301")
-            return Folding(case=_is_there(name.upper(), top), form=_is_there(apart, top))
-        finally:
-            os.unlink(name, dir_fd=top)
-    finally:
-        os.close(top)
-
-
-def _is_there(name: str, top: int) -> bool:
-    try:
-        os.stat(name, dir_fd=top, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
 
 
 def meeting_names(path: bytes, selection: Selection, folding: Folding) -> Iterator[Group]:

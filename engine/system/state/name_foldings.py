@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from engine.runs.name_folding import Folding
+from engine.reach.name_folding import Folding
 
 
 class NameFoldings:

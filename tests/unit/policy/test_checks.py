@@ -99,6 +99,8 @@ def test_a_secret_is_named_by_where_it_is_found() -> None:
         (HTTP, {"url": "https:///nothing"}, "bad-value"),
         (HTTP, {"url": "https://example.net/a b"}, "bad-value"),
         (HTTP, {"url": "https://me:canary@example.net/"}, "secret-in-url"),
+        (HTTP, {"url": "https://example.net/?a=b&access%5Ftoken=canary"}, "secret-in-url"),
+        (HTTP, {"url": "https://example.net/#key=canary"}, "secret-in-url"),
         (HTTP, {"status": 42}, "bad-value"),
         (HTTP, {"headers": {"Authorization": "Bearer canary"}}, "secret-in-manifest"),
         (HTTP, {"headers": {"X-Auth-Token": "canary"}}, "secret-in-manifest"),

@@ -63,6 +63,15 @@ class TestText:
         assert f"http://{'*' * len(secret)}@gateway:9091/a@b" in shown_line
         assert shown_line[caret.index("^") : -1] == "bad"
 
+    @pytest.mark.parametrize(
+        "behind", ["?token=hunter2", "?a=b&c={hunter2}", "#hunter2", "?hunter2"]
+    )
+    def test_law_22_nothing_behind_the_place_of_a_url_is_shown(self, behind: str) -> None:
+        line = f"sources: {{x: 'http://gateway:9091/a{behind}', y: bad}}"
+        _, shown_line, caret = shown(line, line.index("bad") + 1, 3)
+        assert f"'http://gateway:9091/a{behind[0]}{'*' * len(behind[1:])}'" in shown_line
+        assert shown_line[caret.index("^") : -1] == "bad"
+
     def test_law_22_no_secret_key_of_age_is_shown(self) -> None:
         key = "AGE-SECRET-KEY-1QYQSZQGPQYQSZQGP"
         _, shown_line, _ = shown(f"encrypt: {{age: [{key}]}}", 16, len(key))

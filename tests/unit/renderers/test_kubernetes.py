@@ -83,6 +83,16 @@ def test_the_jobs_of_the_reference(update_golden: bool) -> None:
     assert there == found.keys()
 
 
+def test_what_lies_there_until_it_is_encrypted_has_the_room_of_its_node() -> None:
+    def state(leg: dict[str, Any] | None) -> dict[str, Any]:
+        (found,) = (one for one in pod(leg=leg)["volumes"] if one["name"] == "state")
+        return found
+
+    assert state(None) == {"name": "state", "emptyDir": {"sizeLimit": "1Gi"}}
+    key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+    assert state({"encrypt": {"age": [key]}}) == {"name": "state", "emptyDir": {}}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_law_23_each_job_is_one_that_kubernetes_takes(version: str) -> None:
     found = {

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.dumps.artefact import Nature, file_name, files_meant
+from engine.dumps.artefact import Nature, file_name, file_names, files_meant
+from engine.reach.name_folding import Folding, meeting
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=64)
 
@@ -59,6 +60,24 @@ def test_a_plain_name_stays(name: str, made: bytes) -> None:
     assert file_name(name) == made
 
 
+@given(names=st.lists(NAMES | st.sampled_from("aAéÉeE"), unique=True, max_size=9))
+@example(names=["Orders", "ORDERS", "orders"])
+@example(names=["\u00e9", "e\u0301", "E\u0301"])
+def test_no_two_files_are_one_on_any_disk(names: list[str]) -> None:
+    found = file_names(names)
+    assert list(found) == names
+    for folding in (Folding(case=True), Folding(form=True), Folding(case=True, form=True)):
+        assert list(meeting(found.values(), folding)) == []
+
+
+def test_of_names_that_are_alike_the_plain_one_stays() -> None:
+    found = file_names(["ORDERS", "Orders", "orders", "other", "Only"])
+    assert (found["orders"], found["other"], found["Only"]) == (b"orders", b"other", b"Only")
+    assert found["Orders"].startswith(b"Orders~")
+    assert file_names(["Orders", "orders"])["Orders"] == found["Orders"]
+    assert file_names(["Orders"])["Orders"] == b"Orders"
+
+
 def test_a_long_name_is_cut_between_letters() -> None:
     made = file_name("é" * 200)
     assert len(made) <= 180
@@ -74,6 +93,12 @@ def test_a_database_is_found_by_its_name(name: str, made: bytes) -> None:
     file = file_name(name) + made
     assert files_meant(name.encode(), [b"contents.json", file]) == (file,)
     assert files_meant(name.encode(), [file + b".age"]) == (file + b".age",)
+
+
+def test_of_two_that_differ_by_case_each_is_found() -> None:
+    files = {one: name + b".dump" for one, name in file_names(("Orders", "orders")).items()}
+    for database, file in files.items():
+        assert files_meant(database.encode(), sorted(files.values())) == (file,)
 
 
 @pytest.mark.parametrize(

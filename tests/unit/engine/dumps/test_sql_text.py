@@ -11,14 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.dumps.figures import Figures, NotWhole, Part
-from engine.dumps.sql_text import (
-    MysqlReader,
-    PostgresqlReader,
-    TextReader,
-    connected,
-    reader_for,
-    reader_named,
-)
+from engine.dumps.mysql_text import MysqlReader
+from engine.dumps.postgresql_text import PostgresqlReader, connected
+from engine.dumps.sql_text import TextReader, reader_for, reader_named
+from tests.unit.engine.dumps.tenants import MODES, MysqlText, PostgresqlText, quoted, routine
 
 CLUSTER = rb"""--
 -- PostgreSQL database cluster dump
@@ -238,7 +234,8 @@ def test_a_table_whose_name_has_two_lines_has_rows_too() -> None:
 def test_after_what_is_no_table_a_line_like_copy_is_no_copy() -> None:
     """Large objects are data that no COPY brings; a function of the next database comes then."""
     blobs = b"-- Data for Name: BLOBS; Type: BLOBS; Schema: -; Owner: -\n--\nBEGIN;\nCOMMIT;\n"
-    function = b"--\n-- Name: f(); Type: FUNCTION\n--\nCOPY public.t FROM stdin;\n$$;\n"
+    function = b"--\n-- Name: f(); Type: FUNCTION\n--\nCREATE FUNCTION f() AS $$\n"
+    function += b"COPY public.t FROM stdin;\n$$;\n"
     text = archive([["1"]]).replace(b"CREATE TABLE", blobs + function + b"CREATE TABLE", 1)
     (part,) = read(reader_named("archive", ""), [text]).parts
     assert (part.tables, part.rows) == (1, 1)
@@ -268,13 +265,6 @@ def test_the_database_that_follows(line: str, database: str) -> None:
 
 
 ROWS = st.text(st.sampled_from("ab(),;'\\\n\"`é "), max_size=12)
-
-
-def quoted(value: str) -> str:
-    """As `mysqldump` writes it (mysql_real_escape_string)."""
-    for one, other in (("\\", "\\\\"), ("'", "\\'"), ('"', '\\"'), ("\n", "\\n")):
-        value = value.replace(one, other)
-    return f"'{value}'"
 
 
 @given(rows=st.lists(st.lists(ROWS, min_size=1, max_size=3), max_size=8), each=st.booleans())
@@ -347,3 +337,55 @@ def test_a_table_whose_name_looks_like_a_delimiter_makes_no_dump_a_cut_one() -> 
     reader = MysqlReader()
     reader.feed(b"CREATE TABLE `a\nDELIMITER x\nb` (\n);\n-- Dump completed\n")
     assert reader.finish().parts
+
+
+# ── What tenants write into it ───────────────────────────────────────────────────────────────
+
+
+@given(data=st.data())
+def test_no_text_of_a_tenant_changes_the_figures_of_postgresql(data: st.DataObject) -> None:
+    made = PostgresqlText(data.draw)
+    content = made.text.encode()
+    places = data.draw(st.lists(st.integers(0, len(content)), max_size=12))
+    (part,) = read(reader_named("archive", "shop"), cut_at(content, places)).parts
+    assert part == Part(database="shop", tables=made.tables, rows=made.rows, size=part.size)
+    assert read(reader_named("archive", "shop"), [content]).parts == (part,)
+
+
+@given(data=st.data())
+def test_no_text_of_a_tenant_changes_the_figures_of_mysql(data: st.DataObject) -> None:
+    made = MysqlText(data.draw)
+    content = made.text.encode()
+    places = data.draw(st.lists(st.integers(0, len(content)), max_size=12))
+    found = read(reader_named("mysql", "shop"), cut_at(content, places)).parts
+    whole = Part(database="shop", tables=made.tables, rows=made.rows, size=len(content))
+    assert found == (whole,)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("text", ["\\", "\\'", '"', "`;;\n", "\nDELIMITER ;\nCREATE TABLE x (\n"])
+def test_a_routine_is_read_by_the_mode_in_which_it_was_written(mode: str, text: str) -> None:
+    table = "CREATE TABLE `t` (\n  `i` int\n);\nINSERT INTO `t` VALUES (1);\n"
+    whole = f"-- MariaDB dump\n{table}{routine(text, mode)}{table}-- Dump completed\n"
+    (part,) = read(MysqlReader, [whole.encode()]).parts
+    assert (part.tables, part.rows) == (2, 2)
+
+
+def test_no_more_is_held_than_a_token() -> None:
+    """However long a statement, a string or a comment is."""
+    pieces = {
+        "archive": [b"CREATE FUNCTION f() AS $$", b"COMMENT ON t IS '", b"/* ", b"-- ", b"SELECT "],
+        "mysql": [b"INSERT INTO t VALUES ('", b"CREATE TABLE `", b"/* ", b"# ", b"SELECT "],
+    }
+    for name, begins in pieces.items():
+        for begin in begins:
+            reader = reader_named(name, "")()
+            reader.feed(begin)
+            tracemalloc.start()
+            try:
+                for _ in range(20):
+                    reader.feed(b"(\\'\" a" + b"a" * 200_000)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert peak < 2 << 20, (name, begin, peak)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.dumps.artefact import Nature
 from engine.dumps.record import NAME, DumpRecord, FileRecord, record_to_json
+from engine.dumps.sums import NAME as SUMS
+from engine.system.dumps.folders import reading_folders
 from engine.system.restore.compare import Tree
 from engine.system.restore.dump_record import record_in, unlike_record
+from tests.integration.lab import at, write
 
 
 def record(**content: bytes) -> DumpRecord:
@@ -54,7 +59,7 @@ def test_what_is_not_as_it_says_is_named(tmp_path: Path, tree: Tree) -> None:
     (tmp_path / "dump/link").rename(tmp_path / "aside")
     (tmp_path / "dump/link").symlink_to(tmp_path / "aside")
     told = record(good=b"1", rotten=b"2", gone=b"3", link=b"1", unknown=b"")
-    found = {one.path: one.what for one in unlike_record(tree, (), told)}
+    found = {one.path: one.what for one in unlike_record(tree, (), told, tree)}
     assert found == {
         (b"rotten",): "its content is not what the record of the dump says",
         (b"gone",): "it is in the record of the dump, and not here",
@@ -66,5 +71,79 @@ def test_what_is_not_as_it_says_is_named(tmp_path: Path, tree: Tree) -> None:
 def test_a_file_that_came_alone_is_held_against_its_line(tmp_path: Path, tree: Tree) -> None:
     (tmp_path / "dump/rotten").write_bytes(b"1")
     one = Tree(root=tree.root, top=(b"dump", b"rotten"))
-    (found,) = unlike_record(one, (b"rotten",), record(rotten=b"2", gone=b"3"))
+    (found,) = unlike_record(one, (b"rotten",), record(rotten=b"2", gone=b"3"), tree)
     assert found.path == ()
+
+
+def test_files_of_folders_are_held_against_the_list(tmp_path: Path, tree: Tree) -> None:
+    folder = tmp_path / "dump/d"
+    for name in (b"good", b"rotten", b"new\nline\\", b"gone", b"in/ner"):
+        write(at(folder, name), name)
+    at(folder, b"a.link").symlink_to("good")
+    made = summed(tree, b"d")
+    assert list(unlike_record(tree, (), made, tree)) == []
+    write(folder / "rotten", "other")
+    (folder / "gone").unlink()
+    write(at(folder, b"new\nline\\"), "other")
+    (folder / "in/ner").unlink()
+    (folder / "in/ner").symlink_to("../good")
+    other, gone = (
+        "its content is not what the record of the dump says",
+        "it is in the record of the dump, and not here",
+    )
+    found = {one.path: one.what for one in unlike_record(tree, (), made, tree)}
+    assert found == {
+        (b"d", b"rotten"): other,
+        (b"d", b"new\nline\\"): other,
+        (b"d", b"gone"): gone,
+        (b"d", b"in", b"ner"): gone,
+    }
+    # A part of it, by the list that lies elsewhere; and a sample.
+    part = Tree(root=tree.root, top=(b"dump", b"d", b"rotten"))
+    (found_part,) = unlike_record(part, (b"d", b"rotten"), made, tree)
+    assert (found_part.path, found_part.what) == ((), other)
+    assert list(unlike_record(tree, (), made, tree, {(b"d", b"good")}.__contains__)) == []
+
+
+@pytest.mark.parametrize("how", ["rotten", "missing", "link"])
+def test_a_list_that_is_not_the_one_of_the_record_vouches_for_nothing(
+    tmp_path: Path, tree: Tree, how: str
+) -> None:
+    write(tmp_path / "dump/d/a", "1")
+    made = summed(tree, b"d")
+    path = tmp_path / "dump" / SUMS.decode()
+    content = path.read_bytes()
+    path.unlink()
+    if how == "rotten":
+        path.write_bytes(content.replace(b"/a", b"/b"))
+    if how == "link":
+        (tmp_path / "aside").write_bytes(content)
+        path.symlink_to(tmp_path / "aside")
+    (found,) = unlike_record(tree, (), made, tree)
+    assert found.path == (SUMS,)
+    assert "what is in folders could not be held against it" in found.what
+
+
+def test_no_line_of_a_list_leads_out_of_the_dump(tmp_path: Path, tree: Tree) -> None:
+    """Whoever writes to a place may have written record and list."""
+    (tmp_path / "secret").write_bytes(b"1")
+    digest = hashlib.sha256(b"1").hexdigest()
+    content = f"{digest}  d/../../secret\n".encode()
+    (tmp_path / "dump" / SUMS.decode()).write_bytes(content)
+    (tmp_path / "dump/d").mkdir()
+    made = replace(summed_record(), sums=hashlib.sha256(content).hexdigest())
+    (found,) = unlike_record(tree, (), made, tree)
+    assert found.path == (SUMS,)
+
+
+def summed_record() -> DumpRecord:
+    one = FileRecord(name=b"d", size=1, sha256="", nature="x", files=1)
+    return replace(record(), files=(one,))
+
+
+def summed(tree: Tree, name: bytes) -> DumpRecord:
+    """The record of a dump with one folder, its list beside it."""
+    path = b"/proc/self/fd/%d/" % tree.root + b"/".join(tree.top)
+    with reading_folders(path, None, lambda: None, listed=True) as folders:
+        one = folders.record(name, Nature.DIRECTORY)
+    return replace(record(), files=(one,), sums=folders.digest)

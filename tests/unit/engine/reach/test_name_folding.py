@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.runs.name_folding import Folding, meeting
+from engine.reach.name_folding import Folding, meeting
 
 BOTH = Folding(case=True, form=True)
 ONE, PARTS = "é".encode(), "e\u0301".encode()
