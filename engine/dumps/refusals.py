@@ -25,19 +25,33 @@ _ASKED = {
     ServerKind.ETCD: re.compile("user name is empty"),
 }
 """How each says that it was given none."""
+_HUNG_UP = re.compile(
+    "connection closed|closed network connection|connection reset|broken pipe|EOF|"
+    "bad certificate|certificate required"
+)
+"""How etcd's client says that a server which wants another certificate, or any, has hung up."""
 _KNOWS_NONE = "without any password configured"
 """How Redis says that its user needs no password (AUTH)."""
 
 
 def with_cause(source: DumpedSource, said: str) -> str:
-    """What a server said, after what that means where it is about a password."""
+    """What a server said, after what that means where it is about a password or certificate."""
     if not isinstance(source, ServerSource):
         return said
     cause = _cause(source.server, source.connect, said)
-    return f"{cause}: {said}" if cause else said
+    end = "" if cause.endswith("?") else ":"
+    return f"{cause}{end} {said}" if cause else said
+
+
+def _is_hung_up(connect: Connect, said: str) -> bool:
+    return (connect.endpoint or "").startswith("https:") and bool(_HUNG_UP.search(said))
 
 
 def _cause(server: ServerKind, connect: Connect, said: str) -> str:
+    if server is ServerKind.ETCD and _is_hung_up(connect, said):
+        own = connect.certificate
+        other = f"another than {own}" if own is not None else "one: `connect` names no `cert`"
+        return f"does it want a certificate of its clients, {other}?"
     if connect.password is None:
         asks = server in _ASKED and _ASKED[server].search(said)
         return "the server asks for a password, and `connect` names none" if asks else ""

@@ -80,3 +80,20 @@ def test_anything_else_stands_as_it_was_said() -> None:
     path = parse_absolute_path("/a.db")
     database = SqliteSource(name="s", media=None, site=None, secret=False, path=path)
     assert with_cause(database, "NOAUTH") == "NOAUTH"
+
+
+@pytest.mark.parametrize("endpoint", ["https://h:2379", "http://h:2379"])
+@pytest.mark.parametrize("own", [None, "/pki/client.crt"])
+def test_etcd_hangs_up_on_who_shows_no_certificate_of_its_own(
+    endpoint: str, own: str | None
+) -> None:
+    certificate = parse_absolute_path(own) if own is not None else None
+    connect = Connect(endpoint=endpoint, certificate=certificate)
+    source = ServerSource(
+        name="s", media=None, site=None, secret=False, server=ServerKind.ETCD, connect=connect
+    )
+    said = with_cause(source, "transport: connection closed")
+    assert said.endswith("transport: connection closed")
+    asked = "does it want a certificate of its clients, "
+    other = "another than /pki/client.crt? " if own else "one: `connect` names no `cert`? "
+    assert said.startswith(asked + other) is endpoint.startswith("https:"), said
