@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.facts import sums
 from tests.integration.lab import at
 from tests.integration.miniature import (
     NOT_KEPT,
@@ -22,7 +23,6 @@ from tests.integration.miniature import (
     machine,
     miniature,
     standing,
-    sums,
 )
 from tests.integration.sshd import Server, serving
 
