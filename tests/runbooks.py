@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from renderers.docs.runbook_pages import FILL_IN
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TO_LOAD = "to load it, in "
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,12 @@ def script(typed: list[Typed], filled: dict[str, bytes | str]) -> list[str]:
         else:
             lines.append(one.text)
     return lines
+
+
+def to_load(shown: str) -> list[str]:
+    """What `restore` shows at its end: the way to the folder of a dump, and what loads it."""
+    lines = shown.splitlines()
+    at = next((n for n, line in enumerate(lines) if line.startswith(_TO_LOAD)), len(lines))
+    folders = [line.removeprefix(_TO_LOAD).removesuffix(":") for line in lines[at : at + 1]]
+    typed = [line.strip() for line in lines[at + 1 :] if not line.strip().startswith("#")]
+    return [*(f"cd {folder}" for folder in folders), *typed]

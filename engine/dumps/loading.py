@@ -113,7 +113,10 @@ def _mysql(one: Connect, name: str) -> Iterator[Loading]:
         whole = f"{{ {unpack} {file}; echo 'FLUSH PRIVILEGES;'; }}"
         yield Loading(text=text, command=f"{whole} | {client}")
         return
-    text = f"The database as it was; tables that came later stay. {rights}"
+    text = (
+        "The database as it was; tables that came later stay. The server's accounts are not in it: "
+        f"a dump of all databases has them, where a leg makes one. {rights}"
+    )
     yield Loading(text=text, command=f"{unpack} {file} | {client}")
 
 

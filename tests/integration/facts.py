@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -74,3 +75,23 @@ def _fact(path: bytes, families: dict[int, list[bytes]]) -> Fact:
         content=content,
         names=() if directory else tuple(families[status.st_ino]),
     )
+
+
+def sums(folder: Path, *, without: tuple[str, ...] = ()) -> dict[bytes, str]:
+    """The checksum, or what else it is, of everything in a folder, and when it was changed."""
+    found: dict[bytes, str] = {}
+    for top, directories, files in os.walk(folder):
+        for path in (Path(top, name) for name in (*directories, *files)):
+            names = path.relative_to(folder).parts
+            if names[0] in without or any(name.startswith(".policyctl-") for name in names):
+                continue
+            found[os.fsencode(path.relative_to(folder))] = _sum(path)
+    return found
+
+
+def _sum(path: Path) -> str:
+    if path.is_symlink():
+        return f"→ {path.readlink()}"
+    if path.is_file():
+        return f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.stat().st_mtime_ns}"
+    return "directory"

@@ -5,7 +5,6 @@ It lies in a mount namespace of its own; its NAS is a real sshd.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -45,11 +44,11 @@ DUMPS = (
 
 
 def miniature(server: Server, nas: Path, **served: dict[str, Any]) -> str:
-    """The reference manifest on this machine: its volumes are subvolumes, and nobody is told.
+    """The reference manifest on this machine, where nobody is told.
 
-    One tree more has generations of its own. `served` are the sources of servers that are there.
+    `served` are the sources of servers that are there.
     """
-    lab = yaml.safe_load(REFERENCE.read_text())
+    lab = on_one_host()
     lab["host"] = socket.gethostname()
     there = yaml.safe_load(f"{{{server.yaml()}}}")
     lab["destinations"]["synology"].update(there, path=str(nas))
@@ -61,21 +60,32 @@ def miniature(server: Server, nas: Path, **served: dict[str, Any]) -> str:
         # No server is there: a program says what one would.
         says = {"run": ["printf", f"rows of {name}"], "file": "all.sql"}
         lab["sources"][name] = served.get(name, {"kind": "command", "site": "home", **says})
-    for leg in lab["legs"].values():
-        if leg["kind"] == "dump":
-            del leg["runner"]
-            if leg["from"] not in served:
-                leg.pop("per", None)
-    del lab["checks"], lab["monitoring"]
-    place = {"media": "thin-pool", "site": "home"}
-    lab["sources"]["pvcs"] = {"kind": "btrfs", "path": "/srv/pool", "subvolumes": "*", **place}
+        if name not in served:
+            for leg in lab["legs"].values():
+                if leg.get("from") == name:
+                    leg.pop("per", None)
+    del lab["checks"], lab["monitoring"], lab["sources"]["pvcs"]["needs"]
     lab["sources"]["host"]["paths"] = ["/srv/host/etc/pve", "/srv/host/usr/local/bin"]
+    return json.dumps(lab)
+
+
+def on_one_host() -> dict[str, Any]:
+    """The reference manifest without a cluster: its host makes the dumps, of servers to be named.
+
+    Its volumes are subvolumes, and one tree more has generations of its own.
+    """
+    lab: dict[str, Any] = yaml.safe_load(REFERENCE.read_text())
+    for one in (*lab["legs"].values(), *lab["checks"].values()):
+        one.pop("runner", None)
+    volumes = lab["sources"]["pvcs"]
+    kept = {key: volumes[key] for key in ("media", "site", "needs")}
+    lab["sources"]["pvcs"] = {"kind": "btrfs", "path": "/srv/pool", "subvolumes": "*", **kept}
     lab["sources"]["apps"] = {"kind": "tree", "path": "/srv/apps", "media": "ssd", "site": "home"}
     week = {"schedule": "05:00", "keep": {"weekly": 4}, "timeout": "1h"}
     lab["legs"]["app-files"] = {"kind": "versions", "to": "sda:/apps", **week}
     lab["legs"]["offsite"]["after"].append("app-files")
     lab["routes"]["/srv/apps"] = "app-files"
-    return json.dumps(lab)
+    return lab
 
 
 @dataclass
@@ -131,26 +141,6 @@ class Lab:
         typed: list[Typed] = sections(self.pages[page])[title]
         assert typed, (page, title)
         return self.type(script(typed, filled), fails="policyctl status")
-
-
-def sums(folder: Path, *, without: tuple[str, ...] = ()) -> dict[bytes, str]:
-    """The checksum, or what else it is, of everything in a folder, and when it was changed."""
-    found: dict[bytes, str] = {}
-    for top, directories, files in os.walk(folder):
-        for path in (Path(top, name) for name in (*directories, *files)):
-            names = path.relative_to(folder).parts
-            if names[0] in without or any(name.startswith(".policyctl-") for name in names):
-                continue
-            found[os.fsencode(path.relative_to(folder))] = _sum(path)
-    return found
-
-
-def _sum(path: Path) -> str:
-    if path.is_symlink():
-        return f"→ {path.readlink()}"
-    if path.is_file():
-        return f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.stat().st_mtime_ns}"
-    return "directory"
 
 
 def fill(root: Path) -> None:

@@ -145,14 +145,6 @@ def test_law_24_below_another_root_no_server_is_asked(tmp_path: Path) -> None:
     assert lab.history("weekly")[0].status is RunStatus.REFUSED
 
 
-def test_a_leg_of_the_cluster_never_runs_here(tmp_path: Path) -> None:
-    options = ", runner: {kubernetes: {namespace: backups, node: n1}}"
-    lab = Lab(tmp_path, manifest(options))
-    report = lab.run()
-    assert report.status is RunStatus.REFUSED
-    assert "runs in the cluster (backups), never on this host" in report.reason
-
-
 def test_an_interrupted_file_is_resumed_and_leaves_nothing(lab: Lab) -> None:
     write(lab.source / "sub/file", b"1" * 100_000)
     write(lab.disk / "sub/.policyctl-partial/file", b"1" * 50_000)

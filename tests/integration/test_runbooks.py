@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.facts import sums
 from tests.integration.lab import at
 from tests.integration.miniature import (
     NOT_KEPT,
@@ -22,7 +23,6 @@ from tests.integration.miniature import (
     machine,
     miniature,
     standing,
-    sums,
 )
 from tests.integration.sshd import Server, serving
 
@@ -105,6 +105,8 @@ def test_the_dumps_of_a_server_and_then_the_nas(lab: Lab) -> None:
     lab.follow("runbooks/firewall.md", "What firewall-config has made of it")
     config = lab.folder / "here/restored-firewall-config/config.xml"
     assert config.read_text() == "<config>1</config>"
+    shown = lab.said("policyctl restore firewall:config.xml --to ./once-more")
+    assert "verified" not in shown, "what is there was verified, and nothing is said against it"
     nas = sums(lab.folder / "nas")
     empty(lab.folder / "nas")
     lab.follow("losses/synology.md", "Fill it anew")

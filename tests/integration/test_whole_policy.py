@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.databases import make
+from tests.integration.facts import sums
 from tests.integration.miniature import (
     NOT_KEPT,
     PLACES,
@@ -24,9 +25,9 @@ from tests.integration.miniature import (
     machine,
     miniature,
     standing,
-    sums,
 )
 from tests.integration.sshd import Server, serving
+from tests.runbooks import to_load
 from tests.servers.etcd import Etcd
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgresql import PostgreSQL
@@ -178,9 +179,7 @@ def lose(lab: Lab) -> None:
 def load(lab: Lab, source: str, leg: str) -> None:
     """Restore what a leg has made, and type what is shown then."""
     words = ["policyctl", "restore", f"{source}:", "--from", leg, "--at", "/mnt/found"]
-    shown = lab.said(shlex.join([*words, "--to", f"./loaded-{leg}"])).splitlines()
-    at = next(number for number, line in enumerate(shown) if line.startswith("to load it, in "))
-    folder = shown[at].removeprefix("to load it, in ").removesuffix(":")
-    typed = [line.strip() for line in shown[at + 1 :] if not line.strip().startswith("#")]
-    assert typed, shown
-    lab.type([f"cd {folder}", *typed])
+    shown = lab.said(shlex.join([*words, "--to", f"./loaded-{leg}"]))
+    typed = to_load(shown)
+    assert len(typed) > 1, shown
+    lab.type(typed)

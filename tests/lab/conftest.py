@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.lab.computer import DidNotBoot
 from tests.lab.debian import CannotBuild, cache
 from tests.lab.homelab import Homelab
 from tests.lab.image import image
-from tests.lab.machine import Machine, booted
+from tests.lab.machine import Boot, Machine, booted
 from tests.lab.vm import restored
 from tests.lab.vm_image import vm_image
 
@@ -38,13 +39,27 @@ def lab_vm_image() -> Path:
 
 
 @pytest.fixture
-def lab(lab_image: Path, tmp_path: Path) -> Iterator[Machine]:
+def boot(lab_image: Path, tmp_path: Path) -> Boot:
+    """What boots a machine in a container, with disks of these sizes and with some more."""
+
+    @contextmanager
+    def booting(name: str, disks: Sequence[int], *more: Path) -> Iterator[Machine]:
+        folder = tmp_path / name
+        folder.mkdir()
+        try:
+            with booted(lab_image, folder, disks=disks, more=more) as machine:
+                yield machine
+        except DidNotBoot as reason:
+            pytest.skip(f"no lab: a machine did not boot: {reason}")
+
+    return booting
+
+
+@pytest.fixture
+def lab(boot: Boot) -> Iterator[Machine]:
     """A machine in a container, with two empty disks."""
-    try:
-        with booted(lab_image, tmp_path, disks=DISKS) as machine:
-            yield machine
-    except DidNotBoot as reason:
-        pytest.skip(f"no lab: a machine did not boot: {reason}")
+    with boot("machine", DISKS) as machine:
+        yield machine
 
 
 @pytest.fixture

@@ -57,12 +57,17 @@ class Homelab:
 
     def prepare(self) -> None:
         """Mount the disk, make the live data, start what the manifest relies on."""
-        unit = f"[Mount]\nWhat={self.machine.disks[0]}\nWhere=/mnt/backup\nType=ext4\n"
-        self.machine.write("/etc/systemd/system/mnt-backup.mount", unit)
-        self.machine.systemctl("daemon-reload")
-        self.machine.systemctl("start", "mnt-backup.mount")
+        self.mount(self.machine.disks[0], "/mnt/backup")
         self.machine.systemctl("enable", "--now", "ssh", "prometheus-pushgateway")
         self.machine.python("tests.lab.inside", "make")
+
+    def mount(self, device: Path, where: str, kind: str = "ext4") -> None:
+        """Mount a disk by a unit of its own."""
+        unit = f"{where.strip('/').replace('/', '-')}.mount"
+        lines = f"[Mount]\nWhat={device}\nWhere={where}\nType={kind}\n"
+        self.machine.write(f"/etc/systemd/system/{unit}", lines)
+        self.machine.systemctl("daemon-reload")
+        self.machine.systemctl("start", unit)
 
     def apply(self, text: str) -> None:
         """Install a manifest and make it true; the tracker, where there is one, is up then."""

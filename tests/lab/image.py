@@ -31,6 +31,14 @@ PACKAGES = (
     "tzdata",
     "prometheus",
     "prometheus-pushgateway",
+    "postgresql",
+    "mariadb-server",
+    "redis-server",
+    "etcd-server",
+    "etcd-client",
+    "zstd",
+    "age",
+    "btrfs-progs",
 )
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "setpriv", "losetup", "mkfs.ext4")
 

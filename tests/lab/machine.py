@@ -11,10 +11,10 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.lab.computer import Computer
 from tests.lab.container import container
@@ -122,17 +122,29 @@ class Machine:
         self.computer.boot()
 
 
+class Boot(Protocol):
+    """What boots a machine for the length of a block, under a name of its own."""
+
+    def __call__(
+        self, name: str, disks: Sequence[int], *more: Path
+    ) -> AbstractContextManager[Machine]:
+        """Boot it, with disks of these sizes in MiB and with some that are there already."""
+
+
 @contextmanager
-def booted(image: Path, folder: Path, *, disks: Sequence[int] = ()) -> Iterator[Machine]:
+def booted(
+    image: Path, folder: Path, *, disks: Sequence[int] = (), more: Sequence[Path] = ()
+) -> Iterator[Machine]:
     """Boot a container for the length of the block. Raises `DidNotBoot`.
 
     `disks`: the sizes of its disks in MiB; they hold an ext4 file system each, mounted nowhere.
+    `more`: disks that are there already.
     """
     with ExitStack() as stack:
         devices = tuple(
             stack.enter_context(disk(folder / f"disk{number}.img", mebibytes=size))
             for number, size in enumerate(disks)
         )
-        made = stack.enter_context(container(image, folder, devices))
+        made = stack.enter_context(container(image, folder, (*devices, *more)))
         made.boot()
         yield Machine(made)

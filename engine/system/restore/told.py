@@ -12,7 +12,7 @@ from engine.system.host.descent import opened_root
 from engine.system.restore.compare import Tree
 from engine.system.restore.dump_record import record_in
 from engine.system.restore.known import Known
-from policy.sources import DeviceSource, DumpedSource, Source
+from policy.sources import DumpedSource, Source
 
 _NOT_SAID = "it was not verified"
 
@@ -22,9 +22,10 @@ def with_told(
 ) -> tuple[Version, ...]:
     """The same versions, each with what was said; `depth`: how far below its generation it is.
 
-    What is said of one is so of each copy of it, wherever that lies.
+    What is said of one is so of each copy of it, wherever that lies. What a device said has no
+    record: there is a generation of it only where it was verified.
     """
-    if not isinstance(source, DeviceSource | DumpedSource):
+    if not isinstance(source, DumpedSource):
         return versions
     said = {
         (one.copy.via[0], one.name): words

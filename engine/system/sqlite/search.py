@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from engine.sqlite.files import COMPANIONS, MAGIC, SMALLEST, DatabaseFile, Names
 from engine.system.host.descent import Descent, NotThere, descending
@@ -142,12 +143,24 @@ def _recognise(parent: int, name: bytes, device: int) -> os.stat_result | None:
     try:
         with pinned(parent, name) as pin:
             status = os.fstat(pin)
-            if status.st_size < SMALLEST or status.st_dev != device:
+            if status.st_size < SMALLEST:
+                return None
+            if status.st_dev != device and _mount_of(pin) != _mount_of(parent):
                 return None
             with reading(pin) as file:
                 return status if os.pread(file, len(MAGIC), 0) == MAGIC else None
     except (FileNotFoundError, NoRegularFile):
         return None
+
+
+def _mount_of(descriptor: int) -> bytes:
+    """The mount in which it lies (proc(5), `mnt_id`).
+
+    In an overlay, such as a container's root, files have other device numbers than directories;
+    what is mounted over a file is another mount.
+    """
+    told = Path(f"/proc/self/fdinfo/{descriptor}").read_bytes().splitlines()
+    return next(line for line in told if line.startswith(b"mnt_id:"))
 
 
 def _holds_something(parent: int, name: bytes, suffix: bytes) -> bool:

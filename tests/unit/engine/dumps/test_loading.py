@@ -70,6 +70,16 @@ def test_a_credential_is_there_for_services_alone() -> None:
     assert found == "{ cat all.sql; echo 'FLUSH PRIVILEGES;'; } | mysql"
 
 
+def test_a_dump_of_one_database_says_that_it_has_no_accounts() -> None:
+    connect = Connect()
+    source = ServerSource(
+        name="s", media=None, site=None, secret=False, server=ServerKind.MYSQL, connect=connect
+    )
+    whole, one = (next(loading(source, (name,))).text for name in ("all.sql", "shop.sql"))
+    assert "accounts are not in it" in one
+    assert "accounts are not in it" not in whole
+
+
 NAMES = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=30)
 
 

@@ -127,6 +127,30 @@ def test_other_file_systems_are_not_entered(
         subprocess.run(["umount", tmp_path / "below"], check=True)
 
 
+@pytest.mark.root
+@pytest.mark.tool("mount", "umount")
+def test_an_overlay_is_one_file_system(tmp_path: Path) -> None:
+    """Where its layers are of two kinds, its files have other device numbers than directories."""
+    layers, root = tmp_path / "layers", tmp_path / "root"
+    for one in (layers, root):
+        one.mkdir()
+    make(tmp_path / "lower/below/old.db")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", layers], check=True)
+    try:
+        (layers / "upper").mkdir()
+        (layers / "work").mkdir()
+        kinds = f"lowerdir={tmp_path}/lower,upperdir={layers}/upper,workdir={layers}/work,xino=off"
+        subprocess.run(["mount", "-t", "overlay", "-o", kinds, "overlay", root], check=True)
+        try:
+            make(root / "new.db")
+            assert (root / "new.db").stat().st_dev != root.stat().st_dev
+            assert found(root) == [(b"below", b"old.db"), (b"new.db",)]
+        finally:
+            subprocess.run(["umount", root], check=True)
+    finally:
+        subprocess.run(["umount", layers], check=True)
+
+
 def test_a_search_whose_time_ends_says_what_is_left(tmp_path: Path) -> None:
     make(tmp_path / "x.db")
     result = searched(tmp_path, seconds=-1)
