@@ -371,6 +371,18 @@ def test_a_routine_is_read_by_the_mode_in_which_it_was_written(mode: str, text: 
     assert (part.tables, part.rows) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("switch", "text"), [("on", r"'\'"), ("off", r"'\'CREATE'"), ("off", r"'\\'"), ("off", r"'\'")]
+)
+def test_the_text_says_whether_a_backslash_escapes(switch: str, text: str) -> None:
+    table = "CREATE TABLE t (\n);\n"
+    said = f"SET standard_conforming_strings = {switch};\n{table}COMMENT ON TABLE t IS {text};\n"
+    end = "--\n-- PostgreSQL database dump complete\n--\n\n"
+    (part,) = read(reader_named("archive", ""), [f"{said}{table}{end}".encode()]).parts
+    closed = text != r"'\'" or switch == "on"
+    assert part.tables == 1 + closed
+
+
 def test_no_more_is_held_than_a_token() -> None:
     """However long a statement, a string or a comment is."""
     pieces = {
