@@ -63,6 +63,7 @@ def test_plan_prints_its_commands_as_json(machine: Machine) -> None:
 def test_law_36_a_leg_that_goes_leaves_nothing_but_its_copies(applied: Machine) -> None:
     for leg in ("nightly", "direct"):
         assert applied("run", leg).code == 0
+    applied.write("var/lib/policyctl/run/direct/dump.sql", "what a killed run has left")
     before = applied.state()
     assert "DirectStale" in (applied.root / RULES[1:]).read_text()
     assert (applied.root / "collector/policyctl-direct.prom").exists()

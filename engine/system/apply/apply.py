@@ -36,6 +36,7 @@ from engine.system.host.files import (
 )
 from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
+from engine.system.host.run_directory import clear_left
 from policy.values import AbsolutePath
 
 _STATE_MODE = 0o700
@@ -183,6 +184,7 @@ class _Apply:
         self._store(layout.PLAN_FILE, text)
         self._settle_previous(text)
         self._store(layout.RECORD_FILE, record_text(after))
+        clear_left(Places(root=self.root), {one.name for one in self.plan.legs})
         interrupted = before is not None and not before.complete
         return self._report(after, changed=True, completed=interrupted)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.system.host.descent import remove_tree
+from engine.system.host.lock import Locked, hold
+from engine.system.host.places import Places
 
 _SOCKET_MOST = 80
 """A socket's path has 107 bytes, and ssh adds a suffix while it makes one."""
@@ -40,6 +42,15 @@ def run_directory(path: Path) -> Iterator[tuple[bytes, bytes]]:
         _clear(path)
         if short != path and _is_ours(short):
             _clear(short)
+
+
+def clear_left(places: Places, legs: Collection[str]) -> None:
+    """Remove what killed runs of legs have left that are none of these: no run of them comes."""
+    with suppress(OSError):
+        for path in (places.state_dir / "run").iterdir():
+            if path.name not in legs and not path.name.startswith("."):
+                with suppress(Locked, OSError), hold(places.leg_lock(path.name)):
+                    _clear(path)
 
 
 def _clear(path: Path) -> None:

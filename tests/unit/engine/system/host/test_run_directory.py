@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.system.host.run_directory import NotPrivate, run_directory
+from engine.system.host.lock import hold
+from engine.system.host.places import Places
+from engine.system.host.run_directory import NotPrivate, clear_left, run_directory
 
 
 def long(tmp_path: Path) -> Path:
@@ -86,3 +88,17 @@ def test_law_41_what_somebody_planted_in_its_place_is_refused_and_left(
         else:
             (short / "theirs").unlink(missing_ok=True)
             short.rmdir()
+
+
+def test_what_a_killed_run_left_goes_with_its_leg(tmp_path: Path) -> None:
+    """It may hold a dump in the clear, and no run of that leg comes that would remove it."""
+    places = Places(state=tmp_path)
+    for leg in ("gone", "busy", "stays"):
+        (tmp_path / "run" / leg / "deep").mkdir(parents=True)
+        (tmp_path / "run" / leg / "deep/dump.sql").write_text("secret")
+    with hold(places.leg_lock("busy")):
+        clear_left(places, {"stays"})
+    assert sorted(one.name for one in (tmp_path / "run").iterdir()) == ["busy", "stays"]
+    clear_left(places, {"stays"})
+    assert sorted(one.name for one in (tmp_path / "run").iterdir()) == ["stays"]
+    assert (tmp_path / "run/stays/deep/dump.sql").exists()
