@@ -33,10 +33,10 @@ def into_folder(work: Restoring, found: Found, to: Path | None, *, anywhere: boo
     base, name = os.path.split(folder)
     if not name:
         raise Refused("--to names a folder, not the root of everything; nothing was restored")
-    _refuse_no_way(folder)
     aim = Aim(base=base, below=(name,), name=_name(found), alone=to is not None)
     if not anywhere:
         _refuse_there(work, aim)
+    _refuse_no_way(folder)
     return aim
 
 
@@ -47,9 +47,9 @@ def folder_for(work: Restoring, source: str, to: Path | None, *, anywhere: bool)
     base, name = os.path.split(folder)
     if not name:
         raise Refused("--to names a folder, not the root of everything; nothing was restored")
-    _refuse_no_way(folder)
     if not anywhere:
         _refuse_there(work, Aim(base=base, below=(name,), name=source.encode()))
+    _refuse_no_way(folder)
     return folder
 
 

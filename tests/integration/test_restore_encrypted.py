@@ -128,13 +128,17 @@ def test_another_dump_is_not_taken_for_the_one_that_came(house: House, key: Path
 
 
 def test_what_is_doubted_is_not_opened_later_as_if_nothing_were(house: House, key: Path) -> None:
-    damaged = house.generations[-1] / "app.db.age"
-    damaged.chmod(0o600)
-    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    other = house.generations[-1] / "app.db.age"
+    public = subprocess.run(["age-keygen", "-y", key], check=True, capture_output=True, text=True)
+    other.unlink()
+    command = ["age", "--recipient", public.stdout.strip(), "--output", str(other)]
+    subprocess.run(command, input=b"not what the record says", check=True)
     first = house.ask_back("shop:")
-    assert first.code == 6
+    assert first.code == 6, first.err
     assert "the same command" not in first.out
-    assert house.ask_back("shop:", "--identity", str(key)).code == 5
+    second = house.ask_back("shop:", "--identity", str(key))
+    assert second.code == 5
+    assert "is there already" in second.err
 
 
 def test_explain_shows_the_opening(house: House, key: Path) -> None:
