@@ -41,7 +41,7 @@ _WHAT_NOW = {
     Health.FAILING: "`policyctl run {leg}` once that is mended",
     Health.STALE: "`policyctl run {leg}` once that is mended",
     Health.NEVER_RAN: "see whether its timer is active, or `policyctl run {leg}`",
-    Health.SEED_STOPPED: "`policyctl seed {leg}` goes on where it stopped",
+    Health.SEED_STOPPED: "`policyctl seed {leg}` makes it whole",
     Health.UNFED: "run the legs that it reads of, then `policyctl run {leg}`",
     Health.AHEAD: "set the machine's clock right, then `policyctl run {leg}`",
 }

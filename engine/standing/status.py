@@ -31,7 +31,7 @@ class Health(enum.Enum):
     SEEDING = "seeding"
     """Its first full pass goes on: no copy is counted yet, and nobody has to act."""
     SEED_STOPPED = "seed interrupted"
-    """Its first full pass ended before it was through; it goes on where it stopped."""
+    """Its first full pass ended before it was through; another seed makes it whole."""
     FAILING = "failing"
     """Its last run did not succeed, but what it has is not too old yet."""
     STALE = "stale"
