@@ -25,13 +25,13 @@ from engine.system.telling.tell import tell_leg
 from engine.system.verify.compare import verify_leg
 from engine.system.verify.reading import Asked
 from engine.verify.verdict import Verified
-from policy.legs import MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
+from policy.legs import DumpLeg, MirrorLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 from policy.values import AbsolutePath, display
 from policyctl.boundary import Refused
 from policyctl.running import Running
 
 Names = tuple[bytes, ...]
-_COMPARED = (MirrorLeg, VersionsLeg, SqliteLeg)
+_COMPARED = (MirrorLeg, VersionsLeg, SqliteLeg, DumpLeg)
 """Legs whose copies can be compared with something."""
 
 
@@ -74,7 +74,7 @@ def verify(
         if not results:
             asked_for = ", ".join(wish.within or ())
             raise Refused(f"{wish.leg.name} has no {asked_for}: nothing was compared")
-        if wish.within is None:
+        if wish.within is None and wish.leg.leg.runner is None:
             _keep(running.plan, wish.leg, results, running.places, say)
         found += results
     return tuple(found)
@@ -109,7 +109,7 @@ def _keep(
 
 def _wishes(plan: Plan, named: Sequence[str], root: Path) -> Iterator[Wish]:
     if not named:
-        copying = [one for one in plan.legs if isinstance(one.leg, _COMPARED)]
+        copying = [one for one in plan.legs if _is_compared(one)]
         if not copying:
             raise Refused("no leg of the applied plan makes copies that can be compared")
         yield from (Wish(leg=one) for one in copying)
@@ -119,7 +119,7 @@ def _wishes(plan: Plan, named: Sequence[str], root: Path) -> Iterator[Wish]:
         if leg is not None and not isinstance(leg.leg, _COMPARED):
             raise Refused(
                 f"{text} is a {leg.kind} leg, and what it has made can be compared with nothing: "
-                "it was read back when it was made; a drill reads it again"
+                "it was read back when it was made"
             )
         if leg is not None:
             yield Wish(leg=leg)
@@ -127,6 +127,12 @@ def _wishes(plan: Plan, named: Sequence[str], root: Path) -> Iterator[Wish]:
             yield from _of_item(plan, source, item)
         else:
             yield from _of_path(plan, text, root)
+
+
+def _is_compared(leg: LegPlan) -> bool:
+    """Whether there is something to compare here: what a cluster reads is seen there alone."""
+    here = leg.leg.runner is None or isinstance(leg.leg, DumpLeg)
+    return here and isinstance(leg.leg, _COMPARED)
 
 
 def _of_item(plan: Plan, source: str, item: str) -> Iterator[Wish]:

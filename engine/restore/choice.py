@@ -238,6 +238,11 @@ def _doubted(doubt: Doubt, zone: ZoneInfo) -> str:
 
 def doubt_words(doubt: Doubt, zone: ZoneInfo) -> str:
     """What speaks against a version that is taken all the same."""
+    if doubt.proven:
+        return (
+            f"{_doubted(doubt, zone)}: its content is not what the record of the dump says, so it "
+            "is damaged here; --from takes an older one, or one at another place"
+        )
     return (
         f"{_doubted(doubt, zone)} (same size and time, other content): this copy is damaged there, "
         "or what it was made of was; look at it before you use it"

@@ -16,6 +16,7 @@ from engine.verify.comparison import Difference
 from engine.verify.verdict import Verified
 
 Names = tuple[bytes, ...]
+_WRONG = frozenset({Difference.DAMAGED, Difference.CORRUPT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,15 @@ def _doubt(one: Version, folder: Folder, newest: bytes) -> Doubt | None:
             return None
         inner = inner[1:]
     hits = (
-        at.path
+        (at.path, at.difference is Difference.CORRUPT)
         for at in folder.compared.found
-        if at.difference is Difference.DAMAGED and _meet(tuple(at.path.split(b"/")), inner)
+        if at.difference in _WRONG and _meet(tuple(at.path.split(b"/")), inner)
     )
-    path = min(hits, default=None)
-    return Doubt(path=path, at=folder.compared.ended) if path is not None else None
+    hit = min(hits, default=None)
+    if hit is None:
+        return None
+    path, proven = hit
+    return Doubt(path=path, at=folder.compared.ended, proven=proven)
 
 
 def _meet(one: Names, other: Names) -> bool:

@@ -49,6 +49,8 @@ class Doubt:
     """The first file whose content differed, below the root of the copy."""
     at: datetime
     """When it was compared."""
+    proven: bool = False
+    """Whether that was the copy's own record: then it is the copy that is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

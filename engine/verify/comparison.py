@@ -33,6 +33,8 @@ class Difference(enum.Enum):
     """Other content, and another size or time."""
     UNSOUND = "unsound"
     """SQLite finds damage in the copy of a database."""
+    CORRUPT = "corrupt"
+    """Other content than the record of the dump says."""
     ATTRIBUTES = "attributes"
     """The content is right; owner, mode, time or the like is not."""
 

@@ -17,6 +17,7 @@ _MEANING = {
     Difference.DAMAGED: "same size and time, other content: one of the two is damaged",
     Difference.DIFFERENT: "other content, and nothing has changed it since the copy was made",
     Difference.UNSOUND: "SQLite finds damage in the copy",
+    Difference.CORRUPT: "its content is not what the record of the dump says",
     Difference.ATTRIBUTES: "owner, mode, time or links differ; the content is right",
 }
 
@@ -61,6 +62,11 @@ def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
         yield (
             f"{leg}: `policyctl run {leg}` makes a new copy, unless the database itself is "
             "damaged; `policyctl restore PATH --list` names older ones for --from"
+        )
+    for leg in _legs(found, Difference.CORRUPT):
+        yield (
+            f"{leg}: `policyctl run {leg}` makes a new dump; `policyctl restore SOURCE: --list` "
+            "names older ones, and later hops may have this one whole; look at the disk's own errors"
         )
     whole = (Difference.MISSING, Difference.EXTRA, Difference.DIFFERENT, Difference.ATTRIBUTES)
     for leg in _legs(dated, *whole):

@@ -15,7 +15,7 @@ from engine.system.restore.compare import Difference, Names, Tree
 from policy.values import display
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_GONE = "it is in the record of the dump, and not here"
+GONE = "it is in the record of the dump, and not here"
 _OTHER = "its content is not what the record of the dump says"
 Wanted = Callable[[Names], bool]
 
@@ -81,7 +81,7 @@ def _unlike(descent: Descent, tree: Tree, inner: Names, digest: str) -> Iterator
         with os.fdopen(os.open(names[-1], _FILE, dir_fd=directory), "rb") as file:
             same = sha256_of(file) == digest
     except (NotThere, OSError, ValueError):
-        yield Difference(path=inner, what=_GONE)
+        yield Difference(path=inner, what=GONE)
         return
     if not same:
         yield Difference(path=inner, what=_OTHER)

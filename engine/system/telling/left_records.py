@@ -54,6 +54,7 @@ def _left_by(plan: Plan, leg: LegPlan, places: Places) -> LeftStatus | None:
 def _note(plan: Plan, leg: LegPlan, left: LeftStatus, state: State) -> None:
     feed = next(one for one in leg.feeds if one.writes is not None)
     stream = stream_of(plan, leg, feed, state)
+    state.claim(stream, f"{ADOPTED}job", left.generations)
     for name, standing in left.generations.items():
         state.generations.note(stream, name, standing)
     if left.seen is not None:

@@ -22,7 +22,7 @@ from engine.system.runs.observe_target import NothingToRead
 from engine.system.verify.files import Names, Wanted, newest_below
 from engine.system.verify.reading import Asked, Clock, Comparing, Session
 from engine.verify.verdict import Verified
-from policy.legs import SnapshotLeg, SqliteLeg, VersionsLeg
+from policy.legs import DumpLeg, SnapshotLeg, SqliteLeg, VersionsLeg
 
 _OF_SNAPSHOTS = "a snapshot is made of the volume's own blocks: there is nothing to compare it with"
 
@@ -40,6 +40,10 @@ def verify_leg(
 
     Raises `StateUnusable`, `JournalUnusable` and `Interrupted`.
     """
+    if isinstance(leg_plan.leg, DumpLeg):
+        from engine.system.verify.dumps import check_dump
+
+        return (check_dump(plan, leg_plan, places=places, clock=clock, say=say),)
     unfit = "; ".join(row.found for row in preflight_kind(leg_plan))
     if not unfit and isinstance(leg_plan.leg, SnapshotLeg):
         unfit = _OF_SNAPSHOTS

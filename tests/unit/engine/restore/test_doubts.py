@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from engine.generations.names import name_of
 from engine.plan.model import Location
 from engine.promises.chains import Copy
+from engine.restore.choice import doubt_words
 from engine.restore.doubts import Folder, doubted
 from engine.restore.versions import Doubt, Kind, Version, Whole
 from engine.verify.comparison import Difference, Found
@@ -55,6 +57,16 @@ def test_only_other_content_of_the_same_size_and_time_is_a_doubt() -> None:
     """What has another size or time is newer or older: the next run sees that."""
     (found,) = doubted([version(b"a")], folder(b"a", difference=Difference.DIFFERENT))
     assert found.doubt is None
+
+
+def test_a_dump_that_is_not_what_its_record_says_is_proven_wrong() -> None:
+    (found,) = doubted([version(b"a")], folder(b"a", difference=Difference.CORRUPT))
+    assert found.doubt is not None
+    assert found.doubt.proven
+    assert "damaged here" in doubt_words(found.doubt, ZoneInfo("UTC"))
+    (other,) = doubted([version(b"a")], folder(b"a"))
+    assert other.doubt is not None
+    assert "or what it was made of was" in doubt_words(other.doubt, ZoneInfo("UTC"))
 
 
 def test_of_generations_the_one_that_was_the_newest_then() -> None:
