@@ -66,7 +66,7 @@ def advice_lines(found: Sequence[Verified]) -> Iterator[str]:
     for leg in _legs(found, Difference.CORRUPT):
         yield (
             f"{leg}: `policyctl run {leg}` makes a new dump; `policyctl restore SOURCE: --list` "
-            "names older ones, and later hops may have this one whole; look at the disk's own errors"
+            "names older ones, later hops may have this one whole; look at the disk's own errors"
         )
     whole = (Difference.MISSING, Difference.EXTRA, Difference.DIFFERENT, Difference.ATTRIBUTES)
     for leg in _legs(dated, *whole):

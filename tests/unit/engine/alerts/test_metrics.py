@@ -212,6 +212,7 @@ def test_what_a_comparison_has_found_is_told_by_kind() -> None:
         "differing_paths/different": 0,
         "differing_paths/attributes": 0,
         "differing_paths/unsound": 0,
+        "differing_paths/corrupt": 0,
         "differing_paths/unreadable": 1,
     }
 
