@@ -8,15 +8,18 @@ began in the future began while the clock was wrong, and says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.plan.model import LegPlan, Plan
+from engine.plan.model import Feed, LegPlan, Plan
 from engine.plan.readers import writers_of
+from engine.plan.selection import Verdict
 from engine.schedule.calendars import previous_run
+from policy.sources import TreeSource
 
+_CARRIED = frozenset({Verdict.TAKEN, Verdict.ENTERED})
 _SLACK = timedelta(minutes=30)
 """A clock that is set back by no more makes no run due that has just been made."""
 
@@ -73,7 +76,20 @@ def before(plan: Plan, name: str) -> frozenset[str]:
     leg = plan.leg(name)
     assert leg is not None
     writers = {writer.name for feed in leg.feeds for writer, _ in writers_of(plan, feed.reads)}
-    return frozenset(writers | set(leg.leg.after)) - {name}
+    into = {other for feed in leg.feeds for other in _writing_into(plan, feed)}
+    return frozenset(writers | into | set(leg.leg.after)) - {name}
+
+
+def _writing_into(plan: Plan, feed: Feed) -> Iterator[str]:
+    """Legs whose products land in a tree where this feed takes them along."""
+    if feed.selection is None or not isinstance(plan.source(feed.reads), TreeSource):
+        return
+    for leg in plan.legs:
+        for one in leg.feeds:
+            if one.writes is None or one.writes.holder != feed.reads:
+                continue
+            if feed.selection.decide(one.writes.names, directory=True) in _CARRIED:
+                yield leg.name
 
 
 def _due_since(leg: LegPlan, known: datetime, now: datetime, zone: ZoneInfo) -> datetime | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -99,6 +99,21 @@ def feeds_along(plan: Plan, copy: Copy, source: str) -> tuple[Feed | None, ...]:
         found.append(feed)
         reads = {name} | ({feed.writes.holder} if feed is not None and feed.writes else set())
     return tuple(found)
+
+
+def of_products(
+    plan: Plan, feeds: Sequence[Feed | None], ran: Iterable[Sequence[Ran]]
+) -> list[tuple[Ran, ...]]:
+    """The same successes of each hop on a way, each as far as it tells of what the hop before made.
+
+    A leg that reads a tree notes how live that was; how old a product is that another leg has put
+    there says only that other one.
+    """
+    found = [tuple(successes) for successes in ran]
+    for at, feed in enumerate(feeds):
+        if at and feed is not None and plan.source(feed.reads) is not None:
+            found[at] = tuple(replace(one, data_as_of=None) for one in found[at])
+    return found
 
 
 def parts_along(feeds: Sequence[Feed | None], part: PathPattern) -> tuple[PathPattern, ...]:

@@ -18,7 +18,7 @@ from engine.promises.chains import Chains, Copy
 from engine.promises.objectives import Region, falls_short, regions, wanted_in
 from engine.promises.plan_chains import chains_of
 from engine.routing.taken_before import took_all
-from engine.standing.copy_standing import as_of_along, feeds_along, parts_along
+from engine.standing.copy_standing import as_of_along, feeds_along, of_products, parts_along
 from engine.standing.facts import Ran
 from engine.standing.status import Health, LegStatus
 from policy.patterns import PathPattern
@@ -140,7 +140,7 @@ def _held(plan: Plan, region: Region, by_leg: Mapping[str, LegStatus]) -> Iterat
             copy=copy,
             made=bool(ran[-1]),
             behind=behind,
-            as_of=None if behind else as_of_along(ran),
+            as_of=None if behind else as_of_along(of_products(plan, feeds, ran)),
             allowed=way[-1].allowed,
             doubted=_doubted(way[-1], feeds[-1]),
         )

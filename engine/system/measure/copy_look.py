@@ -10,7 +10,7 @@ from engine.generations.names import moment_of
 from engine.plan.model import Feed, Plan
 from engine.promises.chains import Copy
 from engine.reach.ssh_command import key_hint, ssh_command
-from engine.standing.copy_standing import CopyLook, There, as_of_along, feeds_along
+from engine.standing.copy_standing import CopyLook, There, as_of_along, feeds_along, of_products
 from engine.standing.facts import Ran
 from engine.system.host.places import Places
 from engine.system.host.process import Command, CommandNotStarted, Completed, run
@@ -130,7 +130,7 @@ def made_as_of(applied: Plan, copy: Copy, source: str, state: State | None, plac
     for leg, successes in zip(copy.via, ran, strict=True):
         if not successes:
             return Made(as_of=None, why_not=f"{leg} has not succeeded yet")
-    as_of = as_of_along(ran)
+    as_of = as_of_along(of_products(applied, feeds, ran))
     why = "" if as_of is not None else f"{copy.leg} last ran before what it reads was there"
     return Made(as_of=as_of, why_not=why)
 

@@ -25,7 +25,7 @@ from engine.restore.versions import (
 from engine.rsync.set_aside import run_start
 from engine.standing.bring_back import lost_on_the_way
 from engine.standing.copy_standing import There as Seen
-from engine.standing.copy_standing import as_of_along, feeds_along, set_aside_at
+from engine.standing.copy_standing import as_of_along, feeds_along, of_products, set_aside_at
 from engine.standing.facts import Ran
 from engine.system.restore.entries import (
     CannotLook,
@@ -87,7 +87,9 @@ class _Search:
         self.plan, self.state = known.plan, known.state
         self.feeds = feeds_along(known.plan, copy, source)
         self.lost = lost_on_the_way(known.plan, copy)
-        self.hops = self._hops()
+        hops = self._hops()
+        whole = len(hops) == len(self.feeds)
+        self.hops = of_products(known.plan, self.feeds, hops) if whole else hops
 
     def versions(self) -> Iterator[Version]:
         """All that lies there. Raises `NoRoot` and `CannotLook`."""

@@ -114,6 +114,27 @@ def test_law_21_what_reads_the_copies_of_another_comes_after_it() -> None:
     assert before(CHAIN, "last") == {"middle"}
 
 
+def test_law_21_what_reads_a_tree_comes_after_the_dumps_that_land_in_it() -> None:
+    """Else they would reach the next place a run late."""
+    dump = {"kind": "dump", "from": "program", "keep": {"last": 1}}
+    content = manifest(
+        sources={
+            "data": {"kind": "tree", "path": "/srv/data"},
+            "program": {"kind": "command", "run": ["x"], "file": "f"},
+        },
+        legs={
+            "a-mirror": {"kind": "mirror", "to": "disk:/"},
+            "z-dump": {**dump, "to": "data:/dumps"},
+            "z-scratch": {**dump, "to": "data:/scratch/dumps"},
+        },
+        routes={"/srv/data": "a-mirror", "/srv/data/scratch": {"none": "made anew"}},
+    )
+    plan = compiled(content)[0].plan
+    assert before(plan, "a-mirror") == {"z-dump"}
+    found = names(all_legs(plan, now=hour(3)))
+    assert found.index("z-dump") < found.index("a-mirror")
+
+
 def test_law_21_dependence_beats_the_due_time_and_that_beats_the_name() -> None:
     plan = plan_of(
         a={"from": "z", "to": "nas:/", "schedule": "01:00"},

@@ -7,7 +7,14 @@ import pytest
 from engine.promises.chains import Copy
 from engine.promises.plan_chains import chains_of
 from engine.records.reports import RunStatus
-from engine.standing.copy_standing import as_of_along, feeds_along, is_applied, kept_by, parts_along
+from engine.standing.copy_standing import (
+    as_of_along,
+    feeds_along,
+    is_applied,
+    kept_by,
+    of_products,
+    parts_along,
+)
 from engine.standing.facts import Ran
 from policy.patterns import parse_path_pattern
 from policy.values import Duration
@@ -60,6 +67,21 @@ def chained(routes=()):
 
 def copies(of, path: bytes = b"a") -> tuple[Copy, ...]:
     return chains_of(of).of_path("nfs", (path,))
+
+
+def test_law_32_a_tree_that_was_read_before_a_dump_came_holds_none_of_it() -> None:
+    """What its reader notes is how live the tree was, and no dump had come into it yet."""
+    made = chained()
+    near, far = copies(made)
+    feeds = feeds_along(made, near, "nfs")
+    for data, expected in ((ran(2), None), (ran(9), 9)):
+        hops = of_products(made, (None, *feeds), [[data], [ran(3, 3)]])
+        found = as_of_along(hops)
+        assert found == (NOW - timedelta(hours=expected) if expected else None)
+    # What reads a destination notes the oldest of what legs have put there.
+    both = [[ran(9, lasted=7)], [ran(3, 20)]]
+    assert as_of_along(of_products(made, feeds_along(made, far, "nfs"), both)) is not None
+    assert as_of_along(of_products(made, feeds, [[ran(3, 4)]])) == NOW - timedelta(hours=4)
 
 
 def test_each_hop_has_its_feed() -> None:
