@@ -69,9 +69,9 @@ def _check_held(drill: Drill, held: tuple[str, ...], findings: Findings) -> None
     if not held:
         findings.error(
             "drill-no-copy",
-            f"no destination holds copies of {drill.source!r} that this version restores",
+            f"no destination holds copies of {drill.source!r}",
             drill.at("source"),
-            hint="rehearse a source whose files are copied as they are: a tree, files, volumes",
+            hint="rehearse a source that is copied to a destination",
         )
     elif drill.takes is not None and drill.takes not in held:
         findings.error(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policy.fields import Fields
 from policy.legs.common import CommonFields, LegCommon, parse_preserve, parse_to
@@ -19,6 +19,7 @@ class VersionsLeg(LegCommon):
     preserve: tuple[Attribute, ...] = DEFAULT_PRESERVE
     at_once: int = 1
     """Items that are copied at a time."""
+    tolerate_unreadable: bool = field(default=False, metadata={"later": True})
 
 
 def parse(fields: Fields, common: CommonFields) -> VersionsLeg:
@@ -29,4 +30,5 @@ def parse(fields: Fields, common: CommonFields) -> VersionsLeg:
         keep=fields.keep(),
         preserve=parse_preserve(fields),
         at_once=fields.integer("at_once") or 1,
+        tolerate_unreadable="unreadable" in fields.texts("tolerate"),
     )

@@ -299,3 +299,27 @@ def test_a_host_measures_nothing_that_lies_in_a_cluster(lab: Lab) -> None:
     assert (done.code, "photos" in done.err) == (0, False), done.err
     named = lab.machine("measure", "photos")
     assert (named.code, "photos lies in a cluster" in named.err) == (5, True)
+
+
+def test_what_a_job_may_not_read_is_told_and_may_be_tolerated(lab: Lab) -> None:
+    filled(lab.photos)
+    lab.run("photos-versions")
+    for name in ("closed", "shut/inside"):
+        (lab.photos / name).parent.mkdir(exist_ok=True)
+        (lab.photos / name).write_text("of root")
+        (lab.photos / name).chmod(0o600)
+    (lab.photos / "shut").chmod(0o700)
+    said = lab.run("photos-versions", code=6)
+    assert "closed" in said
+    assert len(lab.generations("photos")) == 1
+    lab.machine.edit(
+        "    preserve: [times, perms, hardlinks]\n",
+        "    preserve: [times, perms, hardlinks]\n    tolerate: [unreadable]\n",
+    )
+    assert lab.machine("apply").code == 0
+    assert lab.machine("cluster", "jobs", "--image", IMAGE).code == 0
+    for _ in range(3):
+        assert "which is tolerated" in lab.run("photos-versions")
+    older, newest = lab.generations("photos")  # keep: {last: 2}
+    assert not (newest / "closed").exists()
+    assert (newest / "b.jpg").stat().st_ino == (older / "b.jpg").stat().st_ino

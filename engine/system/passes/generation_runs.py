@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.generations.names import Standing
@@ -69,6 +69,8 @@ class GenerationRuns:
     progress: Callable[[str], None]
     items: ItemRuns
     _made: DumpRuns | None = None
+    _partly: set[str] = field(default_factory=set)
+    """Feeds of which not all could be read, as their leg tolerates."""
 
     @property
     def _dumps(self) -> DumpRuns:
@@ -131,7 +133,7 @@ class GenerationRuns:
         self.feeds.put(replace(report, entries=entries, size=figures.size))
         check_still_there(step.still)
         if not self.feeds.judge_transfer(step.feed, told):
-            raise FeedStopped(RunStatus.DEGRADED, "not all of it could be read")
+            self._partly.add(step.feed)
 
     def _judge_databases(self, step: CopyDatabases, told: Completed) -> None:
         if told.code not in _WORKED:
@@ -181,8 +183,9 @@ class GenerationRuns:
         Of what is not whole nobody says that it was verified, so that nothing older goes for it.
         """
         stream = self.streams[step.feed]
-        whole = self.feeds.report(step.feed).status.succeeded
-        standing = Standing.VERIFIED if whole else Standing.COMPLETE
+        succeeded = self.feeds.report(step.feed).status.succeeded
+        whole = succeeded and step.feed not in self._partly
+        standing = Standing.VERIFIED if succeeded else Standing.COMPLETE
         path = (*step.target.names, step.name)
         with _stopping(f"the generation {display(step.name)} cannot be completed"):
             flush(step.target.path)

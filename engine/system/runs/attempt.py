@@ -59,7 +59,7 @@ from engine.system.state.state import (
     Stream,
     stream_of,
 )
-from policy.legs import MirrorLeg, SqliteLeg, VersionsLeg
+from policy.legs import CopyingLeg, MirrorLeg, SqliteLeg, VersionsLeg
 from policy.values import Duration
 
 Clock = Callable[[], datetime]
@@ -223,7 +223,7 @@ class Attempt:
         )
         feeds = FeedRuns(
             transfers=transfers,
-            tolerates_unreadable=isinstance(leg, MirrorLeg) and leg.tolerate_unreadable,
+            tolerates_unreadable=isinstance(leg, CopyingLeg) and leg.tolerate_unreadable,
             reports=self.feeds,
         )
         executor = self._executor(this_run, feeds)
