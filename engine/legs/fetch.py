@@ -40,12 +40,16 @@ class FetchKind:
 
 
 def _steps(leg: FetchLeg, frame: Frame, run: Run, *, smaller_allowed: bool) -> Iterator[Step]:
-    yield from frame.begin(f"{len(leg.files):,} files of the device")
+    yield from frame.begin(_amount(leg))
     for one in leg.files:
         kept = leg.kept_as(one).encode()
         before = None if smaller_allowed else dict(frame.seen.fetched).get(kept)
         yield _fetch(leg, frame, run, one, before)
     yield from frame.end()
+
+
+def _amount(leg: FetchLeg) -> str:
+    return f"{len(leg.files):,} files of the device" if len(leg.files) != 1 else "one file of it"
 
 
 def _fetch(

@@ -144,12 +144,8 @@ def _finding(row: Finding) -> str:
 
 
 def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
-    entries = feed.entries
-    seen = f"{counted(entries, 'entry', 'entries')} seen, " if entries is not None else ""
-    sent = f"{counted(feed.files, 'file')} sent ({human_bytes(feed.bytes_sent)})"
-    yield (
-        f"  {feed.feed}: {_mode(feed)}{seen}{sent}, {feed.deleted:,} deleted"
-        + (f"; {feed.reason}" if any(one not in told for one in feed.reason.split("; ")) else "")
+    yield f"  {feed.feed}: {_figures(feed)}" + (
+        f"; {feed.reason}" if any(one not in told for one in feed.reason.split("; ")) else ""
     )
     for name in feed.shared[:_MOST_FOREIGN]:
         command = f"policyctl adopt {entry_argument(feed.place, name)} --by {leg}"
@@ -168,6 +164,16 @@ def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
     if any(moment_of(name) is not None for name in feed.foreign):
         adopting = f"`policyctl adopt {shlex.quote(feed.place)} --by {leg}`"
         yield f"  {feed.feed}: if they are generations whose state was lost: {adopting}"
+
+
+def _figures(feed: FeedReport) -> str:
+    entries = feed.entries
+    if not feed.why and feed.size is not None:  # a database, which is a part of its feed
+        rows = f", {counted(entries, 'row')}" if entries is not None else ""
+        return f"a dump of {human_bytes(feed.size)}{rows}"
+    seen = f"{counted(entries, 'entry', 'entries')} seen, " if entries is not None else ""
+    sent = f"{counted(feed.files, 'file')} sent ({human_bytes(feed.bytes_sent)})"
+    return f"{_mode(feed)}{seen}{sent}, {feed.deleted:,} deleted"
 
 
 def _mode(feed: FeedReport) -> str:

@@ -109,3 +109,12 @@ def test_a_reason_is_said_once_however_many_there_are() -> None:
     degraded = replace(report(RunStatus.DEGRADED), reason="x", feeds=(refused,))
     *_, alone = report_lines(degraded, LEGS["mirror"])
     assert alone.endswith("0 deleted; smaller; another disk")
+
+
+def test_a_database_is_told_by_its_rows_and_not_as_files() -> None:
+    database = FeedReport(feed="shop:orders", status=RunStatus.OK, entries=1, size=2048)
+    whole = FeedReport(feed="shop", status=RunStatus.OK, why="a dump of it", files=2, size=4096)
+    ended = replace(report(RunStatus.OK), feeds=(whole, database))
+    told = list(report_lines(ended, LEGS["dump"]))
+    assert "  shop:orders: a dump of 2.0 KiB, 1 row" in told
+    assert any("full pass (a dump of it), 2 files sent" in line for line in told)
