@@ -24,6 +24,8 @@ class Outcome(enum.Enum):
 
 
 _REFUSAL = re.compile(rb"^\S*rrsync\S* error: (?!Another instance )", re.MULTILINE)
+VANISHED = 24
+"""Some files had gone by the time that they were to be sent."""
 _TABLE: dict[int, tuple[Outcome, str]] = {
     0: (Outcome.OK, "rsync did all of it"),
     1: (Outcome.FAILED, "rsync did not understand its options"),
@@ -44,7 +46,7 @@ _TABLE: dict[int, tuple[Outcome, str]] = {
     21: (Outcome.FAILED, "rsync lost one of its own processes"),
     22: (Outcome.FAILED, "rsync ran out of memory"),
     23: (Outcome.DEGRADED, "not everything could be read or written"),
-    24: (Outcome.OK_NOTED, "some files vanished while the pass ran"),
+    VANISHED: (Outcome.OK_NOTED, "some files vanished while the pass ran"),
     25: (Outcome.GUARD, "the deletion limit stopped deletions"),
     30: (Outcome.TIMED_OUT, "the other side was silent for too long"),
     35: (Outcome.TIMED_OUT, "the other side did not answer in time"),

@@ -231,7 +231,6 @@ class Running:
             self.places,
             lambda: self._run_here(due),
             clock=lambda: datetime.now(UTC),
-            tell=tell,
         )
 
     def _run_here(self, due: Due) -> RunReport:

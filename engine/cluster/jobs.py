@@ -81,7 +81,7 @@ def job_of_leg(plan: Plan, leg: LegPlan) -> Job | None:
     """The job of a leg; None where none can be made of it, as `check` says."""
     one = leg.leg
     hooks = sum(hook.timeout.seconds for hook in (*one.before, *one.finally_))
-    here = replace(leg, leg=replace(one, runner=None, was=None))
+    here = replace(leg, leg=replace(one, runner=None))
     needs, seconds = partial(needs_of_leg, one, plan), one.limits.whole.seconds + hooks
     return _job(plan, "leg", one, needs, seconds, leg.longest_gap, legs=(here,))
 

@@ -19,7 +19,7 @@ from engine.plan.model import LegPlan
 from engine.plan.selection import Line, Selection
 from engine.rsync.command import generation_command, merge_rules
 from engine.rsync.filters import exclude_rule, render_rules
-from engine.runs.observation import FeedSeen, Observation
+from engine.runs.observation import FeedSeen, Observation, Waiver
 from engine.steps.generations import CopyGeneration
 from engine.steps.model import Step, WriteRules
 from policy.legs import VersionsLeg
@@ -39,14 +39,21 @@ class VersionsKind:
         assert isinstance(leg, VersionsLeg)
         zone = ZoneInfo(observation.timezone)
         frames = [Frame(s, leg.keep, run, zone) for s in observation.feeds if s.feed in feeds]
+        measured = Waiver.SMALLER_SOURCE not in observation.waived
         return (
             *hooks_before(leg),
-            *(step for one in frames for step in _steps(leg, leg_plan, one, run)),
+            *(
+                step
+                for one in frames
+                for step in _steps(leg, leg_plan, one, run, measured=measured)
+            ),
             *hooks_after(leg),
         )
 
 
-def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Iterator[Step]:
+def _steps(
+    leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run, *, measured: bool
+) -> Iterator[Step]:
     seen, base = frame.seen, frame.base
     linked = f"linked to {base.decode()}" if base is not None else "the first generation here"
     if base is not None and seen.damaged:
@@ -68,7 +75,7 @@ def _steps(leg: VersionsLeg, leg_plan: LegPlan, frame: Frame, run: Run) -> Itera
         ),
         still=frame.still,
         target=frame.target,
-        previous_entries=seen.source.previous_entries,
+        previous_entries=seen.source.previous_entries if measured else None,
         from_item=seen.item is not None,
     )
     yield from frame.closing()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from engine.exit_codes import VANISHED, meaning_of
 from engine.plan.model import Location
 from engine.promises.chains import Copy
 from engine.standing.copy_standing import There
@@ -157,14 +158,20 @@ def carried_until(hops: Sequence[Sequence[Ran]]) -> datetime | None:
     """
     if not all(hops):
         return None
-    seen = hops[-1][0]
-    for successes in reversed(hops[:-1]):
-        through = (one for one in successes if one.ended and one.ended <= seen.started)
-        before = next(through, None)
-        if before is None:
+    made, *carried = hops
+    ways = [made, *([one for one in hop if not _lost_some(one)] for hop in carried)]
+    seen = next(iter(ways[-1]), None)
+    for successes in reversed(ways[:-1]):
+        if seen is None:
             return None
-        seen = before
-    return seen.started
+        began = seen.started
+        seen = next((one for one in successes if one.ended and one.ended <= began), None)
+    return seen.started if seen is not None else None
+
+
+def _lost_some(ran: Ran) -> bool:
+    """Whether files vanished under a run: a generation may have gone while it was being carried."""
+    return meaning_of(VANISHED) in ran.reason
 
 
 def state_before(successes: Sequence[Ran], start: datetime) -> Ran | None:

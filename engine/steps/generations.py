@@ -46,6 +46,7 @@ class CopyGeneration:
     from_item: bool = False
     """Whether it reads what `OpenItem` has opened."""
     previous_entries: int | None = None
+    """What the last success saw, to compare with what comes now; None: with nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ def test_law_36_a_leg_that_goes_leaves_nothing_but_its_copies(applied: Machine) 
     for leg in ("nightly", "direct"):
         assert applied("run", leg).code == 0
     applied.write("var/lib/policyctl/run/direct/dump.sql", "what a killed run has left")
+    (applied.root / "var/lib/policyctl/run/direct/empty").mkdir()
     before = applied.state()
     assert "DirectStale" in (applied.root / RULES[1:]).read_text()
     assert (applied.root / "collector/policyctl-direct.prom").exists()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import re
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -247,14 +250,58 @@ def test_a_pod_that_was_killed_leaves_a_generation_that_the_next_one_knows(
     assert (first["standing"], second["standing"]) == ("complete", "verified")
 
 
-def test_records_that_are_none_are_told_and_made_anew(cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda text: "{",
+        lambda text: "",
+        lambda text: text.replace('"format": 1', '"format": 2'),
+        lambda text: re.sub(r'"started": "[^"]*"', '"started": "0001-01-01T00:00:00+14:00"', text),
+    ],
+)
+def test_law_33_with_records_that_cannot_be_used_nothing_runs(
+    cluster: Cluster, harm: Callable[[str], str]
+) -> None:
+    """Each guard goes by them: without, what has shrunk would push out what is whole."""
     assert cluster.run(LEG).code == 0
-    (cluster.product / STATUS).write_text("{")
+    file = cluster.product / STATUS
+    good = file.read_text()
+    file.write_text(harm(good))
+    bad = file.read_text()
     assert cluster.leg()["health"] == "runs elsewhere"
-    _next_second()
     done = cluster.run(LEG)
-    assert (done.code, "cannot be used" in done.err) == (0, True)
-    assert len(cluster.status()["kept"]) == 2
+    assert (done.code, "cannot be used" in done.out, file.read_text()) == (5, True, bad), done
+    assert "move .policyctl-status.json out of" in done.out
+    assert len(cluster.generations()) == 1
+    file.write_text(good)
+    _next_second()
+    assert cluster.run(LEG).code == 0
+
+
+def test_records_that_are_no_file_stop_no_command_of_the_host(cluster: Cluster) -> None:
+    assert cluster.run(LEG).code == 0
+    file = cluster.product / STATUS
+    file.unlink()
+    os.mkfifo(file)
+    held = os.open(file, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        assert cluster.leg()["health"] == "runs elsewhere"
+        assert cluster.machine("show", "generations").code == 0
+        assert cluster.run(LEG).code == 5
+    finally:
+        os.close(held)
+
+
+def test_a_leg_that_is_renamed_keeps_its_records(cluster: Cluster) -> None:
+    assert cluster.run(LEG).code == 0
+    cluster.machine.edit("  vault-copy:\n", "  vault-dump:\n    was: vault-copy\n")
+    assert cluster.machine("apply").code == 0
+    assert cluster.machine("cluster", "jobs", "--image", IMAGE).code == 0
+    _next_second()
+    done = cluster.run("apps/vault-dump.yaml")
+    assert done.code == 0, done
+    assert len(cluster.status()["runs"]) == 2
+    assert {one["standing"] for one in cluster.status()["kept"]} == {"verified"}
 
 
 def test_a_later_hop_takes_the_dumps_and_no_records(cluster: Cluster) -> None:

@@ -323,3 +323,12 @@ def test_what_a_job_may_not_read_is_told_and_may_be_tolerated(lab: Lab) -> None:
     older, newest = lab.generations("photos")  # keep: {last: 2}
     assert not (newest / "closed").exists()
     assert (newest / "b.jpg").stat().st_ino == (older / "b.jpg").stat().st_ino
+
+
+def test_what_nobody_may_write_goes_like_all_else(lab: Lab) -> None:
+    """A directory without the right to write cannot be moved by who is not root."""
+    filled(lab.photos)
+    lab.photos.chmod(0o555)
+    for _ in range(4):
+        lab.run("photos-versions")
+    assert len(lab.generations("photos")) == 2  # keep: {last: 2}

@@ -88,7 +88,6 @@ class World:
             places,
             lambda: run_leg(plan, "export", places=places),
             clock=now,
-            tell=print,
         )
 
     def look(self) -> None:

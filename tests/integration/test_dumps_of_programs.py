@@ -6,12 +6,14 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from engine.records.reports import RunStatus
 from engine.runs.observation import Waiver
+from engine.system.state.state import open_state
 from policy.diagnostics import PolicyInvalid
 from tests.databases import make, rows
 from tests.integration.dumping import House, small_disk
@@ -202,6 +204,44 @@ def filling(folder: Path, text: str) -> House:
 
 
 FILL = 'into="${1#--into=}"'
+
+
+@pytest.fixture
+def shrunk(tmp_path: Path) -> House:
+    """Two good dumps, and two that are much smaller, as their own records say."""
+    house = House(tmp_path, f"kind: command, run: [cat, {tmp_path}/rows], file: rows.txt")
+    (tmp_path / "rows").write_text("a row\n" * 20_000)
+    for _ in range(2):
+        house.good()
+    (tmp_path / "rows").write_text("1\n")
+    for _ in range(2):
+        house.degraded("smaller")
+    return house
+
+
+def test_law_33_without_records_a_bad_dump_is_no_measure(shrunk: House) -> None:
+    """The state was lost: each dump says itself what its run has said against it."""
+    shrunk.plan()
+    with open_state(shrunk.places.state_file) as state:
+        state.connection.execute("UPDATE generation SET standing = 'complete'")
+        state.connection.commit()
+    before = shrunk.generations
+    shrunk.degraded("smaller")
+    assert shrunk.generations[:-1] == before
+
+
+def test_law_18_a_dump_that_is_dated_in_the_future_is_no_measure(tmp_path: Path) -> None:
+    house = House(tmp_path, f"kind: command, run: [cat, {tmp_path}/rows], file: rows.txt")
+    rows = tmp_path / "rows"
+    rows.write_text("a\n")
+    today = house.now
+    house.now += timedelta(days=3650)
+    house.good()
+    house.now = today
+    rows.write_text("a row\n" * 20_000)
+    house.good()
+    rows.write_text("a\n" * 100)
+    house.degraded("smaller")
 
 
 def test_the_folder_that_a_program_fills_comes_back(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.generations.names import moment_of, name_of
+from engine.generations.names import Standing, moment_of, name_of
 from engine.records.reports import RunStatus
+from engine.runs.observation import Waiver
 from engine.system.passes import generation_runs
 from engine.system.state.state import open_state, stream_of
 from engine.system.state.verifications import Verifications
@@ -439,3 +441,100 @@ def test_a_generation_from_the_future_lets_nothing_go(house: House) -> None:
         assert house.run("hist").status is RunStatus.OK
     assert house.generations()[-1:] == ahead
     assert len(house.generations()) == 4
+
+
+# ── What is lost while it is read ────────────────────────────────────────────────────────────
+
+
+EMPTY = 'for one in {source}/*; do mv "$one" "{away}/"; done\n'
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> House:
+    """One of many files, whose disk keeps two generations of all of them."""
+    house = House(tmp_path / "root", text(keep="{last: 2}"))
+    for number in range(200):
+        write(house.source / f"many/{number}", b"x" * 20_000)
+    for _ in range(2):
+        house.change()
+        assert house.run("hist").status is RunStatus.OK
+    (tmp_path / "away").mkdir()
+    return house
+
+
+def amid(house: House, monkeypatch: pytest.MonkeyPatch, harm: str, *, after: bool = False) -> None:
+    """Harm the source once a run has looked at it; `after`: once it is copied, too."""
+    copying = f'case "$*" in *policyctl-staging*) {harm}'
+    body = f'{copying} ;; esac\nexec {shutil.which("rsync")} "$@"'
+    if after:
+        body = f'case "$*" in *policyctl-staging*) real "$@"; {harm} exit 24 ;; esac\nreal "$@"'
+    path = wrap_rsync(house.root.parent / "bin", body)
+    monkeypatch.setenv("PATH", path)
+
+
+def test_law_11_a_source_that_is_emptied_under_a_run_is_no_generation(
+    large: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It was there when it was looked at, and is much as an unmounted one by then."""
+    before = large.generations()
+    harm = EMPTY.format(source=large.source, away=tmp_path / "away")
+    amid(large, monkeypatch, harm)
+    report = large.run("hist")
+    assert report.status is RunStatus.GUARD, report
+    assert "nothing came of it" in report.reason
+    assert large.generations() == before
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("rm -r {source}/many;", "at the last success: nothing older goes"),
+        ("for one in {source}/many/*; do : >$one; done;", "B at the last success: nothing older"),
+    ],
+    ids=["gone", "cut to nothing"],
+)
+def test_law_16_what_shrinks_under_a_run_lets_nothing_go(
+    large: House, monkeypatch: pytest.MonkeyPatch, harm: str, said: str
+) -> None:
+    before = large.generations()
+    with monkeypatch.context() as patched:
+        amid(large, patched, harm.format(source=large.source))
+        report = large.run("hist")
+    assert report.status is RunStatus.DEGRADED, report
+    assert said in report.reason, report.reason
+    assert large.generations()[:2] == before
+    large.change()
+    again = large.run("hist")
+    assert not again.status.succeeded, "the measure is the last one that was whole"
+    assert large.generations()[:2] == before
+    allowed = large.run("hist", Waiver.SMALLER_SOURCE)
+    assert allowed.status is RunStatus.OK, allowed
+    assert before[0] not in large.generations()
+
+
+def test_law_16_what_vanishes_while_it_is_sent_is_not_counted_as_come(
+    large: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rsync has counted it, and ends with 24, which is no failure by itself."""
+    before = large.generations()
+    staging = large.hist / ".policyctl-staging"
+    amid(large, monkeypatch, f"rm -r {staging}/many;", after=True)
+    report = large.run("hist")
+    assert report.status is RunStatus.DEGRADED, report
+    assert "entries came, and there were" in report.reason
+    assert large.generations()[:2] == before
+
+
+def test_a_run_of_the_same_second_forgets_nothing_of_the_one_before(house: House) -> None:
+    assert house.run("hist").status is RunStatus.OK
+    (made,) = house.generations()
+    house.now -= timedelta(days=1)
+    house.change()
+    assert house.run("hist").status is RunStatus.FAILED
+    assert house.generations() == [made]
+    leg = house.plan.leg("hist")
+    assert leg is not None
+    with open_state(house.places.state_file) as state:
+        stream = stream_of(house.plan, leg, leg.feeds[0], state)
+        (known,) = state.generations.among(stream, [made.encode()])
+    assert known.standing is Standing.VERIFIED

@@ -174,6 +174,7 @@ class _Apply:
         self._check_unchanged()
         before = load_record(self.root)
         self._remove_leftovers(before)
+        clear_left(Places(root=self.root), {one.name for one in self.plan.legs})
         text = plan_to_json(self.plan).encode()
         after = self._final_record(digest(text))
         if before is not None and self._is_done(before, after, text):
@@ -184,7 +185,6 @@ class _Apply:
         self._store(layout.PLAN_FILE, text)
         self._settle_previous(text)
         self._store(layout.RECORD_FILE, record_text(after))
-        clear_left(Places(root=self.root), {one.name for one in self.plan.legs})
         interrupted = before is not None and not before.complete
         return self._report(after, changed=True, completed=interrupted)
 

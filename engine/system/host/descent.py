@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_NAMES = frozenset({b"", b".", b".."})
+"""What leads somewhere else than down."""
 _PATH_ONLY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HELD = 64
 """Levels held open: a user may nest directories as deep as they like, descriptors are few."""
@@ -52,6 +54,8 @@ class Descent:
             self._leave(len(self._descriptors) - 1)
         for name in names[len(self._names) :]:
             depth = len(self._names) + 1
+            if name in _NO_NAMES or b"/" in name:
+                raise NotThere(depth, other=True)
             try:
                 inner = os.open(name, _PATH_ONLY, dir_fd=self.here)
             except NotADirectoryError:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from engine.reach.targets import Identity, Presence, Target
 from engine.rsync.set_aside import SET_ASIDE
+from engine.system.host.descent import NotThere, descending, list_inside, opened_root
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -95,3 +96,19 @@ def astray_link(target: Target) -> bytes:
         if os.path.islink(path):  # noqa: PTH114 - the path is bytes
             return path
     return b""
+
+
+def entries_below(root: bytes) -> int | None:
+    """How many entries a directory holds, at any depth; None where that cannot be counted."""
+    count = 0
+    waiting: list[tuple[bytes, ...]] = [()]
+    try:
+        with opened_root(root) as top, descending(top) as descent:
+            while waiting:
+                names = waiting.pop()
+                inside = list_inside(descent.enter(names))
+                count += len(inside)
+                waiting += [(*names, name) for name, directory in inside if directory]
+    except (OSError, NotThere):
+        return None
+    return count

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+
+from engine.system.host.descent import NotThere, descending, opened_root
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NOREPLACE = 1
@@ -92,3 +95,17 @@ def _rename(source: int, old: bytes, target: int, new: bytes) -> None:
         os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
     else:
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def make_writable(root: bytes, names: tuple[bytes, ...]) -> None:
+    """Let its owner write a directory; through no symlink. Raises `OSError`, `NotRenamed`."""
+    with opened_root(root) as top, descending(top) as descent:
+        try:
+            parent = descent.enter(names[:-1])
+        except NotThere as error:
+            raise NotRenamed(str(error)) from None
+        inner = os.open(names[-1], _DIRECTORY, dir_fd=parent)
+        try:
+            os.fchmod(inner, stat.S_IMODE(os.fstat(inner).st_mode) | stat.S_IRWXU)
+        finally:
+            os.close(inner)

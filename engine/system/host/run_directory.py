@@ -16,6 +16,8 @@ from engine.system.host.descent import remove_tree
 from engine.system.host.lock import Locked, hold
 from engine.system.host.places import Places
 
+_EMPTY = "empty"
+"""The first thing in it: an empty directory."""
 _SOCKET_MOST = 80
 """A socket's path has 107 bytes, and ssh adds a suffix while it makes one."""
 
@@ -31,7 +33,7 @@ def run_directory(path: Path) -> Iterator[tuple[bytes, bytes]]:
     What a killed run left there goes first: the caller holds the lock that makes this ours.
     """
     _clear(path)
-    (path / "empty").mkdir(mode=0o700, parents=True)
+    (path / _EMPTY).mkdir(mode=0o700, parents=True)
     path.chmod(0o700)
     short = _short(path)
     try:
@@ -48,7 +50,7 @@ def clear_left(places: Places, legs: Collection[str]) -> None:
     """Remove what killed runs of legs have left that are none of these: no run of them comes."""
     with suppress(OSError):
         for path in (places.state_dir / "run").iterdir():
-            if path.name not in legs and not path.name.startswith("."):
+            if path.name not in legs and (path / _EMPTY).is_dir():  # else it is none of a run
                 with suppress(Locked, OSError), hold(places.leg_lock(path.name)):
                     _clear(path)
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from engine.exit_codes import VANISHED
 from engine.generations.names import Standing
 from engine.legs.kind import Run
 from engine.reach.targets import Target
@@ -21,6 +22,7 @@ from engine.records.journal import Change
 from engine.records.reports import RunStatus
 from engine.rsync.output import parse_figures
 from engine.runs.preflight import lacks_room
+from engine.runs.shrinkage import Amount, shrunk
 from engine.runs.sqlite_judgement import judge_copies, wanted
 from engine.sqlite.copies import CopyStatus, read_lines
 from engine.steps.dumps import JudgeDump, MakeArtefact
@@ -37,10 +39,10 @@ from engine.steps.generations import (
     inside,
 )
 from engine.system.host.descent import remove_tree
-from engine.system.host.directories import flush, make_below
+from engine.system.host.directories import entries_below, flush, make_below
 from engine.system.host.file_systems import room_of
 from engine.system.host.process import Completed
-from engine.system.host.relocate import NotRenamed, rename_below
+from engine.system.host.relocate import NotRenamed, make_writable, rename_below
 from engine.system.journal.journal import Journal
 from engine.system.passes.abreast import Copying
 from engine.system.passes.feed_runs import NO_ROOM, FeedRuns, FeedStopped, check_still_there
@@ -129,11 +131,26 @@ class GenerationRuns:
         figures = parse_figures(told.stdout)
         self.feeds.add_figures(step.feed, replace(figures, deleted=None))
         entries = None if figures.entries is None else max(0, figures.entries - 1)
+        if told.code == VANISHED:  # rsync has counted what it could not send, too
+            entries = entries_below(inside(step.target, STAGING).path)
         report = self.feeds.report(step.feed)
         self.feeds.put(replace(report, entries=entries, size=figures.size))
         check_still_there(step.still)
         if not self.feeds.judge_transfer(step.feed, told):
             self._partly.add(step.feed)
+        self._judge_amount(step, Amount(entries=entries, size=figures.size))
+
+    def _judge_amount(self, step: CopyGeneration, now: Amount) -> None:
+        """What was emptied since it was looked at is no generation that anything goes for."""
+        if now.entries == 0 and not step.from_item:
+            said = "nothing came of it: its source was emptied, or unmounted, while it was read"
+            raise FeedStopped(RunStatus.GUARD, said)
+        former = self.state.last_seen(self.streams[step.feed])
+        if step.previous_entries is None or former is None:
+            return
+        said = shrunk(Amount(entries=step.previous_entries, size=former.size), now)
+        if said:
+            self.feeds.note(step.feed, RunStatus.DEGRADED, said)
 
     def _judge_databases(self, step: CopyDatabases, told: Completed) -> None:
         if told.code not in _WORKED:
@@ -188,6 +205,8 @@ class GenerationRuns:
         standing = Standing.VERIFIED if succeeded else Standing.COMPLETE
         path = (*step.target.names, step.name)
         with _stopping(f"the generation {display(step.name)} cannot be completed"):
+            if step.name in step.kept:  # else its record would go with the failure
+                raise NotRenamed("one of that second is there already, and nothing is overwritten")
             flush(step.target.path)
             self._announce(step.target, step.name)
             # Before it has its name: a generation whose maker nobody knows would be foreign.
@@ -207,7 +226,7 @@ class GenerationRuns:
             file_system=step.file_system,
             mounts=step.mounts,
             full_began=self.run.now,
-            size=report.size,
+            size=report.size if whole or former is None else former.size,
         )
         self.state.record_pass(stream, self.run.run_id, (*step.kept, step.name), seen)
         with suppress(OSError):  # it is tried again by the next run
@@ -222,7 +241,7 @@ class GenerationRuns:
             for name in step.names:
                 self._announce(step.target, name)
                 if os.path.lexists(inside(step.target, name).path):
-                    _rename(step.target, name, GOING + b"/" + name)
+                    _let_go(step.target, name)
                 self.state.generations.forget(self.streams[step.feed], name)
                 self.progress(f"{step.feed}: {display(name)} goes")
             remove_tree(going.path)
@@ -265,6 +284,18 @@ def drop_unfinished_generation(target: Target) -> int:
     for path in there:
         remove_tree(path)
     return len(there)
+
+
+def _let_go(target: Target, name: bytes) -> None:
+    """Move a generation to what goes.
+
+    A directory that nobody may write cannot be moved to another one (rename(2)), save by root.
+    """
+    try:
+        _rename(target, name, GOING + b"/" + name)
+    except (OSError, NotRenamed):
+        make_writable(target.root, (*target.names, name))
+        _rename(target, name, GOING + b"/" + name)
 
 
 def _rename(target: Target, old: bytes, new: bytes) -> None:

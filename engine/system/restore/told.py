@@ -13,6 +13,7 @@ from engine.system.restore.compare import Tree
 from engine.system.restore.dump_record import record_in
 from engine.system.restore.known import Known
 from policy.sources import DumpedSource, Source
+from policy.values import display
 
 _NOT_SAID = "it was not verified"
 
@@ -42,5 +43,5 @@ def _said(known: Known, one: Version, depth: int) -> str:
         with opened_root(place.root) as root:
             record = record_in(Tree(root=root, top=names[: len(names) - depth]))
         if record is not None:
-            return "; ".join(record.told)
+            return "; ".join(display(one.encode()) for one in record.told)
     return _NOT_SAID if one.whole is Whole.COMPLETE else ""

@@ -21,10 +21,17 @@ def device_of(plan: Plan, feed: Feed) -> SshTarget | None:
 
 
 def device_seen(
-    feed: Feed, device: SshTarget, target: TargetSeen, generations: tuple[Generation, ...]
+    feed: Feed,
+    device: SshTarget,
+    target: TargetSeen,
+    generations: tuple[Generation, ...],
+    now: datetime,
 ) -> FeedSeen:
-    """What is known of a device: what was fetched of it the last time."""
-    newest = newest_good(generations)
+    """What is known of a device: what was fetched of it the last time.
+
+    What is dated in the future is no measure: it would be that until its day comes.
+    """
+    newest = newest_good(one for one in generations if one.moment <= now)
     folder = target.target.path + b"/" + (name_of(newest) if newest is not None else b"")
     return FeedSeen(
         feed=feed.reads,

@@ -28,6 +28,7 @@ from engine.system.state.records import LastSeen, Stream, new_run_id
 from engine.system.state.state import ADOPTED, State, open_state, stream_of
 from engine.system.state.status_file import (
     MOST_RUNS,
+    NAME,
     Kept,
     LeftStatus,
     Seen,
@@ -36,6 +37,7 @@ from engine.system.state.status_file import (
     read_status,
 )
 from policy.legs import CopyingLeg
+from policy.values import display
 
 LOCK = ".policyctl-lock"
 """In the directory that a leg writes; no leg takes such a name."""
@@ -48,9 +50,11 @@ def run_in_cluster(
     run: Callable[[], RunReport],
     *,
     clock: Callable[[], datetime],
-    tell: Callable[[str], None],
 ) -> RunReport:
-    """Run a leg with the records that lie beside its product. Raises what `run` raises."""
+    """Run a leg with the records that lie beside its product. Raises what `run` raises.
+
+    With records that are there and cannot be used it is refused: each guard would be off.
+    """
     place = next(one.writes for one in leg.feeds if one.writes is not None)
     root = _root_of(plan, place, places)
     folder = b"/".join((root.rstrip(b"/"), *place.names))
@@ -60,7 +64,14 @@ def run_in_cluster(
             _lay_rules(leg, places)
             if os.path.isdir(folder):  # noqa: PTH112 - bytes
                 stack.enter_context(hold(Path(os.fsdecode(folder), LOCK)))
-                _begin_with(plan, leg, place, root, places, tell)
+                _begin_with(plan, leg, place, root, places)
+        except StatusUnreadable as error:
+            # What it keeps, and what a copy is compared with, stands there (law 33).
+            said = (
+                f"what earlier runs have left beside the product cannot be used: {error}; to begin "
+                f"anew without it, move {display(NAME)} out of {display(folder)}"
+            )
+            return _not_begun(leg, RunStatus.REFUSED, said, began, clock())
         except Locked as locked:
             said = f"another job of the leg goes on: {locked}"
             return _not_begun(leg, RunStatus.LOCKED, said, began, clock())
@@ -109,13 +120,8 @@ def _begin_with(
     place: Location,
     root: bytes,
     places: Places,
-    tell: Callable[[str], None],
 ) -> None:
-    try:
-        left = read_status(root, place.names, leg.name)
-    except StatusUnreadable as error:
-        tell(f"what earlier runs have left beside the product cannot be used: {error}")
-        left = None
+    left = read_status(root, place.names, leg.name, leg.leg.was)
     with open_state(places.state_file) as state:
         for one in reversed(left.runs if left is not None else ()):
             state.finish(one)

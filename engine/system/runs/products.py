@@ -29,13 +29,15 @@ def product_seen(look: TargetLook, leg_plan: LegPlan, feed: Feed) -> FeedSeen | 
     known = look.state.generations.among(stream, target.directories)
     if device is not None:
         # Whether it answers, the run finds out.
-        seen = device_seen(feed, device, target, known)
+        seen = device_seen(feed, device, target, known, look.run.now)
         return replace(seen, lacks=_lacking(leg_plan))
     from engine.system.runs.servers import dumped_seen  # dear to load for all other legs
 
     assert isinstance(source, DumpedSource)
     each = isinstance(leg_plan.leg, DumpLeg) and leg_plan.leg.per_database
-    found = dumped_seen(feed, source, target, known, per_database=each, places=look.places)
+    found = dumped_seen(
+        feed, source, target, known, per_database=each, places=look.places, now=look.run.now
+    )
     return replace(found, lacks=_lacking(leg_plan))
 
 

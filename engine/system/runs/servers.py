@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from engine.dumps.record import DumpRecord
 from engine.generations.names import Generation, Standing, name_of
@@ -25,6 +27,7 @@ def dumped_seen(
     *,
     per_database: bool,
     places: Places,
+    now: datetime,
 ) -> FeedSeen:
     """Ask it. Raises `NothingToRead` below another root, where only a file can be looked at."""
     if isinstance(source, SqliteSource):
@@ -32,7 +35,9 @@ def dumped_seen(
         source = replace(source, path=parse_absolute_path(here))
     elif places.staged:
         raise NothingToRead(f"{feed.reads} is a server: below another root none is asked")
-    vouched = any(one.standing is Standing.VERIFIED for one in generations)
+    # One that is dated in the future would be the measure until its day comes.
+    past = [one for one in generations if one.moment <= now]
+    vouched = any(one.standing is Standing.VERIFIED for one in past)
     return FeedSeen(
         feed=feed.reads,
         source=nowhere(b""),
@@ -43,18 +48,22 @@ def dumped_seen(
         dumped=DumpedSeen(
             source=source,
             server=server_seen(source, per_database=per_database),
-            before=_last_verified(target, generations),
+            before=_last_verified(target, past),
             vouched=vouched,
         ),
     )
 
 
-def _last_verified(target: TargetSeen, generations: tuple[Generation, ...]) -> DumpRecord | None:
-    """The record of the newest dump that was verified; of any, where none is known to be."""
+def _last_verified(target: TargetSeen, generations: Sequence[Generation]) -> DumpRecord | None:
+    """The record of the newest dump that was verified.
+
+    Where none is known to be, as after the state was lost, the dumps' own records say which was:
+    one that its run has spoken against is no measure, or the last good one would go (law 18).
+    """
     verified = [one.moment for one in generations if one.standing is Standing.VERIFIED]
     moments = verified or [one.moment for one in generations if one.counts]
     for moment in sorted(moments, reverse=True):
         found = record_at(target.target.path, name_of(moment))
-        if found is not None:
+        if found is not None and (verified or not found.told):
             return found
     return None

@@ -9,8 +9,9 @@ must be, and no text of it commands a terminal.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -93,10 +94,13 @@ def status_from_json(text: str) -> LeftStatus:
     return left
 
 
-def read_status(root: bytes, names: tuple[bytes, ...], leg: str) -> LeftStatus | None:
+def read_status(
+    root: bytes, names: tuple[bytes, ...], leg: str, was: str | None = None
+) -> LeftStatus | None:
     """What a leg has left in a directory below a root, reached through no symlink; None: nothing.
 
-    Raises `StatusUnreadable`, also where it is another leg's.
+    `was`: the name that the leg had before. Raises `StatusUnreadable`, also where it is another
+    leg's.
     """
     data = _content(root, names)
     if data is None:
@@ -105,9 +109,9 @@ def read_status(root: bytes, names: tuple[bytes, ...], leg: str) -> LeftStatus |
         left = status_from_json(data.decode())
     except UnicodeDecodeError:
         raise StatusUnreadable("it is no text") from None
-    if left.leg != leg or any(one.leg != leg for one in left.runs):
+    if left.leg not in {leg, was} or any(one.leg not in {leg, was} for one in left.runs):
         raise StatusUnreadable(f"it is that of the leg {left.leg!r}")
-    return left
+    return replace(left, leg=leg, runs=tuple(replace(one, leg=leg) for one in left.runs))
 
 
 def leave_status(left: LeftStatus, folder: bytes) -> None:
@@ -121,6 +125,8 @@ def _content(root: bytes, names: tuple[bytes, ...]) -> bytes | None:
         with opened_root(root) as top, descending(top) as descent:
             here = descent.enter(names)
             with os.fdopen(os.open(NAME, _READ, dir_fd=here), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise StatusUnreadable("it is no file")
                 data = file.read(_MOST + 1)
     except (NotThere, FileNotFoundError):
         return None
@@ -150,11 +156,11 @@ def _read_number(value: object) -> object:
 def _read_moment(value: object) -> object:
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Unreadable("it is no moment")
-    return moment.astimezone(UTC)
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last day have no other zones
+        pass
+    raise Unreadable("it is no moment")
 
 
 def _as_it_is(value: object) -> Json:

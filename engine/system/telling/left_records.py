@@ -16,7 +16,7 @@ from engine.system.state.status_file import LeftStatus, StatusUnreadable, read_s
 
 def run_here(leg: LegPlan) -> LegPlan:
     """The same leg as its job knows it: what runs it says nothing of its records."""
-    return replace(leg, leg=replace(leg.leg, runner=None, was=None))
+    return replace(leg, leg=replace(leg.leg, runner=None))
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _left_by(plan: Plan, leg: LegPlan, places: Places) -> LeftStatus | None:
     if place is None or root is None:
         return None
     try:
-        return read_status(places.below_root(root), place.names, leg.name)
+        return read_status(places.below_root(root), place.names, leg.name, leg.leg.was)
     except StatusUnreadable:
         return None
 

@@ -1,7 +1,9 @@
 """Since when a state stood there, and which generations a later hop has carried on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from engine.exit_codes import VANISHED, meaning_of
 from engine.records.reports import RunStatus
 from engine.restore.versions import Kind, carried_until, state_before, unchanged_between
 from engine.standing.facts import Ran
@@ -24,6 +26,12 @@ def test_a_later_hop_has_carried_what_was_through_before_it_began() -> None:
     assert carried_until([makers, ()]) is None
     early = Ran(started=day(1), ended=day(1), status=RunStatus.OK)
     assert carried_until([makers, (early,)]) is None
+    # What vanished under it may be half of a generation that was just going.
+    lost = replace(later, reason=f"{meaning_of(VANISHED)}: 7 files")
+    assert carried_until([makers, (lost,)]) is None
+    assert carried_until([makers, (lost, later)]) == day(4)
+    moving = tuple(replace(one, reason=meaning_of(VANISHED)) for one in makers)
+    assert carried_until([moving, (later,)]) == day(4), "its own source may move"
 
 
 def test_the_state_before_a_run_is_that_of_the_success_before_it() -> None:

@@ -96,9 +96,15 @@ def test_what_a_killed_run_left_goes_with_its_leg(tmp_path: Path) -> None:
     for leg in ("gone", "busy", "stays"):
         (tmp_path / "run" / leg / "deep").mkdir(parents=True)
         (tmp_path / "run" / leg / "deep/dump.sql").write_text("secret")
+        (tmp_path / "run" / leg / "empty").mkdir()
+    (tmp_path / "run/lost+found/of-fsck").mkdir(parents=True)
     with hold(places.leg_lock("busy")):
         clear_left(places, {"stays"})
-    assert sorted(one.name for one in (tmp_path / "run").iterdir()) == ["busy", "stays"]
+    assert sorted(one.name for one in (tmp_path / "run").iterdir()) == [
+        "busy",
+        "lost+found",
+        "stays",
+    ]
     clear_left(places, {"stays"})
-    assert sorted(one.name for one in (tmp_path / "run").iterdir()) == ["stays"]
+    assert sorted(one.name for one in (tmp_path / "run").iterdir()) == ["lost+found", "stays"]
     assert (tmp_path / "run/stays/deep/dump.sql").exists()

@@ -147,3 +147,24 @@ def summed(tree: Tree, name: bytes) -> DumpRecord:
     with reading_folders(path, None, lambda: None, listed=True) as folders:
         one = folders.record(name, Nature.DIRECTORY)
     return replace(record(), files=(one,), sums=folders.digest)
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside", "../../../dev/zero", "a/../../outside", "", "/outside"]
+)
+def test_law_41_a_record_leads_nowhere_out_of_its_dump(
+    tmp_path: Path, tree: Tree, name: str
+) -> None:
+    """It is anybody's by now who may write there, and root reads it."""
+    (tmp_path / "outside").write_bytes(b"1")
+    (tmp_path / "dump/a").mkdir()
+    said = list(unlike_record(tree, (), record(**{name: b"1"}), tree))
+    assert ["cannot be in a dump" in one.what for one in said] == [True]
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path, tree: Tree) -> None:
+    os.mkfifo(tmp_path / "dump/pipe")
+    held = os.open(tmp_path / "dump/pipe", os.O_RDWR | os.O_NONBLOCK)
+    (found,) = unlike_record(tree, (), record(pipe=b"1"), tree)
+    os.close(held)
+    assert found.path == (b"pipe",)
