@@ -117,7 +117,8 @@ class _Checks:
 
     def _unlike_record(self, tree: Tree) -> Iterator[Difference]:
         """By the record that came along; of a part of a dump by the one that lies beside it."""
-        below = self.proposal.found.asked.subject.names
+        depth = len(self.proposal.found.asked.subject.names)
+        below = self.chosen.location.names[len(self.chosen.location.names) - depth :]
         why = ""
         try:
             with self._generation(tree, below) as there:

@@ -13,6 +13,7 @@ from engine.restore.room import Room, room_words
 from engine.restore.steps import restore_words
 from engine.restore.versions import Unseen, Version
 from engine.standing.copy_paths import copy_path, location_path
+from engine.standing.copy_standing import There
 from engine.system.restore.compare import Difference
 from engine.system.restore.opening import Opened
 from engine.system.restore.outcome import Restored
@@ -41,6 +42,20 @@ def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
     via = " → ".join(one.copy.via)
     where = show_path(location_path(plan, one.location, one.shadow))
     return f"{one.label}: {said(one, zone)}, in {where} ({via})"
+
+
+def no_other_words(found: Found) -> str:
+    """That nothing else may be taken, as far as anybody could look."""
+    whole = "".join(
+        f"; {show_path(file)} holds all databases of the server: `policyctl restore "
+        f"{found.asked.subject.source.name}: --from {leg}`"
+        for leg, file in found.asked.wholes[:1]
+    )
+    away = [one for one in found.unseen if one.there is not There.NO]
+    if not away:
+        return f"there is no other copy to take{whole}"
+    places = ", ".join(dict.fromkeys(f"{one.copy.place} ({unseen_words(one)})" for one in away))
+    return f"there is no other copy to take where anybody could look, unlike at {places}{whole}"
 
 
 def proposal_lines(proposal: Proposal, room: Room | None, *, steps: bool) -> Iterator[str]:

@@ -1,0 +1,154 @@
+"""`policyctl restore` of dumps as a user meets it: by what name a database is found, and where."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from engine.dumps.record import DumpRecord, FileRecord, record_to_json
+from tests.e2e.test_cli import Machine
+
+pytestmark = pytest.mark.tool("rsync")
+
+PLACES = """\
+version: 1
+host: myhost
+timezone: UTC
+destinations:
+  disk: {path: /mnt/disk, media: hdd, site: home}
+  nas: {ssh: backup@nas.example.net, path: /volume1/copies, media: nas, site: office}
+"""
+KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+SERVER = f"""\
+{PLACES}sources:
+  pg: {{kind: postgresql, connect: {{host: localhost}}}}
+legs:
+  plain: {{kind: dump, from: pg, to: "disk:/plain", per: database, schedule: "01:00",
+          keep: {{last: 3}}}}
+  shut: {{kind: dump, from: pg, to: "disk:/shut", per: database, schedule: "02:00",
+         keep: {{last: 3}}, encrypt: {{age: [{KEY}]}}}}
+  whole: {{kind: dump, from: pg, to: "disk:/whole", schedule: "03:00", keep: {{last: 3}}}}
+"""
+DEVICE = f"""\
+{PLACES}sources:
+  firewall: {{kind: device, ssh: admin@192.0.2.1}}
+legs:
+  fw: {{kind: fetch, from: firewall, to: "disk:/fw", files: {{config.xml: [cat, /config.xml]}},
+       schedule: "01:00", keep: {{last: 3}}}}
+  fw-shut: {{kind: fetch, from: firewall, to: "disk:/fw-shut", files: {{config.xml: [cat, /c]}},
+            schedule: "01:00", keep: {{last: 3}}, encrypt: {{age: [{KEY}]}}}}
+"""
+
+
+def dump(machine: Machine, leg: str, day: int, *names: str, **databases: str) -> str:
+    """A generation as a leg leaves it; gives its name."""
+    generation = f"2026-11-{day:02}T01-00-00Z"
+    folder = f"mnt/disk/{leg}/{generation}"
+    for name in names:
+        machine.write(f"{folder}/{name}", "data")
+    files = (
+        FileRecord(
+            name=one.encode(),
+            size=4,
+            sha256=hashlib.sha256(b"data").hexdigest(),
+            nature="x",
+            database=databases.get(one, ""),
+        )
+        for one in names
+    )
+    record = DumpRecord(
+        source="pg", server="s", client="c", began="2026-11-01T01:00:00+00:00", files=tuple(files)
+    )
+    machine.write(f"{folder}/contents.json", record_to_json(record))
+    return generation
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Machine:
+    return Machine(tmp_path, SERVER)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Machine:
+    return Machine(tmp_path, DEVICE)
+
+
+def listed(machine: Machine, subject: str, *more: str) -> list[tuple[str, str]]:
+    """Which versions there are, the newest first, each with the name of its file."""
+    done = machine("restore", subject, "--list", "--json", *more)
+    assert done.code == 0, done.err
+    return [(one["from"], Path(one["path"]).name) for one in done.json["versions"]]
+
+
+def test_each_leg_has_a_database_under_a_name_of_its_own(server: Machine) -> None:
+    old = dump(server, "plain", 1, "orders.dump", "globals.sql.zst")
+    new = dump(server, "shut", 2, "orders.dump.age", "globals.sql.zst.age")
+    both = [(f"disk:{new}", "orders.dump.age"), (f"disk:{old}", "orders.dump")]
+    for typed in ("pg:orders", "pg:orders.dump"):
+        assert listed(server, typed) == both
+    told = server("restore", "pg:orders", "--explain").out
+    assert f"takes     disk:{new}: " in told
+    assert f"not       disk:{old}: " in told
+    assert "the only one" not in told
+    assert f"to        {server.folder}/restored-from-disk/orders.dump.age\n" in told
+    made = server("restore", "pg:orders", "--from", "plain", "--explain").out
+    assert f"takes     disk:{old}: " in made
+    assert "because   it is the only one of those that plain has made that may be taken" in made
+    assert "--from asks for what plain has made" in made
+
+
+def test_each_dump_is_asked_by_its_own_names(server: Machine) -> None:
+    """What its record says of a file holds, whatever the file is called."""
+    one = dump(server, "plain", 1, "orders.dump", "Orders~0123456789abcdef.dump",
+               **{"Orders~0123456789abcdef.dump": "Orders", "orders.dump": "orders"})  # fmt: skip
+    two = dump(server, "plain", 2, "Orders.dump")
+    assert listed(server, "pg:Orders") == [
+        (f"disk:{two}", "Orders.dump"), (f"disk:{one}", "Orders~0123456789abcdef.dump")
+    ]  # fmt: skip
+    assert listed(server, "pg:orders") == [(f"disk:{one}", "orders.dump")]
+
+
+def test_a_damaged_one_names_the_copy_of_another_name(server: Machine) -> None:
+    old = dump(server, "plain", 1, "orders.dump")
+    new = dump(server, "shut", 2, "orders.dump.age")
+    server.write(f"mnt/disk/shut/{new}/orders.dump.age", "rot!")
+    done = server("restore", "pg:orders")
+    assert done.code == 6, done.err
+    assert "the next best: `policyctl restore pg:orders " in done.err
+    assert f"--from disk:{old} " in done.err
+    named = server("restore", "pg:orders", "--from", "shut", "--to", "./two")
+    assert f"--from disk:{old} " in named.err, "also where one leg's were asked for"
+
+
+def test_nothing_else_is_said_only_where_nothing_else_is(server: Machine) -> None:
+    only = dump(server, "plain", 1, "orders.dump")
+    dump(server, "whole", 2, "all.sql.zst")
+    server.write(f"mnt/disk/plain/{only}/orders.dump", "rot!")
+    done = server("restore", "pg:orders")
+    assert done.code == 6, done.err
+    assert (
+        "there is no other copy to take; all.sql.zst holds all databases of the server: "
+        "`policyctl restore pg: --from whole --root"
+    ) in done.err
+
+
+def test_a_file_of_a_device_is_found_by_each_name_that_it_has(device: Machine) -> None:
+    old = dump(device, "fw", 1, "config.xml")
+    older = dump(device, "fw-shut", 2, "config.xml.age")
+    # As the leg once kept it.
+    new = dump(device, "fw", 3, "config.xml.age")
+    assert listed(device, "firewall:config.xml") == [
+        (f"disk:{new}", "config.xml.age"), (f"disk:{older}", "config.xml.age"),
+        (f"disk:{old}", "config.xml"),
+    ]  # fmt: skip
+
+
+def test_a_name_that_no_dump_has_is_told_with_those_that_there_are(device: Machine) -> None:
+    dump(device, "fw", 1, "config.xml", "rules")
+    done = device("restore", "firewall:confg.xml")
+    assert done.code == 5
+    assert (
+        "no file of firewall is called confg.xml: what is there is config.xml, rules; nothing was"
+    ) in done.err
