@@ -33,8 +33,8 @@ class Meant:
     """By the legs that have made the dumps: the paths in those that hold it, the best first."""
     several: tuple[bytes, ...] = ()
     """Two files of one dump that it may mean; empty: no dump leaves that open."""
-    newest: tuple[bytes, ...] = ()
-    """All names in the first dump that could be looked into; empty: none could be."""
+    names: tuple[bytes, ...] = ()
+    """All names in the best dump of each leg; empty: none could be looked into."""
     seen: frozenset[str] = frozenset()
     """The legs of whose dumps at least one could be looked into."""
     wholes: tuple[tuple[str, bytes], ...] = ()
@@ -52,10 +52,10 @@ def file_meant(work: Restoring, text: str, wish: Wish, *, glob: bool = False) ->
     A run names databases, and a file's endings say how it is kept: both differ from leg to leg, and
     change in time. Raises `Refused` where two files of one dump may be meant, or none.
     """
-    whole = _whole(work, text) if not glob else None
+    whole = whole_of(work, text) if not glob else None
     if whole is None:
         return work.ask(text, glob=glob)
-    typed = _typed(text)
+    typed = typed_in(text)
     meant = look_up(work, work.find(whole, wish), typed)
     if meant.several:
         name = whole.subject.source.name
@@ -66,7 +66,7 @@ def file_meant(work: Restoring, text: str, wish: Wish, *, glob: bool = False) ->
         )
     if meant.paths:
         return _of_files(work, whole, typed, meant)
-    if not meant.newest:  # then nobody knows by what name; the restore itself says more
+    if not meant.names:  # then nobody knows by what name; the restore itself says more
         return work.ask(text)
     return _as_typed(work, whole, text, meant, wish)
 
@@ -78,39 +78,49 @@ def _as_typed(work: Restoring, whole: Asked, text: str, meant: Meant, wish: Wish
         if work.find(asked, wish).versions:
             return asked
     raise Refused(
-        f"{held_by_none(whole.subject, _typed(text), meant)}: {there(meant)}; nothing was restored"
+        f"{held_by_none(whole, typed_in(text), meant)}: {there(whole, meant)}; nothing was restored"
     )
 
 
-def held_by_none(subject: Subject, typed: bytes, meant: Meant) -> str:
+def held_by_none(whole: Asked, typed: bytes, meant: Meant) -> str:
     """That no dump holds it."""
     single = " alone" if meant.wholes else ""
-    if not isinstance(subject.source, ServerSource):
-        return f"no file of {subject.source.name} is called {display(typed)}"
+    source = whole.subject.source
+    if not isinstance(source, ServerSource):
+        return f"no file of {source.name} is called {display(typed)}"
     return (
-        f"no file of {subject.source.name} is called {display(typed)}, and none holds a database "
+        f"no file of {source.name} is called {display(typed)}, and none holds a database "
         f"of that name{single}"
     )
 
 
-def there(meant: Meant) -> str:
+def there(whole: Asked, meant: Meant) -> str:
     """What there is instead."""
-    found = [display(one) for one in meant.newest if one != RECORD.encode()]
+    found = [display(one) for one in meant.names if one != RECORD.encode()]
     more = f" and {len(found) - _TOLD:,} more (--list)" if len(found) > _TOLD else ""
-    return f"what is there is {', '.join(found[:_TOLD])}{more}" + "".join(
-        f", and {display(file)} holds all databases of the server" for _, file in meant.wholes[:1]
+    return f"what is there is {', '.join(found[:_TOLD])}{more}{all_of(whole, meant.wholes)}"
+
+
+def all_of(whole: Asked, wholes: Sequence[tuple[str, bytes]]) -> str:
+    """Which dump holds it among all databases of the server, as the rest of a sentence."""
+    source = whole.subject.source.name
+    return "".join(
+        f"; {display(file)} of {leg} holds all databases of the server: `policyctl restore "
+        f"{source}: --from {leg}`"
+        for leg, file in wholes[:1]
     )
 
 
-def _typed(text: str) -> bytes:
+def typed_in(text: str) -> bytes:
+    """What is typed behind the name of a source."""
     return os.fsencode(text).partition(b":")[2].rstrip(b"/")
 
 
-def _whole(work: Restoring, text: str) -> Asked | None:
+def whole_of(work: Restoring, text: str) -> Asked | None:
     """All of the source, where a part of a dump is typed, or of what a device said."""
     name, colon, _ = text.partition(":")
     source = work.policy.source(name) if colon and not text.startswith("/") else None
-    if not isinstance(source, DumpedSource | DeviceSource) or not _typed(text):
+    if not isinstance(source, DumpedSource | DeviceSource) or not typed_in(text):
         return None
     return work.ask(f"{name}:")
 
@@ -120,12 +130,12 @@ def look_up(work: Restoring, found: Found, typed: bytes) -> Meant:
     files: dict[str, dict[Names, None]] = {}
     wholes: dict[str, bytes] = {}
     several: tuple[bytes, ...] = ()
-    newest: tuple[bytes, ...] = ()
+    every: dict[bytes, None] = {}
     seen: set[str] = set()
     depth = 0
     for version, names in _listings(work, found):
-        newest = newest or names
         maker = version.copy.via[0]
+        every |= dict.fromkeys(names if maker not in seen else ())
         seen.add(maker)
         if isinstance(found.asked.subject.source, ServerSource):
             for one in files_meant(b"all.sql", names):
@@ -141,7 +151,7 @@ def look_up(work: Restoring, found: Found, typed: bytes) -> Meant:
     return Meant(
         files={maker: tuple(each) for maker, each in files.items()},
         several=several,
-        newest=newest,
+        names=tuple(every),
         seen=frozenset(seen),
         wholes=tuple(wholes.items()),
     )

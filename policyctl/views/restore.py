@@ -18,6 +18,7 @@ from engine.system.restore.compare import Difference
 from engine.system.restore.opening import Opened
 from engine.system.restore.outcome import Restored
 from policyctl.asking import Found, Proposal
+from policyctl.naming import all_of
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path
 
@@ -46,11 +47,7 @@ def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
 
 def no_other_words(found: Found) -> str:
     """That nothing else may be taken, as far as anybody could look."""
-    whole = "".join(
-        f"; {show_path(file)} holds all databases of the server: `policyctl restore "
-        f"{found.asked.subject.source.name}: --from {leg}`"
-        for leg, file in found.asked.wholes[:1]
-    )
+    whole = all_of(found.asked, found.asked.wholes)
     away = [one for one in found.unseen if one.there is not There.NO]
     if not away:
         return f"there is no other copy to take{whole}"

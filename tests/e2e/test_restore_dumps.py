@@ -129,8 +129,8 @@ def test_nothing_else_is_said_only_where_nothing_else_is(server: Machine) -> Non
     done = server("restore", "pg:orders")
     assert done.code == 6, done.err
     assert (
-        "there is no other copy to take; all.sql.zst holds all databases of the server: "
-        "`policyctl restore pg: --from whole --root"
+        "there is no other copy to take; all.sql.zst of whole holds all databases of the "
+        "server: `policyctl restore pg: --from whole --root"
     ) in done.err
 
 
@@ -152,3 +152,44 @@ def test_a_name_that_no_dump_has_is_told_with_those_that_there_are(device: Machi
     assert (
         "no file of firewall is called confg.xml: what is there is config.xml, rules; nothing was"
     ) in done.err
+
+
+def test_explain_says_which_file_holds_it_and_how_to_get_that(server: Machine) -> None:
+    dump(server, "plain", 1, "orders.dump")
+    dump(server, "shut", 2, "orders.dump.age", "gone.dump.age")
+    dump(server, "whole", 3, "all.sql.zst")
+    done = server("explain", "pg:orders")
+    assert done.code == 0, done.err
+    assert "the file is orders.dump.age or orders.dump; all.sql.zst of whole holds all" in done.out
+    assert "  (as old" not in done.out
+    copies = server("explain", "pg:orders", "--json").json["copies"]
+    assert [(one["path"], one["leg"]) for one in copies] == [
+        ("/mnt/disk/plain/*/orders.dump", "plain"), ("/mnt/disk/shut/*/orders.dump.age", "shut")
+    ]  # fmt: skip
+    for leg in ("plain", "shut"):
+        (command,) = [one for one in done.out.split("`") if f"--from {leg}" in one]
+        assert command.startswith("policyctl restore pg:orders --from ")
+        again = server(*command.split()[1:4], leg, "--explain")
+        assert f" ({leg})\n" in again.out.partition("because")[0], again.err
+    assert "of whole holds all" not in server("explain", "pg:all.sql.zst").out
+
+
+def test_explain_says_that_no_dump_holds_a_name(server: Machine) -> None:
+    dump(server, "plain", 1, "orders.dump")
+    dump(server, "whole", 3, "all.sql.zst")
+    done = server("explain", "pg:anything")
+    assert done.code == 0, "as of a path that nobody knows"
+    assert "leg         none: no copy is made" in done.out
+    assert (
+        "because     no file of pg is called anything, and none holds a database of that name "
+        "alone: what is there is all.sql.zst, orders.dump; all.sql.zst of whole holds all "
+        "databases of the server: `policyctl restore pg: --from whole --root"
+    ) in done.out
+    assert "get back" not in done.out
+
+
+def test_explain_says_that_a_device_has_said_nothing_of_a_name(device: Machine) -> None:
+    dump(device, "fw", 1, "config.xml")
+    told = device("explain", "firewall:rules").out
+    assert "no file of firewall is called rules: what is there is config.xml" in told
+    assert "get back" not in told

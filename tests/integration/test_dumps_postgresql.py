@@ -195,7 +195,7 @@ def test_a_database_is_found_however_its_file_was_kept_then(
     del house.options["per"]
     house.run(Waiver.SMALLER_SOURCE)
     none = house.ask_back("shop:nobody")
-    assert "and all.sql.zst holds all databases of the server" in none.err
+    assert "; all.sql.zst of dump holds all databases of the server: " in none.err
 
 
 def test_a_server_that_dies_amid_a_dump_leaves_the_older_ones(
