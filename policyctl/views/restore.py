@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.plan.model import Plan
+from engine.promises.chains import Copy
 from engine.records.measurement import human_bytes
 from engine.restore.choice import Passed, said, shown, unseen_words
 from engine.restore.room import Room, room_words
@@ -36,7 +37,15 @@ def choice_lines(plan: Plan, found: Found) -> Iterator[str]:
     for one in found.choice.passed:
         yield f"  not       {_place(plan, one.version, found.zone)}: {one.why}"
     for absent in found.unseen:
-        yield f"  not       {show_path(copy_path(plan, absent.copy))}: {unseen_words(absent)}"
+        where = show_path(copy_path(plan, absent.copy))
+        via = _made_by(found, absent.copy)
+        yield f"  not       {where}{via}: {unseen_words(absent)}"
+
+
+def _made_by(found: Found, copy: Copy) -> str:
+    """Which leg has made a copy, where several have made some at one place; else empty."""
+    makers = {one.via[0] for one in found.asked.copies if one.place == copy.place}
+    return f" ({copy.via[0]})" if len(makers) > 1 else ""
 
 
 def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
@@ -105,9 +114,11 @@ def version_lines(plan: Plan, found: Found) -> Iterator[str]:
         left = "  an orphan: no leg carries it any more" if one.left is not None else ""
         why = left if one is chosen else f"  {passed[id(one)].why}"
         where = show_path(location_path(plan, one.location, one.shadow))
-        yield f"{mark} {when}  {one.label}{size}  {where}{why}"
+        by = _made_by(found, one.copy)
+        yield f"{mark} {when}  {one.label}{by}{size}  {where}{why}"
     for absent in found.unseen:
-        yield f"  -  {absent.copy.place}  {unseen_words(absent)}"
+        by = _made_by(found, absent.copy)
+        yield f"  -  {absent.copy.place}{by}  {unseen_words(absent)}"
 
 
 def entry_lines(found: Found, entries: Sequence[tuple[bytes, bool]]) -> Iterator[str]:

@@ -93,6 +93,9 @@ def test_each_leg_has_a_database_under_a_name_of_its_own(server: Machine) -> Non
     assert f"not       disk:{old}: " in told
     assert "the only one" not in told
     assert f"to        {server.folder}/restored-from-disk/orders.dump.age\n" in told
+    note = f"note      it is encrypted, and stays so without --identity KEY; generation {old[:16]}"
+    assert note in told
+    assert f"which plain has made, is in the clear: --from disk:{old}\n" in told
     made = server("restore", "pg:orders", "--from", "plain", "--explain").out
     assert f"takes     disk:{old}: " in made
     assert "because   it is the only one of those that plain has made that may be taken" in made
@@ -193,3 +196,25 @@ def test_explain_says_that_a_device_has_said_nothing_of_a_name(device: Machine) 
     told = device("explain", "firewall:rules").out
     assert "no file of firewall is called rules: what is there is config.xml" in told
     assert "get back" not in told
+
+
+def test_where_several_legs_write_to_one_place_each_copy_names_its_leg(server: Machine) -> None:
+    one = dump(server, "plain", 1, "orders.dump")
+    two = dump(server, "whole", 2, "all.sql.zst")
+    done = server("restore", "pg:", "--list")
+    assert f"disk:{two} (whole)  " in done.out
+    assert f"disk:{one} (plain)  " in done.out
+    assert "  -  disk (shut)  it does not hold the path\n" in done.out
+    assert "/mnt/disk/shut/* (shut): it does not hold" in server("restore", "pg:", "--explain").out
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("plane", ": did you mean plain? "), ("x", "; ")])
+def test_an_unknown_copy_is_told_with_places_and_legs(
+    server: Machine, typed: str, meant: str
+) -> None:
+    done = server("restore", "pg:", "--from", typed)
+    assert done.code == 5
+    assert (
+        f"--from {typed} is no copy of pg:{meant}there are: disk, and what a leg has made: plain, "
+        "shut, whole; nothing was restored"
+    ) in done.err
