@@ -199,7 +199,7 @@ def _unsound(tree: Tree, *, database: bool) -> Iterator[Difference]:
     finally:
         os.close(directory)
     if problems:
-        yield Difference(path=(), what=f"SQLite finds it damaged: {problems}")
+        yield Difference(path=(), what=f"SQLite finds it damaged: {problems}", rotten=True)
 
 
 def _unsound_below(tree: Tree) -> Iterator[Difference]:

@@ -276,27 +276,29 @@ def _finish(
     json: bool,
 ) -> None:
     from policyctl.views import restore as view
-    from policyctl.views.console import result, result_json, tell
+    from policyctl.views.console import finish_output, result, result_json, tell
     from policyctl.views.loading import loading_lines, opened_lines
 
     done = _carry_out(work, proposal, again) if wanted else None
     if json:
         result_json({**view.proposal_json(work.plan, proposal, done), **view.room_json(room)})
     elif done is not None:
-        result(
-            "\n".join(
-                (
-                    *view.done_lines(proposal, done),
-                    *opened_lines(proposal, done),
-                    *loading_lines(proposal, done),
-                )
-            )
+        result("\n".join((*view.done_lines(proposal, done), *opened_lines(proposal, done))))
+    if done is None:
+        return
+    if done.differences:  # before anything says how to load it
+        finish_output()
+        _tell_doubt(work, proposal, again)
+    for line in loading_lines(proposal, done) if not json else ():
+        result(line)
+    if done.opened.failed:
+        tell(
+            f"policyctl: {'; '.join(done.opened.failed)}: the same command tries it again, also "
+            "with another --identity"
         )
-    if done is not None and done.opened.failed:
-        tell(f"policyctl: {'; '.join(done.opened.failed)}: the same command tries it again")
         raise typer.Exit(ExitCode.FAILED)
-    if done is not None and done.differences:
-        _doubt(work, proposal, again)
+    if done.differences:
+        raise typer.Exit(ExitCode.DEGRADED)
 
 
 def _nothing(work: Restoring, found: Found, aim: Aim | None) -> None:
@@ -374,14 +376,13 @@ def _refuse_doubtful(
     )
 
 
-def _doubt(work: Restoring, proposal: Proposal, again: list[str]) -> None:
+def _tell_doubt(work: Restoring, proposal: Proposal, again: list[str]) -> None:
     from policyctl.views.console import tell
 
     tell(
         f"policyctl: {proposal.version.label} is damaged or differs from another copy of it, as "
         f"told above: look before you use it{_next(work, proposal, again)}"
     )
-    raise typer.Exit(ExitCode.DEGRADED)
 
 
 def _next(work: Restoring, proposal: Proposal, again: list[str]) -> str:

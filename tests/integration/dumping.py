@@ -168,9 +168,9 @@ class House:
     def ask_back(self, *words: str) -> Done:
         return policyctl("restore", "--at", str(self.disk), *words, cwd=self.top)
 
-    def load(self, subject: str = "shop:") -> str:
+    def load(self, subject: str = "shop:", *more: str) -> str:
         """Restore, and carry out what is shown, word for word; gives what was told on the way."""
-        folder, commands = self.restore(subject)
+        folder, commands = self.restore(subject, *more)
         assert commands
         return "".join(typed(one, folder) for one in commands)
 
