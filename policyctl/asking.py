@@ -45,8 +45,12 @@ class Asked:
 def pattern_parts(path: bytes) -> tuple[bytes, tuple[Component, ...]]:
     """The directory before the first wildcard of a path, and the patterns from there on.
 
-    Raises `PatternError`.
+    What stands before the colon of SOURCE:NAME is no part of a name. Raises `PatternError`.
     """
+    source, colon, rest = path.partition(b":")
+    if colon and b"/" not in source:
+        head, inside = pattern_parts(rest)
+        return source + colon + (head if rest.startswith(b"/") or head != b"/" else b""), inside
     names = path.rstrip(b"/").split(b"/")
     components = [parse_component(name) if name else None for name in names]
     plain = 0

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from engine.plan.model import RouteLine
+from engine.plan.model import Plan, RouteLine
 from engine.reach.command_words import show_command
 from engine.restore.aim import Aim
 from engine.restore.choice import choose, doubt_words, said, shown
@@ -30,7 +30,7 @@ from engine.system.restore.staging import read_note
 from policy.encryption import ENDING
 from policy.legs import DumpLeg, FetchLeg
 from policy.parts import Attribute
-from policy.sources import LvmThinSource
+from policy.sources import DeviceSource, DumpedSource, LvmThinSource
 from policy.values import display
 from policyctl.boundary import Refused
 
@@ -99,6 +99,32 @@ def refuse_unknown(
     strange = next((one for one in despite if one not in known), None)
     if strange is not None:
         raise Refused(f"--despite {strange} is no destination; there are: {', '.join(known)}")
+
+
+def unknown_words(plan: Plan, path: bytes) -> str:
+    """Why no source has what was typed, and what to type instead."""
+    name, colon, rest = os.fsdecode(path).partition(":")
+    if name.startswith("/") or not colon:
+        return (
+            f"no source of this policy holds {display(path)}: name a path as it was on the live "
+            "system, or SOURCE:ITEM/PATH"
+        )
+    leg = plan.leg(name)
+    for feed in leg.feeds if leg is not None else ():
+        source = plan.source(feed.reads)
+        if source is not None and isinstance(source, DeviceSource | DumpedSource):
+            words = shlex.quote(f"{source.name}:{rest}")
+            return (
+                f"{name} is a leg of the source {source.name}: type `policyctl restore {words} "
+                f"--from {name}`"
+            )
+    known = [one.name for one in plan.sources]
+    near = difflib.get_close_matches(name, known, n=1)
+    what = "a leg, and no source" if leg is not None else "no source of this policy"
+    if plan.destination(name) is not None:
+        what = f"a destination, and no source (--from {name})"
+    hint = f"did you mean {near[0]}:?" if near else f"there are: {', '.join(known)}"
+    return f"{display(os.fsencode(name))} is {what}; {hint}"
 
 
 def refuse_parts(restoring: Restoring, found: Found) -> None:

@@ -39,7 +39,14 @@ from policy.sources import BtrfsSource, LvmThinSource
 from policy.values import display
 from policyctl.asking import Asked, Beside, Found, Proposal, Wish, made_by, pattern_parts
 from policyctl.boundary import Refused
-from policyctl.forewarning import names_note, notes_of, refuse_parts, refuse_unknown, without
+from policyctl.forewarning import (
+    names_note,
+    notes_of,
+    refuse_parts,
+    refuse_unknown,
+    unknown_words,
+    without,
+)
 
 
 class Restoring:
@@ -84,6 +91,12 @@ class Restoring:
             head, inside = pattern_parts(typed)
         except PatternError as error:
             raise Refused(f"{display(typed)}: {error}; nothing was restored") from None
+        source = self.whole_of_items(os.fsdecode(head))
+        if source is not None:
+            raise Refused(
+                f"{display(typed)}: a pattern stands for names in an item, and not for the item's "
+                f"own: `policyctl restore {source}: --list` names the items; nothing was restored"
+            )
         return self._asked(head, inside)
 
     def _asked(self, typed: bytes, inside: tuple[Component, ...]) -> Asked:
@@ -91,8 +104,7 @@ class Restoring:
         subject = find_subject(self.policy, path)
         if subject is None:
             raise Refused(
-                f"no source of this policy holds {display(path)}: name a path as it was on "
-                f"the live system, or SOURCE:ITEM/PATH; nothing was restored{self._of_gone()}"
+                f"{unknown_words(self.plan, path)}; nothing was restored{self._of_gone()}"
             )
         left = self.left_of(subject)
         if isinstance(subject.source, (LvmThinSource, BtrfsSource)) and not path.startswith(b"/"):

@@ -218,3 +218,48 @@ def test_an_unknown_copy_is_told_with_places_and_legs(
         f"--from {typed} is no copy of pg:{meant}there are: disk, and what a leg has made: plain, "
         "shut, whole; nothing was restored"
     ) in done.err
+
+
+def test_a_pattern_stands_for_names_in_a_dump(server: Machine) -> None:
+    generation = dump(server, "plain", 1, "orders.dump", "other.dump", "globals.sql.zst")
+    done = server("restore", "pg:o*.dump", "--glob", "--to", "./came")
+    assert done.code == 0, (done.out, done.err)
+    came = server.folder / "came/pg"
+    assert sorted(one.name for one in came.iterdir()) == ["orders.dump", "other.dump"]
+    assert done.out.count("pg_restore --create") == 2
+    server.write(f"mnt/disk/plain/{generation}/other.dump", "rot!")
+    rotten = server("restore", "pg:ot*", "--glob", "--to", "./rotten")
+    assert rotten.code == 6
+    assert "differs   other.dump: its content is not what the record of the dump says" in rotten.out
+    good = server("restore", "pg:or*", "--glob", "--to", "./good")
+    assert good.code == 0, "of what nobody wanted nothing is missing"
+    none = server("restore", "pg:x*", "--glob", "--to", "./none")
+    assert none.code == 5
+    assert "holds nothing that the pattern matches" in none.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (
+            "fw:",
+            "fw is a leg of the source firewall: type `policyctl restore firewall: --from fw --roo",
+        ),
+        ("fw:config.xml", "type `policyctl restore firewall:config.xml --from fw --root"),
+        ("firewal:", "firewal is no source of this policy; did you mean firewall:?"),
+        ("nothing:x", "nothing is no source of this policy; there are: firewall"),
+        ("nas:", "nas is a destination, and no source (--from nas); there are: firewall"),
+    ],
+)
+def test_what_is_no_source_is_told_with_what_to_type(
+    device: Machine, typed: str, told: str
+) -> None:
+    done = device("restore", typed)
+    assert done.code == 5
+    assert told in done.err
+    assert "::" not in done.err
+    if "policyctl restore" in told:
+        dump(device, "fw", 1, "config.xml")
+        words = done.err.split("`")[1].split()
+        again = device(*words[1:5], "--explain")
+        assert again.code == 0, again.err

@@ -16,7 +16,7 @@ from engine.records.reports import RunStatus
 from engine.runs.observation import Waiver
 from policy.diagnostics import PolicyInvalid
 from tests.databases import make, make_cut, rows
-from tests.integration.dumping import House, small_disk
+from tests.integration.dumping import House, age_key, small_disk
 from tests.integration.lab import tree, write
 
 pytestmark = pytest.mark.tool("rsync")
@@ -184,14 +184,6 @@ def test_a_companion_that_is_called_as_the_record_is_told(
     report = house.degraded(f"{name} is what the record of a dump is called, or its sums")
     assert report.status is RunStatus.DEGRADED
     assert house.names == ["db.sqlite3"]
-
-
-def age_key(path: Path) -> str:
-    """Make a key of age; gives the public one."""
-    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
-    return subprocess.run(
-        ["age-keygen", "-y", path], check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 # ── Programs ─────────────────────────────────────────────────────────────────────────────────
