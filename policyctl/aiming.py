@@ -80,6 +80,9 @@ def _refuse_no_way(folder: bytes) -> None:
 
 
 def _name(found: Found) -> bytes:
+    version = found.choice.chosen
+    if found.asked.made and found.asked.subject.names and version is not None:
+        return version.location.names[-1]  # what was typed may be the name of a database
     path = found.asked.path.rstrip(b"/")
     last = (path if path[:1] == b"/" else path.partition(b":")[2]).rpartition(b"/")[2]
     return last or found.asked.subject.source.name.encode()

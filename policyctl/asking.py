@@ -16,6 +16,7 @@ from engine.restore.left_copies import LeftCopy
 from engine.restore.steps import RestoreStep
 from engine.restore.versions import Unseen, Version
 from policy.patterns import Component, parse_component
+from policy.sources import DeviceSource, DumpedSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +33,24 @@ class Asked:
     """Whether a leg takes snapshots of the item that it is, or lies in."""
     left: tuple[LeftCopy, ...] = ()
     """Where orphans would hold it."""
+    wholes: tuple[tuple[str, bytes], ...] = ()
+    """Legs whose dumps hold it among all databases of a server, and in which file."""
+
+    @property
+    def made(self) -> bool:
+        """Whether a leg has made what is asked for, each leg its own."""
+        return isinstance(self.subject.source, DeviceSource | DumpedSource)
 
 
 def pattern_parts(path: bytes) -> tuple[bytes, tuple[Component, ...]]:
     """The directory before the first wildcard of a path, and the patterns from there on.
 
-    Raises `PatternError`.
+    What stands before the colon of SOURCE:NAME is no part of a name. Raises `PatternError`.
     """
+    source, colon, rest = path.partition(b":")
+    if colon and b"/" not in source:
+        head, inside = pattern_parts(rest)
+        return source + colon + (head if rest.startswith(b"/") or head != b"/" else b""), inside
     names = path.rstrip(b"/").split(b"/")
     components = [parse_component(name) if name else None for name in names]
     plain = 0
@@ -61,21 +73,26 @@ class Wish:
     """Of then, and nothing newer; None: the newest."""
     place: str | None = None
     """A destination, or one version's label; None: whichever is the best."""
+    maker: str = ""
+    """The leg that is to have made it; empty: whichever."""
+    keyed: bool = False
+    """Whether there is a key to what is encrypted."""
     databases: bool = False
     """Whether only verified copies of databases are wanted."""
     despite: frozenset[str] = frozenset()
     """Destinations whose copies are known to be the wrong ones: nothing is compared with those."""
 
 
-def made_by(asked: Asked, wish: Wish) -> tuple[Asked, Wish]:
-    """What one leg has made alone, where that is what `--from` names, wherever it lies by now.
+def made_by(asked: Asked, wish: Wish) -> Wish:
+    """The wish for what one leg has made, where that is what `--from` names, wherever it lies.
 
     Several legs may make copies of one source, each of its own sort.
     """
-    mine = tuple(one for one in asked.copies if one.via[0] == wish.place)
-    if not mine or any(one.place == wish.place for one in asked.copies):
-        return asked, wish
-    return replace(asked, copies=mine), replace(wish, place=None)
+    if any(one.place == wish.place for one in asked.copies):
+        return wish
+    if not any(one.via[0] == wish.place for one in asked.copies):
+        return wish
+    return replace(wish, place=None, maker=wish.place or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

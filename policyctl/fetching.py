@@ -117,31 +117,47 @@ class _Checks:
 
     def _unlike_record(self, tree: Tree) -> Iterator[Difference]:
         """By the record that came along; of a part of a dump by the one that lies beside it."""
-        below = self.proposal.found.asked.subject.names
+        depth = len(self.proposal.found.asked.subject.names)
+        below = self.chosen.location.names[len(self.chosen.location.names) - depth :]
         why = ""
         try:
             with self._generation(tree, below) as there:
                 record = record_in(there) if there is not None else None
                 if record is not None and there is not None:
-                    yield from unlike_record(tree, below, record, there)
+                    yield from unlike_record(tree, below, record, there, self._wanted(below))
                     return
         except CannotLook as error:
             why = f" ({error})"
         said = f"its record cannot be read{why}, so that nothing of it could be held against that"
         yield Difference(path=() if below else (NAME,), what=said)
 
+    def _wanted(self, below: Names) -> Callable[[Names], bool]:
+        """Which files of a dump are to have come: where a pattern was typed, what it matches."""
+        inside = self.proposal.found.asked.inside
+
+        def wanted(names: Names) -> bool:
+            mine = names[len(below) :]
+            return len(mine) >= len(inside) and all(
+                one.matches(name) for one, name in zip(inside, mine, strict=False)
+            )
+
+        return wanted
+
     @contextmanager
     def _generation(self, tree: Tree, below: Names) -> Iterator[Tree | None]:
         """A folder with the record of the dump, and its list of sums. Raises `CannotLook`."""
         place = self.restoring.known.place_of(self.chosen)
-        if not below or place is None:
-            yield tree if not below else None
+        # What came as a whole has its record with it.
+        whole = not below and not self.proposal.found.asked.inside
+        if whole or place is None:
+            yield tree if whole else None
         elif place.ssh is not None:
             with fetched_record(self.chosen, place, len(below)) as fetched:
                 yield fetched
         else:
             with opened_root(place.root) as root:
-                yield Tree(root=root, top=self.chosen.location.names[: -len(below)])
+                names = self.chosen.location.names
+                yield Tree(root=root, top=names[: len(names) - len(below)])
 
     def _against(
         self, tree: Tree, other: Version, *, most_read: int = MOST_READ
@@ -198,7 +214,7 @@ def _unsound(tree: Tree, *, database: bool) -> Iterator[Difference]:
     finally:
         os.close(directory)
     if problems:
-        yield Difference(path=(), what=f"SQLite finds it damaged: {problems}")
+        yield Difference(path=(), what=f"SQLite finds it damaged: {problems}", rotten=True)
 
 
 def _unsound_below(tree: Tree) -> Iterator[Difference]:

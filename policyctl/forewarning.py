@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shlex
@@ -11,10 +12,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from engine.plan.model import RouteLine
+from engine.plan.model import Plan, RouteLine
 from engine.reach.command_words import show_command
 from engine.restore.aim import Aim
-from engine.restore.choice import doubt_words, shown
+from engine.restore.choice import choose, doubt_words, said, shown
 from engine.restore.elsewhere import left_there, parts_elsewhere
 from engine.restore.specials import left_out_by, special_words, specials_words
 from engine.restore.steps import BEFORE, STAGING
@@ -26,8 +27,10 @@ from engine.system.host.relocate import opened_below
 from engine.system.restore.entries import CannotLook, NoRoot, looker
 from engine.system.restore.specials import special_at, specials_below
 from engine.system.restore.staging import read_note
+from policy.encryption import ENDING
+from policy.legs import DumpLeg, FetchLeg
 from policy.parts import Attribute
-from policy.sources import LvmThinSource
+from policy.sources import DeviceSource, DumpedSource, LvmThinSource
 from policy.values import display
 from policyctl.boundary import Refused
 
@@ -52,6 +55,7 @@ def notes_of(restoring: Restoring, found: Found, version: Version) -> Iterator[s
     if version.copy.partial and version.directory:
         yield "it holds its databases alone: what else lay there is not in this copy"
     yield from _of_parts(restoring, found)
+    yield from _of_encryption(restoring, found, version)
     yield from _of_runs(restoring, version)
     yield from _of_databases(found, version)
     if not version.database and not version.directory:
@@ -83,14 +87,44 @@ def refuse_unknown(
     every = (*asked.copies, *(one.copy for one in asked.left))
     holders = list(dict.fromkeys(one.place for one in every))
     if place is not None and place.partition(":")[0] not in holders:
+        makers = list(dict.fromkeys(one.via[0] for one in every))
+        legs = f", and what a leg has made: {', '.join(makers)}" if len(makers) > 1 else ""
+        near = difflib.get_close_matches(place, (*holders, *makers), n=1)
+        meant = f": did you mean {near[0]}?" if near else ";"
         raise Refused(
-            f"--from {place} is no copy of {display(asked.path)}; there are: {', '.join(holders)}; "
-            "nothing was restored"
+            f"--from {place} is no copy of {display(asked.path)}{meant} there are: "
+            f"{', '.join(holders)}{legs}; nothing was restored"
         )
     known = [one.name for one in restoring.plan.destinations]
     strange = next((one for one in despite if one not in known), None)
     if strange is not None:
         raise Refused(f"--despite {strange} is no destination; there are: {', '.join(known)}")
+
+
+def unknown_words(plan: Plan, path: bytes) -> str:
+    """Why no source has what was typed, and what to type instead."""
+    name, colon, rest = os.fsdecode(path).partition(":")
+    if name.startswith("/") or not colon:
+        return (
+            f"no source of this policy holds {display(path)}: name a path as it was on the live "
+            "system, or SOURCE:ITEM/PATH"
+        )
+    leg = plan.leg(name)
+    for feed in leg.feeds if leg is not None else ():
+        source = plan.source(feed.reads)
+        if source is not None and isinstance(source, DeviceSource | DumpedSource):
+            words = shlex.quote(f"{source.name}:{rest}")
+            return (
+                f"{name} is a leg of the source {source.name}: type `policyctl restore {words} "
+                f"--from {name}`"
+            )
+    known = [one.name for one in plan.sources]
+    near = difflib.get_close_matches(name, known, n=1)
+    what = "a leg, and no source" if leg is not None else "no source of this policy"
+    if plan.destination(name) is not None:
+        what = f"a destination, and no source (--from {name})"
+    hint = f"did you mean {near[0]}:?" if near else f"there are: {', '.join(known)}"
+    return f"{display(os.fsencode(name))} is {what}; {hint}"
 
 
 def refuse_parts(restoring: Restoring, found: Found) -> None:
@@ -165,6 +199,34 @@ def _of_databases(found: Found, version: Version) -> Iterator[str]:
             "a plain copy of a database that was being written may not open; SQLite has made "
             f"and checked a copy of it: --from {whole.label}"
         )
+
+
+def _of_encryption(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:
+    """Without its key nobody can use it: the best copy that is in the clear is named."""
+    if found.wish.keyed or not _encrypted(restoring, found, version):
+        return
+    clear = [one for one in found.versions if not _encrypted(restoring, found, one)]
+    other = choose(clear, as_of=found.as_of, place=None, zone=restoring.zone).chosen
+    if other is not None:
+        yield (
+            "it is encrypted, and stays so without --identity KEY; "
+            f"{said(other, restoring.zone)}, which {other.copy.via[0]} has made, is in the clear: "
+            f"--from {other.label}"
+        )
+
+
+def _encrypted(restoring: Restoring, found: Found, version: Version) -> bool:
+    """Whether a leg has encrypted it: a file by its name, a whole dump as the leg does by now."""
+    if not found.asked.made:
+        return False
+    if not version.directory:
+        return version.location.names[-1].endswith(ENDING.encode())
+    leg = restoring.plan.leg(version.copy.via[0])
+    return (
+        leg is not None
+        and isinstance(leg.leg, DumpLeg | FetchLeg)
+        and leg.leg.encryption is not None
+    )
 
 
 def _of_sidecars(restoring: Restoring, found: Found, version: Version) -> Iterator[str]:

@@ -20,7 +20,7 @@ from engine.restore.choice import choose
 from engine.restore.fetch import fetch_of
 from engine.restore.left_copies import LeftCopy, left_copies
 from engine.restore.products import no_files_words
-from engine.restore.versions import Kind, Version
+from engine.restore.versions import Kind, Version, told_once
 from engine.rsync.filters import FilterError
 from engine.standing.bring_back import holds_files
 from engine.system.host.look import absolute_subject, is_directory, without_root
@@ -35,11 +35,18 @@ from engine.system.restore.told import with_told
 from engine.system.state.state import State
 from policy.model import Policy
 from policy.patterns import Component, PatternError
-from policy.sources import BtrfsSource, DeviceSource, DumpedSource, LvmThinSource
+from policy.sources import BtrfsSource, LvmThinSource
 from policy.values import display
 from policyctl.asking import Asked, Beside, Found, Proposal, Wish, made_by, pattern_parts
 from policyctl.boundary import Refused
-from policyctl.forewarning import names_note, notes_of, refuse_parts, refuse_unknown, without
+from policyctl.forewarning import (
+    names_note,
+    notes_of,
+    refuse_parts,
+    refuse_unknown,
+    unknown_words,
+    without,
+)
 
 
 class Restoring:
@@ -84,6 +91,12 @@ class Restoring:
             head, inside = pattern_parts(typed)
         except PatternError as error:
             raise Refused(f"{display(typed)}: {error}; nothing was restored") from None
+        source = self.whole_of_items(os.fsdecode(head))
+        if source is not None:
+            raise Refused(
+                f"{display(typed)}: a pattern stands for names in an item, and not for the item's "
+                f"own: `policyctl restore {source}: --list` names the items; nothing was restored"
+            )
         return self._asked(head, inside)
 
     def _asked(self, typed: bytes, inside: tuple[Component, ...]) -> Asked:
@@ -91,10 +104,9 @@ class Restoring:
         subject = find_subject(self.policy, path)
         if subject is None:
             raise Refused(
-                f"no source of this policy holds {display(path)}: name a path as it was on "
-                f"the live system, or SOURCE:ITEM/PATH; nothing was restored{self._of_gone()}"
+                f"{unknown_words(self.plan, path)}; nothing was restored{self._of_gone()}"
             )
-        left = self._left(subject)
+        left = self.left_of(subject)
         if isinstance(subject.source, (LvmThinSource, BtrfsSource)) and not path.startswith(b"/"):
             copies = self._of_items(subject)
         else:
@@ -118,7 +130,7 @@ class Restoring:
             left=left,
         )
 
-    def _left(self, subject: Subject) -> tuple[LeftCopy, ...]:
+    def left_of(self, subject: Subject) -> tuple[LeftCopy, ...]:
         """Where orphans would hold it: as far as the records are at hand and can be read."""
         if self.state is None or self.only is not None:
             return ()
@@ -186,7 +198,7 @@ class Restoring:
 
     def find(self, asked: Asked, wish: Wish) -> Found:
         """Look at every copy, and choose. Raises `Refused` where what is wished for is none."""
-        asked, wish = made_by(asked, wish)
+        wish = made_by(asked, wish)
         refuse_unknown(self, asked, wish.place, wish.despite)
         versions, unseen = find_versions(
             self.known, asked.copies, asked.subject.source.name, snapshots=True
@@ -200,6 +212,7 @@ class Restoring:
             versions,
             as_of=wish.as_of,
             place=wish.place,
+            maker=wish.maker,
             zone=self.zone,
             databases=wish.databases,
         )
@@ -207,7 +220,7 @@ class Restoring:
             asked=asked,
             wish=wish,
             versions=versions,
-            unseen=unseen,
+            unseen=told_once(versions, unseen) if asked.made else unseen,
             choice=choice,
             zone=self.zone,
         )
@@ -225,8 +238,9 @@ class Restoring:
             raise Refused(f"{display(found.asked.path)}: {error}; nothing was restored") from None
         stamp = self.now.strftime("%Y%m%dT%H%M%SZ").encode()
         against = tuple(dict.fromkeys((version.label, *(one.label for one in self.near(found)))))
+        wish = found.wish
         asked = request_of(
-            found.as_of, found.wish.place, found.asked.inside, databases=found.wish.databases
+            wish.as_of, wish.place or wish.maker, found.asked.inside, databases=wish.databases
         )
         aim = replace(aim, request=asked)
         if version.part and aim.in_place and os.path.lexists(aim.path):
@@ -248,7 +262,7 @@ class Restoring:
                 fetch,
                 kept=aim.kept(stamp),
                 against=against,
-                made=isinstance(found.asked.subject.source, DumpedSource | DeviceSource),
+                made=found.asked.made,
             ),
             notes=(*notes_of(self, found, version), *names_note(aim)),
             stamp=stamp,
@@ -268,9 +282,18 @@ class Restoring:
             and one.copy.partial == chosen.copy.partial
             and one.place not in {chosen.place, *found.wish.despite}
             and one.kind is not Kind.SNAPSHOT
+            # Of what two legs have made, neither is a copy of the other.
+            and not (found.asked.made and one.copy.via[0] != chosen.copy.via[0])
             and (one.kind is Kind.NEWEST or one.at(None) == chosen.at(None))
         ]
         return tuple({one.place: one for one in reversed(alike)}.values())
+
+    def elsewhere(self, found: Found) -> Version | None:
+        """What might be taken next, were nothing said of where it is to come from, or of when."""
+        others = [one for one in found.versions if one is not found.choice.chosen]
+        databases = found.wish.databases
+        found_next = choose(others, as_of=None, place=None, zone=self.zone, databases=databases)
+        return found.choice.next_best or found_next.chosen
 
     def entries(self, found: Found) -> tuple[tuple[bytes, bool], ...]:
         """What the chosen version of a directory holds, and which of that are directories.

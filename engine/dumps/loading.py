@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from policy.connect import Connect
+from policy.encryption import ENDING
 from policy.secrets import Secret, SecretCommand, SecretFile, SecretVariable
-from policy.sources import DumpedSource, ServerKind, ServerSource
+from policy.sources import RECORD, SUMS, DumpedSource, ServerKind, ServerSource, SqliteSource
 from policy.values import AbsolutePath
 
 
@@ -30,8 +31,16 @@ _UNPACK = {".zst": "zstdcat", ".gz": "zcat", "": "cat"}
 
 def loading(source: DumpedSource, names: tuple[str, ...]) -> Iterator[Loading]:
     """How to load files of these names; those of which it knows nothing are passed over."""
-    if not isinstance(source, ServerSource):
-        return
+    match source:
+        case SqliteSource():
+            yield from _sqlite(source, names)
+        case ServerSource():
+            yield from _server(source, names)
+        case _:
+            return
+
+
+def _server(source: ServerSource, names: tuple[str, ...]) -> Iterator[Loading]:
     # Roles come before the databases that belong to them.
     for name in sorted(names, key=lambda one: (not one.startswith("globals."), one)):
         match source.server:
@@ -146,6 +155,33 @@ def _vault(one: Connect, name: str) -> Iterator[Loading]:
             command=f"VAULT_ADDR={word(one.address or '')} vault operator raft snapshot "
             f"restore -force {word(name)}",
         )
+
+
+def _sqlite(source: SqliteSource, names: tuple[str, ...]) -> Iterator[Loading]:
+    """A log that was left of the old database would be played into the new one."""
+    path = _shown(source.path)
+    folder, _, base = path.rpartition("/")
+    beside = sorted(one for one in names if one not in {base, RECORD, SUMS, ""})
+    beside = [one for one in beside if not one.endswith(ENDING)]
+    packed = "beside-it.tar" if base == "beside.tar" else "beside.tar"
+    if base in names:
+        logs = _words(*(path + end for end in ("-wal", "-shm", "-journal")))
+        more = " What the dump holds beside it goes back, too." if source.companions else ""
+        yield Loading(
+            text="Stop what uses it. The database that is there now goes, and the logs beside it, "
+            "which belong to that one: keep a copy of all of them while you may want them. The "
+            f"file has to belong to the account that uses it.{'' if beside else more}",
+            command=f"rm --force --{logs} && cp -- {word(base)} {word(path)}",
+        )
+    if not beside:
+        return
+    text = "What lies beside it: what is there under these names goes, other files stay."
+    into = word(folder or "/")
+    if beside == [packed] and packed not in source.companions:
+        yield Loading(text=text, command=f"tar --extract --file {packed} --directory {into}")
+    else:
+        copied = f"cp --archive --target-directory {into} --{_words(*beside)}"
+        yield Loading(text=text, command=copied)
 
 
 def _text(name: str) -> tuple[str, str]:

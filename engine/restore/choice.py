@@ -50,14 +50,17 @@ def choose(
     as_of: datetime | None,
     place: str | None,
     zone: ZoneInfo,
+    maker: str = "",
     databases: bool = False,
 ) -> Choice:
     """Choose among versions; `place` is a destination, or one version's `label`.
 
-    `databases`: only copies that SQLite itself has made are wanted.
+    `maker`: the leg that is to have made it; `databases`: only copies that SQLite itself has made
+    are wanted.
     """
     ranked = sorted(versions, key=lambda one: _rank(one, as_of))
-    reasons = {id(one): _refusal(one, as_of, place, zone, databases=databases) for one in ranked}
+    wanted = _Wanted(place=place, maker=maker, databases=databases)
+    reasons = {id(one): _refusal(one, as_of, wanted, zone) for one in ranked}
     eligible = [one for one in ranked if not reasons[id(one)]]
     if not eligible:
         others = (Passed(version=one, why=reasons[id(one)], eligible=False) for one in ranked)
@@ -72,8 +75,23 @@ def choose(
         if reasons[id(one)]
     ]
     return Choice(
-        chosen=chosen, why=_because(chosen, rest, as_of, place, zone), passed=tuple(passed)
+        chosen=chosen, why=_because(chosen, rest, as_of, wanted, zone), passed=tuple(passed)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What was asked for, beside the moment."""
+
+    place: str | None
+    maker: str
+    databases: bool
+
+    @property
+    def words(self) -> str:
+        """Where alone it was looked for, within a sentence."""
+        made = f" of those that {self.maker} has made" if self.maker else ""
+        return f" at {self.place}" if self.place is not None else made
 
 
 def _tier(one: Version) -> int:
@@ -132,35 +150,43 @@ def _taken_away(one: Version, as_of: datetime | None) -> bool:
     return start is not None and (as_of is None or start <= as_of)
 
 
-def _refusal(
-    one: Version, as_of: datetime | None, place: str | None, zone: ZoneInfo, *, databases: bool
-) -> str:
+def _refusal(one: Version, as_of: datetime | None, wanted: _Wanted, zone: ZoneInfo) -> str:
     """Why it may not be taken at all; empty where it may."""
     if one.whole in NEVER:
         return f"it is {one.whole.value}" + (f": {one.why}" if one.why else "")
-    if place is not None and place not in {one.place, one.label}:
-        return f"--from asks for {place}"
-    if databases and not one.copy.partial:
-        return "--databases asks for verified copies of databases alone"
-    if place is None and not databases and one.part and one.kind is not Kind.SET_ASIDE:
-        return "it holds only its databases: --databases brings those"
-    if as_of is None:
-        return ""
+    unwanted = _unwanted(one, wanted)
+    if unwanted or as_of is None:
+        return unwanted
     moment = one.at(as_of)
     if moment is None:
         return f"its age is not known: {one.why}"
     return "" if moment <= as_of else f"it is newer: of {shown(moment, zone)}"
 
 
+def _unwanted(one: Version, wanted: _Wanted) -> str:
+    """Why it is not what was asked for, whatever its moment."""
+    place = wanted.place
+    if place is not None and place not in {one.place, one.label}:
+        return f"--from asks for {place}"
+    if wanted.maker and one.copy.via[0] != wanted.maker:
+        return f"--from asks for what {wanted.maker} has made"
+    if wanted.databases and not one.copy.partial:
+        return "--databases asks for verified copies of databases alone"
+    anything = place is None and not wanted.databases
+    if anything and one.part and one.kind is not Kind.SET_ASIDE:
+        return "it holds only its databases: --databases brings those"
+    return ""
+
+
 def _because(
     chosen: Version,
     rest: Sequence[Version],
     as_of: datetime | None,
-    place: str | None,
+    wanted: _Wanted,
     zone: ZoneInfo,
 ) -> str:
     until = f" until {shown(as_of, zone)}" if as_of is not None else ""
-    there = f" at {place}" if place is not None else ""
+    there = wanted.words
     if chosen.left is not None:
         return (
             f"nothing that a leg carries{there}{until} may be taken; this is an orphan since "

@@ -144,10 +144,10 @@ def fetch_beside(
 ) -> tuple[bytes, ...]:
     """The command that brings some files which lie above a version, up to so many bytes each.
 
-    `depth`: how far above. The folder that they are to lie in follows. Raises `FilterError` where
-    its path is too long for a rule.
+    `depth`: how far above; 0: in it. The folder that they are to lie in follows. Raises
+    `FilterError` where its path is too long for a rule.
     """
-    folder = version.location.names[:-depth]
+    folder = version.location.names[: len(version.location.names) - depth]
     ways = (enter_rule(folder[:end]) for end in range(1, len(folder) + 1))
     wanted = (take_rule((*folder, name)) for name in names)
     return (

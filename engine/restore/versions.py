@@ -150,6 +150,21 @@ class Unseen:
     why: str = ""
 
 
+def told_once(versions: Sequence[Version], unseen: Sequence[Unseen]) -> tuple[Unseen, ...]:
+    """Each leg's place once, where files of several names were looked for.
+
+    One that holds a file by one of the names has not got it by the others.
+    """
+    held = {(one.copy.via, one.place) for one in versions}
+    told = {(one.copy.via, one.copy.place, one.there): one for one in reversed(unseen)}
+    return tuple(
+        one
+        for one in unseen
+        if told[one.copy.via, one.copy.place, one.there] is one
+        and not (one.there is There.NO and (one.copy.via, one.copy.place) in held)
+    )
+
+
 def carried_until(hops: Sequence[Sequence[Ran]]) -> datetime | None:
     """When the run began whose generations a later hop has carried on whole.
 

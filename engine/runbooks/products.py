@@ -57,15 +57,6 @@ _ADVICE: dict[str, tuple[Text, ...]] = {
         ("After ", Code(b"vault operator raft snapshot restore"), ": unseal it, and read one "
          "secret of each engine."),
     ),
-    "sqlite": (
-        (
-            "Stop what uses it, and take ",
-            Code(b"-wal"),
-            " and ",
-            Code(b"-shm"),
-            " beside the old file away before the copy gets its name.",
-        ),
-    ),
     "device": (
         ("Save its present configuration before you load an older one.",),
         ("It must run no older version than the one that made the copy.",),

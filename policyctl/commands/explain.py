@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,7 @@ def explain(
     if depth is not None:
         raise typer.BadParameter("--depth goes with --tree: without it no tree is walked")
     from policyctl.explaining import reading_records, stand
+    from policyctl.explaining_dumps import by_dumps
     from policyctl.loading import applied_plan, ask, load_for_question, not_applied_yet
     from policyctl.views.console import result, result_json, tell
     from policyctl.views.explain import answer_json, answer_lines
@@ -50,9 +52,11 @@ def explain(
     model, compilation = load_for_question(policy, root)
     plan, applied = compilation.plan, applied_plan(root)
     with reading_records(applied, root, far=look) as records:
+        asked = [ask(model, compilation, text, root) for text in paths]
+        found = [by_dumps(model, compilation, one.explanation, records, root) for one in asked]
         answers = [
-            (one, stand(model, plan, one.explanation, records))
-            for one in (ask(model, compilation, text, root) for text in paths)
+            (replace(one, explanation=explained), stand(model, plan, explained, records))
+            for one, explained in zip(asked, found, strict=True)
         ]
     if json:
         shown = [answer_json(plan, one, standings) for one, standings in answers]

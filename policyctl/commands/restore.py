@@ -161,7 +161,11 @@ def restore(
             work = stack.enter_context(restoring(policy, root))
         moment = moment_asked(as_of, work.zone) if as_of is not None else None
         wish = Wish(
-            as_of=moment, place=from_, despite=frozenset(despite or ()), databases=databases
+            as_of=moment,
+            place=from_,
+            keyed=identity is not None,
+            despite=frozenset(despite or ()),
+            databases=databases,
         )
         source = work.whole_of_items(path)
         if source is not None:
@@ -174,7 +178,7 @@ def restore(
             wanted = not (listed or explained)
             restore_all(work, request, to, wanted=wanted, json=json, anywhere=anywhere)
             return
-        found = work.find(file_meant(work, work.ask(path, glob=glob), wish), wish)
+        found = work.find(file_meant(work, path, wish, glob=glob), wish)
         if listed:
             _list(work, found, json=json)
             return
@@ -272,27 +276,29 @@ def _finish(
     json: bool,
 ) -> None:
     from policyctl.views import restore as view
-    from policyctl.views.console import result, result_json, tell
+    from policyctl.views.console import finish_output, result, result_json, tell
     from policyctl.views.loading import loading_lines, opened_lines
 
     done = _carry_out(work, proposal, again) if wanted else None
     if json:
         result_json({**view.proposal_json(work.plan, proposal, done), **view.room_json(room)})
     elif done is not None:
-        result(
-            "\n".join(
-                (
-                    *view.done_lines(proposal, done),
-                    *opened_lines(proposal, done),
-                    *loading_lines(proposal, done),
-                )
-            )
+        result("\n".join((*view.done_lines(proposal, done), *opened_lines(proposal, done))))
+    if done is None:
+        return
+    if done.differences:  # before anything says how to load it
+        finish_output()
+        _tell_doubt(work, proposal, again)
+    for line in loading_lines(proposal, done) if not json else ():
+        result(line)
+    if done.opened.failed:
+        tell(
+            f"policyctl: {'; '.join(done.opened.failed)}: the same command tries it again, also "
+            "with another --identity"
         )
-    if done is not None and done.opened.failed:
-        tell(f"policyctl: {'; '.join(done.opened.failed)}: the same command tries it again")
         raise typer.Exit(ExitCode.FAILED)
-    if done is not None and done.differences:
-        _doubt(proposal, again)
+    if done.differences:
+        raise typer.Exit(ExitCode.DEGRADED)
 
 
 def _nothing(work: Restoring, found: Found, aim: Aim | None) -> None:
@@ -365,26 +371,27 @@ def _refuse_doubtful(
     wrong += " ".join(f"--despite {one}" for one in others)
     raise Refused(
         f"{proposal.version.label} is damaged or differs from another copy of it, as told above, "
-        f"so it was not put in its place, and nothing was changed{_next(proposal, again)}; to look "
-        f"at it, restore it to a new folder, without --in-place{wrong}"
+        f"so it was not put in its place, and nothing was changed{_next(work, proposal, again)}; "
+        f"to look at it, restore it to a new folder, without --in-place{wrong}"
     )
 
 
-def _doubt(proposal: Proposal, again: list[str]) -> None:
+def _tell_doubt(work: Restoring, proposal: Proposal, again: list[str]) -> None:
     from policyctl.views.console import tell
 
     tell(
         f"policyctl: {proposal.version.label} is damaged or differs from another copy of it, as "
-        f"told above: look before you use it{_next(proposal, again)}"
+        f"told above: look before you use it{_next(work, proposal, again)}"
     )
-    raise typer.Exit(ExitCode.DEGRADED)
 
 
-def _next(proposal: Proposal, again: list[str]) -> str:
+def _next(work: Restoring, proposal: Proposal, again: list[str]) -> str:
     import shlex
 
-    other = proposal.found.choice.next_best
+    from policyctl.views.restore import no_other_words
+
+    other = work.elsewhere(proposal.found)
     if other is None:
-        return "; there is no other copy to take"
+        return f"; {no_other_words(proposal.found)}"
     words = shlex.join([*again, "--from", other.label])
     return f"; the next best: `policyctl restore {words}`"

@@ -131,10 +131,10 @@ def explanation_lines(
     for copy, now in zip_longest(one.copies, standings):
         yield f"  {'snapshot' if copy.snapshot else 'copy    '}    {_copy_line(plan, copy)}"
         if now is not None:
-            yield from _standing_lines(plan, one.path, now)
+            yield from _standing_lines(plan, one, now)
 
 
-def _standing_lines(plan: Plan, path: bytes, now: CopyStanding) -> Iterator[str]:
+def _standing_lines(plan: Plan, one: Explanation, now: CopyStanding) -> Iterator[str]:
     yield f"    now       {_age(plan, now)}; {_look(plan, now)}"
     if now.kept:
         where = f" in {show_path(location_path(plan, now.kept_at))}" if now.kept_at else ""
@@ -144,10 +144,17 @@ def _standing_lines(plan: Plan, path: bytes, now: CopyStanding) -> Iterator[str]
     if now.lost:
         yield f"    not kept  {', '.join(one.value for one in now.lost)}"
     if holds_files(plan, now.copy):
-        words = (b"restore", path, b"--from", now.copy.place.encode())
+        words = (b"restore", one.path, b"--from", _named(one, now.copy).encode())
         yield f"    get back  `policyctl {show_command(words)}`"
     if now.restore:
         yield f"    or        {show_command(now.restore)}"
+
+
+def _named(one: Explanation, copy: Copy) -> str:
+    """The name by which `--from` takes this copy: several legs may have one place."""
+    places = {other.place for other in one.copies}
+    makers = {other.via[0] for other in one.copies if other.place == copy.place}
+    return copy.via[0] if len(makers) > 1 and copy.via[0] not in places else copy.place
 
 
 def _age(plan: Plan, now: CopyStanding) -> str:

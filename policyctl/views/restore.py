@@ -7,16 +7,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.plan.model import Plan
+from engine.promises.chains import Copy
 from engine.records.measurement import human_bytes
 from engine.restore.choice import Passed, said, shown, unseen_words
 from engine.restore.room import Room, room_words
 from engine.restore.steps import restore_words
 from engine.restore.versions import Unseen, Version
 from engine.standing.copy_paths import copy_path, location_path
+from engine.standing.copy_standing import There
 from engine.system.restore.compare import Difference
 from engine.system.restore.opening import Opened
 from engine.system.restore.outcome import Restored
 from policyctl.asking import Found, Proposal
+from policyctl.naming import all_of
 from policyctl.views.console import Json
 from policyctl.views.paths import counted, path_json, show_path
 
@@ -34,13 +37,31 @@ def choice_lines(plan: Plan, found: Found) -> Iterator[str]:
     for one in found.choice.passed:
         yield f"  not       {_place(plan, one.version, found.zone)}: {one.why}"
     for absent in found.unseen:
-        yield f"  not       {show_path(copy_path(plan, absent.copy))}: {unseen_words(absent)}"
+        where = show_path(copy_path(plan, absent.copy))
+        via = _made_by(found, absent.copy)
+        yield f"  not       {where}{via}: {unseen_words(absent)}"
+
+
+def _made_by(found: Found, copy: Copy) -> str:
+    """Which leg has made a copy, where several have made some at one place; else empty."""
+    makers = {one.via[0] for one in found.asked.copies if one.place == copy.place}
+    return f" ({copy.via[0]})" if len(makers) > 1 else ""
 
 
 def _place(plan: Plan, one: Version, zone: ZoneInfo) -> str:
     via = " → ".join(one.copy.via)
     where = show_path(location_path(plan, one.location, one.shadow))
     return f"{one.label}: {said(one, zone)}, in {where} ({via})"
+
+
+def no_other_words(found: Found) -> str:
+    """That nothing else may be taken, as far as anybody could look."""
+    whole = all_of(found.asked, found.asked.wholes)
+    away = [one for one in found.unseen if one.there is not There.NO]
+    if not away:
+        return f"there is no other copy to take{whole}"
+    places = ", ".join(dict.fromkeys(f"{one.copy.place} ({unseen_words(one)})" for one in away))
+    return f"there is no other copy to take where anybody could look, unlike at {places}{whole}"
 
 
 def proposal_lines(proposal: Proposal, room: Room | None, *, steps: bool) -> Iterator[str]:
@@ -93,9 +114,11 @@ def version_lines(plan: Plan, found: Found) -> Iterator[str]:
         left = "  an orphan: no leg carries it any more" if one.left is not None else ""
         why = left if one is chosen else f"  {passed[id(one)].why}"
         where = show_path(location_path(plan, one.location, one.shadow))
-        yield f"{mark} {when}  {one.label}{size}  {where}{why}"
+        by = _made_by(found, one.copy)
+        yield f"{mark} {when}  {one.label}{by}{size}  {where}{why}"
     for absent in found.unseen:
-        yield f"  -  {absent.copy.place}  {unseen_words(absent)}"
+        by = _made_by(found, absent.copy)
+        yield f"  -  {absent.copy.place}{by}  {unseen_words(absent)}"
 
 
 def entry_lines(found: Found, entries: Sequence[tuple[bytes, bool]]) -> Iterator[str]:

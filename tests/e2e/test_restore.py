@@ -532,6 +532,11 @@ def test_what_lay_in_a_volume_comes_back_however_long_its_address_is(tmp_path: P
     short = machine("restore", "pvcs:vm-9/library/app.db", "--to", "./short")
     assert short.code == 0, short.err
     assert (machine.folder / "short/app.db").read_text() == f"{GENERATIONS[1]} of another"
+    pattern = machine("restore", "pvcs:vm-*", "--glob")
+    assert pattern.code == 5
+    assert "`policyctl restore pvcs: --list --root" in pattern.err
+    inside = machine("restore", "pvcs:vm-9/lib*", "--glob", "--to", "./inside")
+    assert inside.code == 0, inside.err
     place = machine("restore", "pvcs:media/films/library", "--in-place", "--yes", "library")
     assert place.code == 5
     assert "while its volume is not mounted" in place.err

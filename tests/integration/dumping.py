@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from threading import Thread
 
 import pytest
 
-from engine.dumps.record import NAME, DumpRecord, record_from_json
+from engine.dumps.record import NAME, DumpRecord, FileRecord, record_from_json
 from engine.dumps.sums import NAME as SUMS
 from engine.generations.names import Standing, moment_of
 from engine.records.reports import RunReport, RunStatus
@@ -62,6 +63,8 @@ class House:
     ) -> None:
         self.top, self.source, self.keep, self.timeout = top, source, keep, timeout
         self.options = dict(options or {})
+        self.more = ""
+        """Legs beside the one that dumps."""
         self.now = datetime(2026, 1, 1, 1, 0, tzinfo=UTC)
         self.places = Places(state=top / "state")
         self.disk.mkdir(exist_ok=True)
@@ -79,18 +82,18 @@ class House:
             keep=self.keep,
             timeout=self.timeout,
             options=options,
-        )
+        ) + textwrap.indent(self.more, "  ")
 
     def plan(self):
         plan = compiled(self.text())
         install(plan, self.places, self.now)
         return plan
 
-    def run(self, *allow: Waiver) -> RunReport:
+    def run(self, *allow: Waiver, leg: str = "dump") -> RunReport:
         self.now += timedelta(days=1)
         return run_leg(
             self.plan(),
-            "dump",
+            leg,
             places=self.places,
             clock=lambda: self.now,
             waived=frozenset(allow),
@@ -168,9 +171,9 @@ class House:
     def ask_back(self, *words: str) -> Done:
         return policyctl("restore", "--at", str(self.disk), *words, cwd=self.top)
 
-    def load(self, subject: str = "shop:") -> str:
+    def load(self, subject: str = "shop:", *more: str) -> str:
         """Restore, and carry out what is shown, word for word; gives what was told on the way."""
-        folder, commands = self.restore(subject)
+        folder, commands = self.restore(subject, *more)
         assert commands
         return "".join(typed(one, folder) for one in commands)
 
@@ -205,6 +208,19 @@ def secret(folder: Path, text: str, name: str = "secret") -> str:
     path.touch(mode=0o600)
     path.write_text(text + "\n")
     return f"{{file: {path}}}"
+
+
+def age_key(path: Path) -> str:
+    """Make a key of age; gives the public one."""
+    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    return subprocess.run(
+        ["age-keygen", "-y", path], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def file_records(dump: Path) -> tuple[FileRecord, ...]:
+    """What the record of a dump says of its files."""
+    return record_from_json((dump / NAME.decode()).read_text()).files
 
 
 def instead(monkeypatch: pytest.MonkeyPatch, folder: Path, program: str, body: str) -> None:

@@ -19,6 +19,7 @@ from engine.system.state.state import open_state
 from policyctl.aiming import into_folder
 from policyctl.asking import Wish
 from policyctl.fetching import carry_out
+from policyctl.naming import file_meant
 from policyctl.restoring import Restoring
 from tests.databases import make
 from tests.integration.lab import compiled, install, write
@@ -67,7 +68,8 @@ class Away:
     def restore(self, subject: str) -> tuple[Difference, ...]:
         """What speaks against what came."""
         with self.restoring() as work:
-            found = work.find(work.ask(subject), Wish())
+            asked = file_meant(work, subject, Wish(), glob="*" in subject)
+            found = work.find(asked, Wish())
             assert found.choice.chosen is not None
             assert found.choice.chosen.far
             aim = into_folder(work, found, self.top / f"came{self.tries}", anywhere=False)
@@ -90,9 +92,16 @@ def away(tmp_path: Path) -> Iterator[Away]:
         yield Away(tmp_path / "top", server)
 
 
-@pytest.mark.parametrize("name", ["app.db", "files/a", "files"])
+@pytest.mark.parametrize("name", ["app.db", "files/a", "files", "app*", "*", "files/*"])
 def test_a_part_that_is_as_it_was_is_good(away: Away, name: str) -> None:
     assert away.restore(f"app:{name}") == ()
+
+
+def test_law_18_what_a_pattern_brings_is_held_against_the_record_there(away: Away) -> None:
+    (away.dump / "app.db").write_bytes(b"rotten")
+    what = "its content is not what the record of the dump says"
+    assert ((b"app.db",), what) in {(one.path, one.what) for one in away.restore("app:app*")}
+    assert away.restore("app:f*") == ()
 
 
 @pytest.mark.parametrize("name", ["app.db", "files/a"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +17,8 @@ from engine.records.reports import RunStatus
 from engine.runs.observation import Waiver
 from engine.system.state.state import open_state
 from policy.diagnostics import PolicyInvalid
-from tests.databases import make, rows
-from tests.integration.dumping import House, small_disk
+from tests.databases import make, make_cut, rows
+from tests.integration.dumping import House, age_key, small_disk
 from tests.integration.lab import tree, write
 
 pytestmark = pytest.mark.tool("rsync")
@@ -43,13 +45,64 @@ def test_a_database_comes_back_with_what_belongs_to_it(tmp_path: Path, house: Ho
     assert house.names == ["attachments", "db.sqlite3", "rsa_key.pem", "rsa_key.pub"]
     done = house.ask_back("shop:", "--to", str(tmp_path / "came"))
     assert done.code == 0, done.err
-    assert "to load it" not in done.out
     (came,) = [path.parent for path in (tmp_path / "came").rglob("db.sqlite3")]
     assert rows(came / "db.sqlite3") == rows(tmp_path / "data/db.sqlite3")
     found = tree(came)
     for name in (b"attachments/a/b", b"rsa_key.pem", b"rsa_key.pub"):
         assert found[name] == before[name]
     assert b"other" not in found
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_what_is_shown_puts_a_database_in_its_place(
+    tmp_path: Path, house: House, encrypted: bool
+) -> None:
+    """A log that was left of the old one would be played into it."""
+    key = tmp_path / "key"
+    public = age_key(key)
+    if encrypted:
+        house.options["encrypt"] = f"{{age: [{public}]}}"
+    wanted = rows(tmp_path / "data/db.sqlite3")
+    house.good()
+    write(tmp_path / "data/rsa_key.pem", "other")
+    make_cut(tmp_path / "cut/db.sqlite3")
+    for one in (tmp_path / "cut").iterdir():  # as a program that was killed leaves it
+        one.rename(tmp_path / "data" / one.name)
+    assert (tmp_path / "data/db.sqlite3-journal").exists()
+    told = house.load("shop:", *(("--identity", str(key)) if encrypted else ()))
+    assert told == ""
+    with closing(sqlite3.connect(tmp_path / "data/db.sqlite3")) as database:
+        assert database.execute("SELECT * FROM t").fetchall() == wanted
+    assert (tmp_path / "data/rsa_key.pem").read_text() == "key"
+    assert (tmp_path / "data/attachments/a/b").read_text() == "attached"
+    _, one = house.restore("shop:rsa_key.pub") if not encrypted else (None, [""])
+    assert len(one) == 1
+    part = house.ask_back("shop:attachments", "--to", str(tmp_path / "part"))
+    assert "to load it" not in part.out
+
+
+def test_nothing_loads_what_is_damaged_and_the_warning_comes_first(
+    tmp_path: Path, house: House
+) -> None:
+    dump = house.good()
+    (dump / "db.sqlite3").write_text("rotten")
+    done = house.ask_back("shop:", "--to", str(tmp_path / "came"))
+    assert done.code == 6
+    assert "look before you use it" in done.err
+    assert "cp -- db.sqlite3" not in done.out
+    assert "cp --archive" in done.out
+    assert "# what is damaged, as told above, is not among them" in done.out
+    alone = house.ask_back("shop:db.sqlite3", "--to", str(tmp_path / "alone"))
+    assert alone.code == 6
+    assert "to load it" not in alone.out
+    words = [sys.executable, "-m", "policyctl", "restore", "--at", str(house.disk), "shop:"]
+    both = subprocess.run(
+        [*words, "--to", str(tmp_path / "both")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"},
+    ).stdout  # fmt: skip
+    order = [both.index(one) for one in ("  differs ", "look before you use it", "to load it")]
+    assert order == sorted(order)
 
 
 def test_what_has_not_changed_is_there_once(tmp_path: Path, house: House) -> None:

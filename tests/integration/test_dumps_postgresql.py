@@ -11,6 +11,8 @@ from engine.records.reports import RunStatus
 from engine.runs.observation import Waiver
 from tests.integration.dumping import (
     House,
+    age_key,
+    file_records,
     holding,
     instead,
     killed_amid,
@@ -195,7 +197,45 @@ def test_a_database_is_found_however_its_file_was_kept_then(
     del house.options["per"]
     house.run(Waiver.SMALLER_SOURCE)
     none = house.ask_back("shop:nobody")
-    assert "and all.sql.zst holds all databases of the server" in none.err
+    assert "; all.sql.zst of dump holds all databases of the server: " in none.err
+
+
+@pytest.mark.tool("age", "age-keygen")
+def test_each_leg_and_each_dump_is_asked_by_its_own_names(
+    house: House, postgresql: PostgreSQL
+) -> None:
+    """In one dump another database was like it, and one leg encrypts: three names of one thing."""
+    key = house.top / "key"
+    house.options["per"] = "database"
+    house.more = (
+        "shut: {kind: dump, from: shop, to: disk:/shut, per: database, schedule: '02:00', "
+        f"keep: {{last: 2}}, encrypt: {{age: [{age_key(key)}]}}}}\n"
+    )
+    filled(postgresql, "orders", "Orders")
+    before = rows(postgresql, "Orders")
+    both = house.good()
+    postgresql.sql("DROP DATABASE orders")
+    alone = house.good(Waiver.SMALLER_SOURCE)
+    assert house.run(leg="shut").status.succeeded
+    found = house.ask_back("shop:Orders", "--list", "--json").json["versions"]
+    digest = next(one.name.decode() for one in file_records(both) if one.database == "Orders")
+    assert [(Path(one["path"]).name, one["leg"]) for one in found] == [
+        ("Orders.dump.age", "shut"), ("Orders.dump", "dump"), (digest, "dump")
+    ]  # fmt: skip
+    told = house.ask_back("shop:Orders", "--explain").out
+    assert f"which dump has made, is in the clear: --from disk:{alone.name}\n" in told
+    for more in (
+        ("--identity", str(key)), ("--from", "dump"), ("--from", f"disk:{both.name}"),
+    ):  # fmt: skip
+        postgresql.sql('DROP DATABASE "Orders"')
+        house.load("shop:Orders", *more)
+        assert rows(postgresql, "Orders") == before
+    path = alone / "Orders.dump"
+    path.write_bytes(path.read_bytes()[:-9])
+    damaged = house.ask_back("shop:Orders", "--from", f"disk:{alone.name}", "--to", "damaged")
+    assert damaged.code == 6
+    assert "the next best: `policyctl restore shop:Orders " in damaged.err
+    assert "to load it" not in damaged.out
 
 
 def test_a_server_that_dies_amid_a_dump_leaves_the_older_ones(

@@ -72,6 +72,12 @@ def test_a_wrong_key_keeps_the_right_one_from_nothing(house: House, key: Path) -
     (why,) = json.loads(done.out)["not_opened"]
     assert "could not be opened with that key" in why
     assert "the same command tries it again" in done.err
+    told = house.ask_back("shop:", "--identity", str(wrong))
+    assert told.code == 5
+    assert f"it is still encrypted: {wrong} has not opened it; with its own key, for" in told.out
+    assert "the same command with --identity KEY opens it" not in told.out
+    assert "that key: no identity matched any of the recipients; what does not open" in told.err
+    assert "report" not in told.err
     opened = house.ask_back("shop:", "--identity", str(key), "--json")
     assert opened.code == 0, opened.err
     came = house.top / "restored-from-disk/shop"

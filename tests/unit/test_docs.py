@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from engine.check import check_manifest
+from engine.dumps.loading import loading
+from policy.parse import load
+from policy.sources import ServerSource
 from policyctl import exit_codes
 
 with warnings.catch_warnings():
@@ -164,3 +167,21 @@ def test_each_decision_is_listed() -> None:
     decisions = sorted((DOCS / "adr").glob("0*.md"))
     assert decisions
     assert [one.name for one in decisions if f"({one.name})" not in page] == []
+
+
+def test_what_loads_a_dump_is_shown_in_the_docs_as_it_is_told() -> None:
+    text = (DOCS / "how-to/dump-a-server.md").read_text()
+    source_line = re.search(r"^      (shop: .*)$", text, re.MULTILINE)
+    leg_line = re.search(r"^      (shop-dump: .*)$", text, re.MULTILINE)
+    assert source_line is not None
+    assert leg_line is not None
+    manifest = (
+        "version: 1\nhost: h\ntimezone: UTC\n"
+        "destinations:\n  disk: {path: /mnt/disk, media: hdd, site: home}\n"
+        f"sources:\n  {source_line[1]}\nlegs:\n  {leg_line[1]}\n"
+    )
+    _, policy = load(manifest.encode(), "docs")
+    (source,) = policy.sources
+    assert isinstance(source, ServerSource)
+    shown = [one.strip() for one in text.splitlines() if "pg_restore --" in one or "psql --" in one]
+    assert shown == [one.command for one in loading(source, ("globals.sql.zst", "orders.dump"))]

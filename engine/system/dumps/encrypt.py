@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from engine.dumps.figures import NotWhole
 from engine.system.dumps.asking import complaint
@@ -30,6 +31,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 ASIDE = b".policyctl-opening"
 """How a name ends for as long as something is written under it that is being opened."""
 _HEAD = b"age-encryption.org/v1\n"
+_ERROR = b"age: error: "
+_REPORT = b"age: report unexpected or unhelpful errors at "
 Running = Callable[[Command], Completed]
 """Runs a command within the time of the run that it is part of."""
 
@@ -89,7 +92,7 @@ def _encrypt(plain: bytes, target: bytes, size: int, encryption: Encryption, run
         os.unlink(target)  # noqa: PTH108 - bytes
         raise
     os.unlink(target)  # noqa: PTH108 - bytes
-    raise NotWhole(f"it could not be encrypted: {complaint(told)}")
+    raise NotWhole(f"it could not be encrypted: {_said(told)}")
 
 
 def decrypt(path: bytes, target: bytes, identity: bytes, run: Running) -> None:
@@ -111,7 +114,14 @@ def decrypt(path: bytes, target: bytes, identity: bytes, run: Running) -> None:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(aside)  # noqa: PTH108 - bytes
-    raise NotWhole(f"it could not be opened with that key: {complaint(told)}")
+    raise NotWhole(f"it could not be opened with that key: {_said(told)}")
+
+
+def _said(told: Completed) -> str:
+    """Why age ended, without what it says of itself."""
+    lines = told.stderr.splitlines(keepends=True)
+    own = (line.removeprefix(_ERROR) for line in lines if not line.startswith(_REPORT))
+    return complaint(replace(told, stderr=b"".join(own)))
 
 
 def _name(aside: bytes, target: bytes) -> None:

@@ -27,6 +27,8 @@ class Difference:
     path: Names
     """Below the top; empty: the top itself."""
     what: str
+    rotten: bool = False
+    """Whether it is known that what came is wrong, and no other copy."""
 
 
 @dataclass(slots=True)

@@ -93,4 +93,4 @@ def _unlike(descent: Descent, tree: Tree, inner: Names, digest: str) -> Iterator
         yield Difference(path=inner, what=GONE)
         return
     if not same:
-        yield Difference(path=inner, what=_OTHER)
+        yield Difference(path=inner, what=_OTHER, rotten=True)

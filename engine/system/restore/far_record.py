@@ -33,7 +33,8 @@ def fetched_record(version: Version, place: Place, depth: int) -> Iterator[Tree]
     with tempfile.TemporaryDirectory(prefix="policyctl-record-") as folder:
         _fetch(version, place, depth, os.fsencode(folder))
         with opened_root(os.fsencode(folder)) as root:
-            yield Tree(root=root, top=version.location.names[:-depth])
+            names = version.location.names
+            yield Tree(root=root, top=names[: len(names) - depth])
 
 
 def _fetch(version: Version, place: Place, depth: int, folder: bytes) -> None:

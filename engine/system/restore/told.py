@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.dumps.record import DumpRecord
 from engine.restore.versions import Version, Whole
 from engine.system.host.descent import opened_root
 from engine.system.restore.compare import Tree
@@ -37,11 +38,17 @@ def with_told(
 
 
 def _said(known: Known, one: Version, depth: int) -> str:
-    place = known.place(one.place)
-    if place is not None and place.ssh is None and one.name:
-        names = one.location.names
-        with opened_root(place.root) as root:
-            record = record_in(Tree(root=root, top=names[: len(names) - depth]))
-        if record is not None:
-            return "; ".join(display(one.encode()) for one in record.told)
+    record = record_of(known, one, depth)
+    if record is not None:
+        return "; ".join(display(each.encode()) for each in record.told)
     return _NOT_SAID if one.whole is Whole.COMPLETE else ""
+
+
+def record_of(known: Known, one: Version, depth: int = 0) -> DumpRecord | None:
+    """The record of the dump that a version is, or lies in so deep; None: none is at hand."""
+    place = known.place(one.place)
+    if place is None or place.ssh is not None or not one.name:
+        return None
+    names = one.location.names
+    with opened_root(place.root) as root:
+        return record_in(Tree(root=root, top=names[: len(names) - depth]))

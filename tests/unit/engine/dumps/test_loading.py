@@ -105,10 +105,48 @@ def test_other_kinds_say_what_to_see_to() -> None:
     assert etcd == "ETCDCTL_API=3 etcdctl snapshot restore snapshot.db --data-dir ./etcd-data"
     (vault,) = commands(ServerKind.VAULT, "raft.snap", address="https://v")
     assert vault == "VAULT_ADDR=https://v vault operator raft snapshot restore -force raft.snap"
-    sqlite = SqliteSource(
-        name="s", media=None, site=None, secret=False, path=parse_absolute_path("/a.db")
-    )
-    assert list(loading(sqlite, ("a.db",))) == []
+
+
+def sqlite(path: str, *names: str, companions: tuple[str, ...] = ()) -> list[str]:
+    source = SqliteSource(
+        name="s", media=None, site=None, secret=False, path=parse_absolute_path(path),
+        companions=companions,
+    )  # fmt: skip
+    return [one.command for one in loading(source, names)]
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "companions", "beside"),
+    [
+        ("/d/a.db", ("contents.json", "contents.sha256", "a.db"), (), []),
+        (
+            "/d/a.db", ("a.db", "k 1", "-f"), ("*",),
+            ["cp --archive --target-directory /d -- -f 'k 1'"],
+        ),
+        (
+            "/d/a.db", ("a.db", "beside.tar"), ("*.pem",),
+            ["tar --extract --file beside.tar --directory /d"],
+        ),
+        (
+            "/d/a.db", ("a.db", "beside.tar"), ("beside.tar",),
+            ["cp --archive --target-directory /d -- beside.tar"],
+        ),
+        ("/d/a.db", ("a.db", "beside.tar.age"), ("*.pem",), []),
+    ],
+)  # fmt: skip
+def test_what_lies_beside_a_database_goes_back_beside_it(
+    path: str, names: tuple[str, ...], companions: tuple[str, ...], beside: list[str]
+) -> None:
+    first, *rest = sqlite(path, *names, companions=companions)
+    logs = "rm --force -- /d/a.db-wal /d/a.db-shm /d/a.db-journal"
+    assert first == f"{logs} && cp -- a.db /d/a.db"
+    assert rest == beside
+
+
+def test_the_archive_beside_a_database_of_its_name() -> None:
+    _, beside = sqlite("/beside.tar", "beside.tar", "beside-it.tar", companions=("*.pem",))
+    assert beside == "tar --extract --file beside-it.tar --directory /"
+    assert sqlite("/a.db", "a.db.age") == []
 
 
 def test_what_the_leg_believes_the_load_believes() -> None:

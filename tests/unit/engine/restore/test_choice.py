@@ -281,3 +281,13 @@ def test_a_generation_in_it_has_a_name_of_its_own() -> None:
     assert one.label == "disk:/data/2026-11-28T03-00-00Z"
     root = replace(LEFT, name="disk:/")
     assert replace(one, left=root).label == "disk:/2026-11-28T03-00-00Z"
+
+
+def test_what_one_leg_has_made_is_taken_wherever_it_lies_and_the_rest_says_why_not() -> None:
+    mine = replace(version("nas", hours=2), copy=copy("nas", "mine", "carried"))
+    other = version(hours=1)
+    found = choose((mine, other), as_of=None, place=None, zone=ZONE, maker="mine")
+    assert found.chosen is mine
+    assert found.why == "it is the only one of those that mine has made that may be taken"
+    assert [one.why for one in found.passed] == ["--from asks for what mine has made"]
+    assert found.next_best is None
