@@ -55,12 +55,17 @@ class Job:
     @property
     def name(self) -> str:
         """By which the cluster knows it; at most 52 characters may stand in a CronJob's name."""
-        return self.subject if self.part == "leg" else f"check-{self.subject}"
+        return job_name(self.part, self.subject)
 
     @property
     def user(self) -> int:
         """As whom it runs."""
         return self.runner.user if self.runner.user is not None else DEFAULT_USER
+
+
+def job_name(part: Part, subject: str) -> str:
+    """By which a cluster knows the job of a leg or check."""
+    return subject if part == "leg" else f"check-{subject}"
 
 
 def jobs_of(plan: Plan) -> tuple[Job, ...]:

@@ -169,6 +169,27 @@ def test_what_was_changed_by_hand_stays_and_what_left_the_manifest_goes(machine:
     assert not (machine.folder / "jobs" / CHECK).exists()
 
 
+def test_the_file_of_what_can_be_made_no_more_is_kept_and_said(machine: Machine) -> None:
+    """A tool that prunes would take the CronJob out of the cluster, and the leg is still there."""
+    machine("cluster", "jobs", "--image", IMAGE)
+    files = {path: (machine.folder / "jobs" / path).read_bytes() for path in (LEG, CHECK)}
+    machine.edit("volume: apps/vault-data", "volume: other/vault-data")
+    for more in ((), ("--check",), ()):
+        done = machine("cluster", "jobs", "--image", IMAGE, *more)
+        assert done.code == 6, done.err
+        assert all(f"kept     {path}" in done.out for path in files)
+        assert "no job is made of the leg vault-copy" in done.err
+        assert f"The file of its last one, {LEG}, is kept as it is" in done.err
+        assert "jobs: 0 files, all as they should be, and 2 kept" in done.out
+        assert "gone" not in done.out
+    assert files == {path: (machine.folder / "jobs" / path).read_bytes() for path in files}
+    done = machine("cluster", "jobs", "--image", IMAGE, "--json", "--overwrite", CHECK)
+    assert (done.code, done.json["kept"], done.json["removed"]) == (6, [LEG], [CHECK])
+    machine.edit("volume: other/vault-data", "volume: apps/vault-data")
+    assert machine("cluster", "jobs", "--image", IMAGE).code == 0
+    assert machine("cluster", "jobs", "--check", "--image", IMAGE).code == 0
+
+
 def test_a_short_image_is_refused(machine: Machine) -> None:
     done = machine("cluster", "jobs", "--image", "policyctl")
     assert (done.code, "no image with its registry" in done.err) == (5, True)
