@@ -60,7 +60,12 @@ class Job:
     @property
     def user(self) -> int:
         """As whom it runs."""
-        return self.runner.user if self.runner.user is not None else DEFAULT_USER
+        return user_of(self.runner)
+
+
+def user_of(runner: KubernetesRunner) -> int:
+    """The uid of what a runner runs."""
+    return runner.user if runner.user is not None else DEFAULT_USER
 
 
 def job_name(part: Part, subject: str) -> str:
