@@ -182,4 +182,4 @@ def _bare(plan: Plan, sources: tuple[Source, ...]) -> Plan:
 def _plain(source: Source) -> Source:
     """A source without what is only for the host."""
     plain = replace(source, needs=(), was=None)
-    return replace(plain, export=None, track=False) if isinstance(plain, TreeSource) else plain
+    return replace(plain, track=False) if isinstance(plain, TreeSource) else plain
