@@ -321,6 +321,23 @@ def test_the_host_runs_no_leg_of_the_cluster(cluster: Cluster) -> None:
     assert (done.code, "runs in the cluster" in done.out + done.err) == (5, True)
 
 
+def test_what_the_host_refuses_is_told_nobody(cluster: Cluster) -> None:
+    """It would replace what the job has told: a success would be gone, and a failure seem new."""
+    assert cluster.run(LEG).code == 0
+    machine = cluster.machine
+    machine.edit("routes:", "monitoring: {textfile: /var/lib/metrics}\nroutes:")
+    (machine.root / "var/lib/metrics").mkdir(parents=True)
+    assert machine("apply").code == 0
+    told = machine.root / "var/lib/metrics"
+    assert machine("run", "vault-copy").code == 5
+    assert machine("run", "vault-copy", "--json").code == 5
+    assert not [one for one in told.iterdir() if "vault-copy" in one.name + one.read_text()]
+    assert machine("run", "nightly").code == 0
+    assert [one for one in told.iterdir() if "nightly" in one.name + one.read_text()]
+    health = {one["leg"]: one["health"] for one in machine("status", "--json").json["legs"]}
+    assert health["vault-copy"] == "fresh"
+
+
 def _next_second() -> None:
     """A generation has the name of its second."""
     time.sleep(1.0)
