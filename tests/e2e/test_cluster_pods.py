@@ -321,6 +321,31 @@ def test_the_host_knows_what_jobs_have_made(lab: Lab) -> None:
     assert (host.folder / "restored-from-disk/b.jpg").read_bytes() == b"jpg" * 1000
 
 
+def test_nothing_of_a_claim_is_put_in_a_place_of_the_host(lab: Lab) -> None:
+    """That path is another thing here, or nothing."""
+    filled(lab.photos)
+    lab.run("photos-versions")
+    for path in ("/photos/b.jpg", "/photos/2026", "photos:"):
+        done = lab.machine("restore", path, "--in-place", "--yes", path.rpartition("/")[2])
+        assert done.code == 5, (done.out, done.err)
+        said = " ".join(done.err.split())
+        assert "lies on the claim library of the namespace photos" in said
+        assert "runbooks/photos.md" in said
+    assert not (lab.machine.root / "photos").exists()
+    assert lab.machine("docs", "pages").code == 0
+    text = (lab.machine.folder / "pages/runbooks/photos.md").read_text()
+    (carried,) = (one for one in text.splitlines() if one.startswith("tar "))
+    assert lab.machine("restore", "/photos", "--to", str(lab.machine.folder / "back")).code == 0
+    # The pod is this shell, and its claim was emptied.
+    expected = listed(lab.photos)
+    shutil.rmtree(lab.photos)
+    lab.photos.mkdir()
+    shell = 'kubectl() { shift 6; "$@"; }'
+    values = f"FOLDER={lab.machine.folder}/back/photos INTO={lab.photos}"
+    subprocess.run(["bash", "-ec", f"{shell}; {values}; {carried}"], check=True)
+    assert listed(lab.photos) == expected
+
+
 def test_a_host_measures_nothing_that_lies_in_a_cluster(lab: Lab) -> None:
     done = lab.machine("measure")
     assert (done.code, "photos" in done.err) == (0, False), done.err
