@@ -9,7 +9,9 @@ from pathlib import Path
 from engine.dumps.loading import word
 from engine.explain import explain
 from engine.plan.model import Plan, tree_root
+from engine.plan.readers import is_elsewhere
 from engine.restore.aim import Aim
+from engine.runbooks.claims import claimed
 from engine.standing.bring_back import NEW_FOLDER
 from engine.system.host.file_systems import mounts_below, read_mounts
 from engine.system.host.look import below, without_root
@@ -164,6 +166,21 @@ def _shown(path: bytes, typed: bytes) -> str:
     )
 
 
+def _refuse_elsewhere(work: Restoring, asked: Asked) -> None:
+    """Raises `Refused` for what only a cluster sees: its path here is another thing, or nothing."""
+    source = asked.subject.source
+    if not isinstance(source, TreeSource) or not is_elsewhere(work.plan, source):
+        return
+    claim = claimed(work.plan, source)
+    lies = f"on the claim {claim.claim} of the namespace {claim.namespace}" if claim else "there"
+    raise Refused(
+        f"{display(asked.path)} is seen by the cluster alone, and lies {lies}; nothing of it is on "
+        "this host: restore it to a new folder, without --in-place. The page of the runbook "
+        f"(`policyctl docs`, runbooks/{source.name}.md) says how it gets there from that; nothing "
+        "was changed"
+    )
+
+
 def into_place(work: Restoring, asked: Asked) -> Aim:
     """The path itself. Raises `Refused` where it cannot be renamed, or is no path."""
     path = asked.path
@@ -177,6 +194,7 @@ def into_place(work: Restoring, asked: Asked) -> Aim:
             f"{display(path)} was made of what it is a copy of, and is no path of it: restore it "
             "to a new folder, without --in-place, and load it; nothing was changed"
         )
+    _refuse_elsewhere(work, asked)
     root = tree_root(asked.subject.source)
     if isinstance(asked.subject.source, BtrfsSource):
         top = asked.subject.source.path

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from engine.changes.pages import MANIFESTS
-from engine.cluster.jobs import gateway_of_jobs, jobs_of
+from engine.cluster.jobs import Part, gateway_of_jobs, job_name, jobs_of
 from engine.plan.model import Plan
 from policyctl.boundary import Refused
 from policyctl.documenting import Documented, compare_pages
@@ -32,19 +32,39 @@ def compare(plan: Plan, folder: Path, image: str, named: Sequence[str]) -> Docum
         files = render_jobs(plan, image)
     except RenderRefused as error:
         raise Refused(f"{error}; nothing was written") from None
-    return compare_pages(files, folder, named, MANIFESTS)
+    unmade = {job_name(part, name) for part, name in _unmade(plan)}
+    return compare_pages(files, folder, named, MANIFESTS, lambda path: _subject(path) in unmade)
 
 
-def without_job(plan: Plan) -> Iterator[str]:
-    """What no file was made of, and what is told nobody."""
+def _unmade(plan: Plan) -> Iterator[tuple[Part, str]]:
+    """What a cluster is to run, and no job can be made of."""
     made = {(one.part, one.subject) for one in jobs_of(plan)}
-    legs = [("leg", one.name) for one in plan.legs if one.leg.runner is not None]
-    checks = [("check", one.name) for one in plan.checks if not one.here]
-    for part, name in (*legs, *checks):
-        if (part, name) not in made:
-            yield f"no job is made of the {part} {name}: `policyctl check` says why"
-    if made and gateway_of_jobs(plan) is None:
+    legs: list[tuple[Part, str]] = [("leg", one.name) for one in plan.legs if one.leg.runner]
+    checks: list[tuple[Part, str]] = [("check", one.name) for one in plan.checks if not one.here]
+    yield from (one for one in (*legs, *checks) if one not in made)
+
+
+def _subject(path: str) -> str:
+    """Whose job a file holds, in whatever namespace."""
+    return PurePosixPath(path).stem
+
+
+def without_job(plan: Plan, found: Documented) -> Iterator[str]:
+    """What no file was made of, and what is told nobody."""
+    kept = {_subject(path): path for path in found.changes.kept}
+    for part, name in _unmade(plan):
+        said = f"no job is made of the {part} {name}: `policyctl check` says why"
+        path = kept.get(job_name(part, name))
+        yield said + (_kept(path) if path is not None else "")
+    if jobs_of(plan) and gateway_of_jobs(plan) is None:
         yield (
             "the jobs tell nobody how they went, so no alert watches them: add "
             "`cluster_pushgateway` to `monitoring`"
         )
+
+
+def _kept(path: str) -> str:
+    return (
+        f". The file of its last one, {path}, is kept as it is, so the cluster goes on with that; "
+        f"once it shall not, say `--overwrite {path}`, or take the `runner` out"
+    )

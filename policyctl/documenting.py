@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +46,23 @@ def compare(plan: Plan, folder: Path, named: Sequence[str]) -> Documented:
 
 
 def compare_pages(
-    rendered: Iterable[Page], folder: Path, named: Sequence[str], kind: PageKind
+    rendered: Iterable[Page],
+    folder: Path,
+    named: Sequence[str],
+    kind: PageKind,
+    stays: Callable[[str], bool] = lambda path: False,
 ) -> Documented:
-    """See what a folder lacks of what was rendered. Raises `Refused`."""
+    """See what a folder lacks of what was rendered. Raises `Refused`.
+
+    `stays`: whether a file that was written there is kept, though it is rendered no more.
+    """
     pages = {one.path: one.content for one in rendered}
     try:
         record = read_record_of(folder, kind)
         known = read_record(record, kind) if record is not None else {}
         there = read_pages(folder, sorted({*pages, *known}))
-        changes = page_changes(pages, there, record, named=named, kind=kind)
+        kept = {path for path in known if stays(path)}
+        changes = page_changes(pages, there, record, named=named, kept=kept, kind=kind)
     except RecordUnusable as error:
         raise Refused(
             f"the record of the pages in {folder} cannot be used: {error}; nothing was written. "

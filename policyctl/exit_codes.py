@@ -19,7 +19,7 @@ class ExitCode(enum.IntEnum):
     FAILED = 5
     """A leg failed, an apply was refused, a tree is away, or `status` found something unhealthy."""
     DEGRADED = 6
-    """Done, but not all of it."""
+    """Done, but not all of it. `cluster`: files of jobs were kept that can be made no more."""
     LOCKED = 75
     """The leg is already running (EX_TEMPFAIL of sysexits.h)."""
     INTERRUPTED = 130

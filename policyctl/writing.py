@@ -13,7 +13,8 @@ from policyctl.views.docs import docs_json, docs_lines
 def settle(found: Documented, *, check: bool, json: bool, noun: str) -> None:
     """Tell what differs and put it right; with `check` only end with 4 where something differs.
 
-    `noun`: what one of the files is called. Raises `Refused` and `typer.Exit`.
+    It ends with 6 where files are kept that could not be rendered anew. `noun`: what one of the
+    files is called. Raises `Refused` and `typer.Exit`.
     """
     if not json:
         for line in docs_lines(found, check=check, noun=noun):
@@ -24,3 +25,5 @@ def settle(found: Documented, *, check: bool, json: bool, noun: str) -> None:
         result_json(docs_json(found, written=not check and found.changes.any))
     if check and found.changes.any:
         raise typer.Exit(ExitCode.CHANGES)
+    if found.changes.kept:
+        raise typer.Exit(ExitCode.DEGRADED)

@@ -56,11 +56,6 @@ def render_jobs(plan: Plan, image: str) -> tuple[Page, ...]:
     )
 
 
-def folder_command(job: Job, mount: Mount) -> str:
-    """What makes a directory that a job writes, on the server that has it."""
-    return f"install -d -o {job.user} -g {job.user} -m 0750 {mount.path}"
-
-
 def _file(plan: Plan, job: Job, image: str) -> bytes:
     documents: list[Data] = [_config(job)]
     documents += [
@@ -83,7 +78,7 @@ def _about(plan: Plan, job: Job) -> str:
 def _folders(job: Job) -> Iterator[str]:
     for mount in job.needs.mounts:
         if mount.server and not mount.read_only:
-            yield _FOLDER.format(command=f"`{folder_command(job, mount)}`", server=mount.server)
+            yield _FOLDER.format(command=f"`{mount.made_for(job.user)}`", server=mount.server)
 
 
 def _names(job: Job) -> tuple[str, ...]:
@@ -183,8 +178,8 @@ def _container(job: Job, image: str) -> Data:
 
 
 def _capabilities(job: Job) -> Data:
-    """Root without any could not even read what other accounts own."""
-    if job.user != 0 or not job.needs.mounts:
+    """Root without any could not even read what other accounts own; what reads none needs none."""
+    if job.user != 0 or not job.needs.reads_files:
         return {"drop": ["ALL"]}
     legs = [one.leg for one in job.plan.legs]
     preserve = {each for leg in legs if isinstance(leg, CopyingLeg) for each in leg.preserve}

@@ -311,6 +311,7 @@ MEANINGS = {
     "found no tree, `gc` or `migrate` could not look at all that it lists, a drill did not end "
     "well, or a check found that something is not.",
     "DEGRADED": "Done, but not all of it. `measure`: directories could not be read. "
+    "`cluster`: no job can be made any more of what has a file, which is kept. "
     "`restore`: what came differs from another copy of it. `drill`: a restore of all would take "
     "longer than stated.",
     "LOCKED": "The leg, the drill or the check is already running, or for `gc` one that writes "

@@ -52,6 +52,9 @@ class PageChanges:
     """Ours once, and changed by hand since: refused unless they are named."""
     foreign: tuple[str, ...]
     """Never ours, and in the way of a page: refused unless they are named."""
+    kept: tuple[str, ...]
+    """Written here, what they are about is still there, and they can be rendered no more: they stay
+    as they are unless they are named."""
     record: bytes
     """The record afterwards."""
     meanwhile: bytes
@@ -77,20 +80,25 @@ def page_changes(
     record: bytes | None,
     *,
     named: Collection[str] = (),
+    kept: Collection[str] = (),
     kind: PageKind = DOCS,
 ) -> PageChanges:
     """Compare what should be with what is.
 
     `there` has the content of each page that should be there or is recorded; None: nothing is.
-    `named` are paths that may be overwritten, or removed, whatever they hold. Raises
-    `RecordUnusable`.
+    `named` are paths that may be overwritten, or removed, whatever they hold. `kept` are not
+    removed, though nothing is rendered for them. Raises `RecordUnusable`.
     """
     written = read_record(record, kind) if record is not None else {}
     found: dict[str, list[str]] = {}
     for path in sorted({*pages, *written}):
         state = _state(pages.get(path), there.get(path), written.get(path), named=path in named)
-        found.setdefault(state, []).append(path)
-    after = {path: (digest(content),) for path, content in pages.items()}
+        stays = state in {"removed", "edited"} and path in kept and path not in {*pages, *named}
+        found.setdefault("kept" if stays else state, []).append(path)
+    after: dict[str, tuple[str, ...]] = {
+        path: (digest(content),) for path, content in pages.items()
+    }
+    after |= {path: written[path] for path in found.get("kept", ())}
     between = {
         path: tuple(sorted({*written.get(path, ()), *after.get(path, ()), *_held(there.get(path))}))
         if path in found.get("replaced", []) or path in named
@@ -104,6 +112,7 @@ def page_changes(
         unchanged=tuple(found.get("unchanged", ())),
         edited=tuple(found.get("edited", ())),
         foreign=tuple(found.get("foreign", ())),
+        kept=tuple(found.get("kept", ())),
         record=_text(after),
         meanwhile=_text(between),
         record_differs=record != _text(after),

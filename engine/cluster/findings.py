@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from engine.cluster.cron import CronImpossible, cron_lines
+from engine.cluster.image import check_needs_in_image, leg_needs_in_image
 from engine.cluster.needs import Needs, lost_without_root, needs_of_check, needs_of_leg
 from engine.cluster.no_job import NoJob, OfThisKind
 from policy.checks import Check
@@ -32,9 +33,11 @@ def check_runners(policy: Policy, findings: Findings) -> None:
             )
         else:
             _check_job(leg, partial(needs_of_leg, leg, policy), findings)
+            _note_image(leg, leg_needs_in_image(leg, policy), findings)
     for check in policy.checks:
         if check.runner is not None:
             _check_job(check, partial(needs_of_check, check, policy), findings)
+            _note_image(check, check_needs_in_image(check), findings)
 
 
 def _check_preserved(leg: Leg, findings: Findings) -> None:
@@ -48,6 +51,16 @@ def _check_preserved(leg: Leg, findings: Findings) -> None:
             f"{leg.name!r} is to preserve what only root can ({names}), and its job is not root",
             leg.at("runner"),
             hint=f"say `preserve: [{kept}]`, or `user: 0` in its runner",
+        )
+
+
+def _note_image(one: Leg | Check, lacking: Iterable[str], findings: Findings) -> None:
+    for what in lacking:
+        findings.note(
+            "runner-image",
+            f"the image of {one.name!r} has to have {what}",
+            one.at("runner"),
+            hint="nothing is to be done where it has; else add it there, or name another `image`",
         )
 
 

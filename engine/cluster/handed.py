@@ -22,6 +22,19 @@ CREDENTIALS: Final = parse_absolute_path("/run/credentials/policyctl")
 """Where a job finds credentials, as a service of systemd does in a folder of its own."""
 _CERTIFICATES: Final = ("ca.crt", "tls.crt", "tls.key")
 """Keys of a Secret of the type `kubernetes.io/tls`, and of the authority beside them."""
+_IN_IMAGES: Final = tuple(
+    map(
+        parse_absolute_path,
+        (
+            "/etc/ca-certificates",
+            "/etc/pki",
+            "/etc/ssl",
+            "/usr/local/share/ca-certificates",
+            "/usr/share/ca-certificates",
+        ),
+    )
+)
+"""Where systems have certificates that they believe."""
 _KEY_CHARACTERS: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 )
@@ -46,7 +59,7 @@ def in_a_job(source: ServerSource, runner: KubernetesRunner) -> tuple[ServerSour
     connect = source.connect
     if connect.user is None:
         connect = replace(connect, user=_OWN_USERS.get(source.server))
-    if runner.secret is not None and connect.secret is None and not any(connect.files):
+    if runner.secret is not None and _opened_by_nothing(connect):
         connect = _by_convention(source.server, connect)
     handed = [
         *_secret(connect.secret, runner),
@@ -73,6 +86,16 @@ def handed_to_check(check: Check, runner: KubernetesRunner) -> list[Handed]:
     return [*secrets, *_authority(check.authority, runner)]
 
 
+def may_be_in_image(path: AbsolutePath) -> bool:
+    """Whether certificates lie where a system has such files, as an image may."""
+    return any(one.contains(path) for one in _IN_IMAGES)
+
+
+def _opened_by_nothing(connect: Connect) -> bool:
+    """Whether no secret and no client's certificate is named; whom to believe opens nothing."""
+    return connect.secret is None and connect.certificate is None and connect.key is None
+
+
 def _by_convention(kind: ServerKind, connect: Connect) -> Connect:
     """The keys by which such a Secret is usually read, where the source names none."""
     match kind:
@@ -81,7 +104,8 @@ def _by_convention(kind: ServerKind, connect: Connect) -> Connect:
         case ServerKind.ETCD:
             paths = [CREDENTIALS.joined((name.encode(),)) for name in _CERTIFICATES]
             authority, certificate, key = paths
-            return replace(connect, authority=authority, certificate=certificate, key=key)
+            believed = connect.authority or authority
+            return replace(connect, authority=believed, certificate=certificate, key=key)
         case _:
             return replace(connect, password=SecretCredential(name="password"))
 
@@ -107,9 +131,14 @@ def _files(paths: Iterable[AbsolutePath | None], runner: KubernetesRunner) -> It
 
 
 def _authority(path: AbsolutePath | None, runner: KubernetesRunner) -> Iterator[Handed]:
-    """Certificates that are believed are no secret: without one they lie in the image."""
-    if runner.secret is not None:
-        yield from _files((path,), runner)
+    """Certificates that are believed are no secret, so they may lie in the image.
+
+    Where a system has such files, and nowhere else: of any other path a job would only say that
+    nothing is there.
+    """
+    if path is None or (runner.secret is None and may_be_in_image(path)):
+        return
+    yield from _files((path,), runner)
 
 
 def _credential(name: str) -> str:

@@ -55,12 +55,22 @@ class Job:
     @property
     def name(self) -> str:
         """By which the cluster knows it; at most 52 characters may stand in a CronJob's name."""
-        return self.subject if self.part == "leg" else f"check-{self.subject}"
+        return job_name(self.part, self.subject)
 
     @property
     def user(self) -> int:
         """As whom it runs."""
-        return self.runner.user if self.runner.user is not None else DEFAULT_USER
+        return user_of(self.runner)
+
+
+def user_of(runner: KubernetesRunner) -> int:
+    """The uid of what a runner runs."""
+    return runner.user if runner.user is not None else DEFAULT_USER
+
+
+def job_name(part: Part, subject: str) -> str:
+    """By which a cluster knows the job of a leg or check."""
+    return subject if part == "leg" else f"check-{subject}"
 
 
 def jobs_of(plan: Plan) -> tuple[Job, ...]:
@@ -172,4 +182,4 @@ def _bare(plan: Plan, sources: tuple[Source, ...]) -> Plan:
 def _plain(source: Source) -> Source:
     """A source without what is only for the host."""
     plain = replace(source, needs=(), was=None)
-    return replace(plain, export=None, track=False) if isinstance(plain, TreeSource) else plain
+    return replace(plain, track=False) if isinstance(plain, TreeSource) else plain

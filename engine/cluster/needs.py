@@ -63,6 +63,10 @@ class Mount:
     path: str = ""
     read_only: bool = False
 
+    def made_for(self, user: int) -> str:
+        """What makes a directory that a job writes, on the server that has it."""
+        return f"install -d -o {user} -g {user} -m 0750 {self.path}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
@@ -72,6 +76,8 @@ class Needs:
     """What it reads, as it finds that."""
     mounts: tuple[Mount, ...] = ()
     handed: tuple[Handed, ...] = ()
+    reads_files: bool = False
+    """Whether it reads files that others may own, on a claim or in a tree."""
     nodes_network: bool = False
     """Whether it reaches something that listens on its node alone."""
     encrypts: bool = False
@@ -97,6 +103,7 @@ def needs_of_leg(leg: Leg, whole: Policy | Plan) -> Needs:
         sources=(read, *((one,) if (one := whole.source(leg.to.name)) else ())),
         mounts=tuple(sorted({*mounts, product})),
         handed=tuple(sorted({*handed})),
+        reads_files=bool(mounts),
         nodes_network=near,
         encrypts=isinstance(leg, DumpLeg | FetchLeg) and leg.encryption is not None,
     )
@@ -130,7 +137,12 @@ def needs_of_check(check: Check, whole: Policy | Plan) -> Needs:
             pass
         case SnapshotsCheck():
             raise NoJob("what a destination keeps itself is looked at by the host")
-    return Needs(sources=sources, mounts=tuple(sorted({*mounts})), handed=tuple(sorted({*handed})))
+    return Needs(
+        sources=sources,
+        mounts=tuple(sorted({*mounts})),
+        handed=tuple(sorted({*handed})),
+        reads_files=bool(mounts),
+    )
 
 
 # ── What is written ──────────────────────────────────────────────────────────────────────────
@@ -144,10 +156,11 @@ def _product(leg: KeepingLeg, whole: Policy | Plan) -> Mount:
     if tree.export is None:
         raise NoJob(f"the tree {tree.name!r} has no `export`, by which a pod could mount it")
     names = tuple(part.encode() for part in leg.to.path.split("/") if part)
-    return _exported(tree, names, read_only=False)
+    return exported(tree, names, read_only=False)
 
 
-def _exported(tree: TreeSource, names: tuple[bytes, ...], *, read_only: bool) -> Mount:
+def exported(tree: TreeSource, names: tuple[bytes, ...], *, read_only: bool) -> Mount:
+    """A directory of a tree as the cluster mounts it. Raises `NoJob`."""
     server, separator, path = (tree.export or "").partition(":/")
     if not separator or not server:
         raise NoJob(f"`export` of {tree.name!r} is no SERVER:/PATH: {tree.export!r}")
@@ -209,7 +222,7 @@ def _live(
             raise NoJob(f"its claim is mounted at {runner.at}, and {source.name!r} is not in it")
         yield from (replace(one, read_only=not writes) for one in _claim(runner, folder))
     elif isinstance(source, TreeSource) and source.export is not None:
-        yield _exported(source, (), read_only=not writes)
+        yield exported(source, (), read_only=not writes)
     else:
         raise NoJob(f"{source.name!r} lies on no `volume` that its runner names")
 
@@ -229,7 +242,7 @@ def _looked_at(
         return
     for tree in whole.sources:
         if isinstance(tree, TreeSource) and tree.export and tree.path.contains(folder):
-            yield _exported(tree, folder.names[len(tree.path.names) :], read_only=True)
+            yield exported(tree, folder.names[len(tree.path.names) :], read_only=True)
             return
     raise NoJob("what it looks at lies on no `volume` of its runner, and in no exported tree")
 

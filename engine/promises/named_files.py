@@ -82,7 +82,7 @@ def _of_destination(destination: Destination) -> Iterator[NamedFile]:
 
 
 def _of_source(policy: Policy, source: Source) -> Iterator[NamedFile]:
-    if isinstance(source, DeviceSource):
+    if isinstance(source, DeviceSource) and _asked_here(policy, source):
         yield from _of_target(source.ssh, source.origin)
     if isinstance(source, LvmThinSource):
         yield from _of_volumes(source)
@@ -95,6 +95,12 @@ def _of_volumes(source: LvmThinSource) -> Iterator[NamedFile]:
     if VOLUME not in text:
         path = parse_absolute_path(text)
         yield NamedFile(what="key", path=path, closed=Closed.VOLUME, origin=source.origin)
+
+
+def _asked_here(policy: Policy, source: Source) -> bool:
+    """Whether this host logs on to a device: not where all its legs run in a cluster."""
+    legs = [leg for leg in policy.legs if leg.takes == source.name]
+    return not legs or any(leg.runner is None for leg in legs)
 
 
 def _dumped_here(policy: Policy, source: ServerSource) -> bool:

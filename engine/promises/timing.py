@@ -24,7 +24,7 @@ from policy.model import Policy
 
 def check_density(policy: Policy, findings: Findings) -> None:
     """Report schedules that run too often to be planned: nothing can be said of their times."""
-    for name, schedule, origin in _schedules(policy):
+    for name, schedule, origin, _ in _schedules(policy):
         if runs_per_day(schedule) > MAX_RUNS_A_DAY:
             findings.error(
                 "schedule-too-often",
@@ -38,21 +38,21 @@ def check_schedules(policy: Policy, findings: Findings) -> None:
     """Report schedules that run too often to be planned, or at hours that some day lacks."""
     check_density(policy, findings)
     zone = ZoneInfo(policy.timezone)
-    for name, schedule, origin in _schedules(policy):
+    for name, schedule, origin, here in _schedules(policy):
         if runs_per_day(schedule) > MAX_RUNS_A_DAY:
             continue
         _check_end(name, schedule, zone, origin, findings)
         for fault in dst_faults(schedule, zone=zone):
             gap = hours(longest_gap(schedule, zone=zone).seconds)
             what = "does not exist" if fault.kind == "skipped" else "comes twice"
-            effect = (
-                f"{name!r} then waits for its next time: a gap of {gap}"
-                if fault.kind == "skipped"
-                else f"{name!r} runs at the first of the two"
+            twice = (
+                "runs at the first of the two" if here else "runs at both: a CronJob starts twice"
             )
+            effect = f"then waits for its next time: a gap of {gap}"
             findings.warning(
                 f"schedule-{fault.kind}",
-                f"{fault.local} {what} in {policy.timezone}; {effect}",
+                f"{fault.local} {what} in {policy.timezone}; {name!r} "
+                f"{effect if fault.kind == 'skipped' else twice}",
                 origin,
                 hint="choose an hour that every day has once",
             )
@@ -72,16 +72,17 @@ def _check_end(
         )
 
 
-def _schedules(policy: Policy) -> Iterator[tuple[str, tuple[Calendar, ...], Origin]]:
+def _schedules(policy: Policy) -> Iterator[tuple[str, tuple[Calendar, ...], Origin, bool]]:
+    """Each with whether a timer of this host starts it, and no CronJob."""
     for leg in policy.legs:
         if leg.schedule:
-            yield leg.name, leg.schedule, leg.at("schedule")
+            yield leg.name, leg.schedule, leg.at("schedule"), leg.runner is None
     for check in policy.checks:
         if check.schedule:
-            yield check.name, check.schedule, check.at("schedule")
+            yield check.name, check.schedule, check.at("schedule"), check.runner is None
     for drill in policy.drills:
         if drill.schedule:
-            yield drill.name, drill.schedule, drill.at("schedule")
+            yield drill.name, drill.schedule, drill.at("schedule"), True
 
 
 def check_timing(

@@ -8,11 +8,18 @@ from engine.plan.model import Plan
 from engine.promises.chains import Chains
 from engine.promises.order_words import wait_words
 from engine.promises.restore_order import Wait
+from engine.runbooks.claims import claimed, into_claim, where_claimed
 from engine.runbooks.model import Code, Runbook, Said, Section, Text
 from engine.runbooks.options import Wanted
 from engine.runbooks.parts import Part, parts_of, restorable, takers_of
 from engine.runbooks.products import product_sections
-from engine.runbooks.trees import all_of_files, all_of_tree, not_kept, one_path
+from engine.runbooks.trees import (
+    all_of_claimed,
+    all_of_files,
+    all_of_tree,
+    not_kept,
+    one_path,
+)
 from engine.runbooks.volumes import from_copies, rollbacks
 from policy.sources import (
     BtrfsSource,
@@ -36,7 +43,7 @@ def source_runbook(
     return Runbook(
         subject=source.name,
         title=f"{source.name} is lost, or a part of it",
-        intro=(_what(source), *_before(waits)),
+        intro=(_what(plan, source), *_before(waits)),
         sections=tuple(_sections(plan, chains, source, parts)),
     )
 
@@ -47,7 +54,11 @@ def _before(waits: Sequence[Wait]) -> Iterator[Text]:
         yield "All of it comes back ", Said(said), "."
 
 
-def _what(source: Source) -> Text:
+def _what(plan: Plan, source: Source) -> Text:
+    claim = claimed(plan, source)
+    if claim is not None and isinstance(source, TreeSource | SqliteSource):
+        what = "tree" if isinstance(source, TreeSource) else "SQLite database"
+        return f"It is the {what} ", Code(source.path.text), *where_claimed(claim), "."
     match source:
         case TreeSource():
             return "It is the tree ", Code(source.path.text), " on this host."
@@ -70,17 +81,18 @@ def _what(source: Source) -> Text:
         case DeviceSource():
             return "It is a device that answers as ", Code.of(source.ssh.account), "."
         case ServerSource() | SqliteSource() | CommandSource():
-            return _dumped(source)
+            return _dumped(source, here=bool(takers_of(plan, source)))
 
 
-def _dumped(source: DumpedSource) -> Text:
+def _dumped(source: DumpedSource, *, here: bool) -> Text:
     match source:
         case ServerSource():
             return (f"It is a server: {source.server.value}.",)
         case SqliteSource():
             return "It is the SQLite database ", Code(source.path.text), "."
         case CommandSource():
-            return "It is what the program ", Code.of(source.run[0]), " of this host exports."
+            where = " of this host exports." if here else " exports in a cluster."
+            return "It is what the program ", Code.of(source.run[0]), where
 
 
 def _sections(
@@ -99,6 +111,9 @@ def _sections(
                 yield from_copies(source, sorted(makers), databases=databases)
         case DeviceSource() | ServerSource() | SqliteSource() | CommandSource():
             yield from product_sections(plan, source, parts)
+            claim = claimed(plan, source)
+            if claim is not None:
+                yield into_claim(claim)
     yield from not_kept(plan, source)
 
 
@@ -106,7 +121,14 @@ def _of_paths(
     plan: Plan, source: TreeSource | FilesSource, known: Sequence[Part], whole: Sequence[Part]
 ) -> Iterator[Section]:
     """Of what has paths on this host: one of them, and all."""
-    takers = takers_of(plan, source)
+    claim, takers = claimed(plan, source), takers_of(plan, source)
+    if claim is not None and isinstance(source, TreeSource):
+        if known:
+            yield one_path(source.path.text, elsewhere=True)
+            yield into_claim(claim)
+        if whole:
+            yield all_of_claimed(source, whole)
+        return
     if known:
         first = source.paths[0] if isinstance(source, FilesSource) else source.path
         yield one_path(first.text)

@@ -16,8 +16,11 @@ _WHOLE_FOLDER = b".policyctl-restored"
 """In the source itself: so it is on the same file system, and no leg takes such a name."""
 
 
-def one_path(root: bytes) -> Section:
-    """A file or a directory, into a new folder or back into its place."""
+def one_path(root: bytes, *, elsewhere: bool = False) -> Section:
+    """A file or a directory, into a new folder or back into its place.
+
+    `elsewhere`: that place is none of this host.
+    """
     blank = Blank(
         name=LOST.name, example=root.rstrip(b"/") + b"/PATH", what="the path that was lost"
     )
@@ -43,12 +46,40 @@ def one_path(root: bytes) -> Section:
                     (*_restore(LOST), b"--as-of", Variable(WHEN.name), b"--to", b"./earlier"),
                 ),
             ),
+            *(() if elsewhere else (_put_back(),)),
+        ),
+    )
+
+
+def _put_back() -> Step:
+    return Step(
+        text=(
+            "Or put the newest state back in its place. Stop what writes there before; "
+            "what is there now is kept beside it:",
+        ),
+        commands=(in_place(LOST, Variable(LOST.name, after="/")),),
+    )
+
+
+def all_of_claimed(source: TreeSource, parts: Sequence[Part]) -> Section:
+    """The whole of a tree that no path of this host leads to: into folders, part by part."""
+    literal = [part for part in parts if part.literal and part.path is not None]
+    commands: list[Command] = []
+    for number, part in enumerate(literal, 1):
+        to = b"./restored" if number == 1 else b"./restored-%d" % number
+        commands.append((*_restore(part.path or b"/"), b"--to", to))
+    more = (
+        "" if len(literal) == len(parts) else "; what a pattern stands for, path by path as above"
+    )
+    return Section(
+        title=f"All of {source.name}",
+        steps=(
             Step(
                 text=(
-                    "Or put the newest state back in its place. Stop what writes there before; "
-                    "what is there now is kept beside it:",
+                    "Bring it back into a folder; what it is called lies in that. Then carry what "
+                    f"lies in there into the claim, as said above{more}:",
                 ),
-                commands=(in_place(LOST, Variable(LOST.name, after="/")),),
+                commands=tuple(commands),
             ),
         ),
     )

@@ -41,7 +41,8 @@ def cluster(
 
     The cluster gets them as it gets everything else: `kubectl apply --recursive -f DIR`, or by Git.
     Without --policy they are those of the plan that is applied. Rendered again, the files are the
-    same to the last byte; only those that were written here are removed.
+    same to the last byte; only those that were written here are removed. The file of a leg of which
+    no job can be made any more is kept, and the command ends with 6.
     """
     from policyctl.clustering import DEFAULT, compare, without_job
     from policyctl.documenting import plan_to_document
@@ -52,6 +53,6 @@ def cluster(
         raise typer.BadParameter("--check writes nothing: leave out --overwrite")
     plan = plan_to_document(policy, root)
     found = compare(plan, folder or DEFAULT, image, overwrite or ())
-    for sentence in without_job(plan):
+    for sentence in without_job(plan, found):
         tell(sentence)
     settle(found, check=check, json=json, noun="file")

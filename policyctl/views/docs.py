@@ -8,7 +8,7 @@ from policyctl.documenting import Documented
 from policyctl.views.console import Json
 from policyctl.views.paths import counted
 
-_WORDS = ("new", "changed", "gone", "edited", "foreign")
+_WORDS = ("new", "changed", "gone", "edited", "foreign", "kept")
 
 
 def docs_lines(found: Documented, *, check: bool, noun: str) -> Iterator[str]:
@@ -20,14 +20,16 @@ def docs_lines(found: Documented, *, check: bool, noun: str) -> Iterator[str]:
         changes.removed,
         changes.edited,
         changes.foreign,
+        changes.kept,
     )
     for word, paths in zip(_WORDS, kinds, strict=True):
         yield from (f"  {word:<8} {path}" for path in paths)
     pages = counted(len(found.pages), noun)
+    kept = f", and {len(changes.kept)} kept" if changes.kept else ""
     if not changes.any:
-        yield f"{found.folder}: {pages}, all as they should be"
+        yield f"{found.folder}: {pages}, all as they should be{kept}"
     elif not check and not changes.refused:
-        yield f"{found.folder}: {pages} as they should be"
+        yield f"{found.folder}: {pages} as they should be{kept}"
 
 
 def docs_json(found: Documented, *, written: bool) -> Json:
@@ -41,6 +43,7 @@ def docs_json(found: Documented, *, written: bool) -> Json:
         "removed": list(changes.removed),
         "edited": list(changes.edited),
         "foreign": list(changes.foreign),
+        "kept": list(changes.kept),
         "differs": changes.any,
         "written": written,
     }

@@ -172,6 +172,27 @@ def test_what_was_changed_by_hand_stays_and_what_left_the_manifest_goes(machine:
     assert not (machine.folder / "jobs" / CHECK).exists()
 
 
+def test_the_file_of_what_can_be_made_no_more_is_kept_and_said(machine: Machine) -> None:
+    """A tool that prunes would take the CronJob out of the cluster, and the leg is still there."""
+    machine("cluster", "jobs", "--image", IMAGE)
+    files = {path: (machine.folder / "jobs" / path).read_bytes() for path in (LEG, CHECK)}
+    machine.edit("volume: apps/vault-data", "volume: other/vault-data")
+    for more in ((), ("--check",), ()):
+        done = machine("cluster", "jobs", "--image", IMAGE, *more)
+        assert done.code == 6, done.err
+        assert all(f"kept     {path}" in done.out for path in files)
+        assert "no job is made of the leg vault-copy" in done.err
+        assert f"The file of its last one, {LEG}, is kept as it is" in done.err
+        assert "jobs: 0 files, all as they should be, and 2 kept" in done.out
+        assert "gone" not in done.out
+    assert files == {path: (machine.folder / "jobs" / path).read_bytes() for path in files}
+    done = machine("cluster", "jobs", "--image", IMAGE, "--json", "--overwrite", CHECK)
+    assert (done.code, done.json["kept"], done.json["removed"]) == (6, [LEG], [CHECK])
+    machine.edit("volume: other/vault-data", "volume: apps/vault-data")
+    assert machine("cluster", "jobs", "--image", IMAGE).code == 0
+    assert machine("cluster", "jobs", "--check", "--image", IMAGE).code == 0
+
+
 def test_a_short_image_is_refused(machine: Machine) -> None:
     done = machine("cluster", "jobs", "--image", "policyctl")
     assert (done.code, "no image with its registry" in done.err) == (5, True)
@@ -345,6 +366,23 @@ def test_a_host_is_no_pod(cluster: Cluster) -> None:
 def test_the_host_runs_no_leg_of_the_cluster(cluster: Cluster) -> None:
     done = cluster.machine("run", "vault-copy")
     assert (done.code, "runs in the cluster" in done.out + done.err) == (5, True)
+
+
+def test_what_the_host_refuses_is_told_nobody(cluster: Cluster) -> None:
+    """It would replace what the job has told: a success would be gone, and a failure seem new."""
+    assert cluster.run(LEG).code == 0
+    machine = cluster.machine
+    machine.edit("routes:", "monitoring: {textfile: /var/lib/metrics}\nroutes:")
+    (machine.root / "var/lib/metrics").mkdir(parents=True)
+    assert machine("apply").code == 0
+    told = machine.root / "var/lib/metrics"
+    assert machine("run", "vault-copy").code == 5
+    assert machine("run", "vault-copy", "--json").code == 5
+    assert not [one for one in told.iterdir() if "vault-copy" in one.name + one.read_text()]
+    assert machine("run", "nightly").code == 0
+    assert [one for one in told.iterdir() if "nightly" in one.name + one.read_text()]
+    health = {one["leg"]: one["health"] for one in machine("status", "--json").json["legs"]}
+    assert health["vault-copy"] == "fresh"
 
 
 def _next_second() -> None:

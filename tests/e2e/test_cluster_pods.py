@@ -200,6 +200,33 @@ def test_law_18_what_shrank_since_the_last_pod_is_noticed(lab: Lab) -> None:
     assert len(lab.generations("photos")) == 2
 
 
+def test_a_directory_of_another_account_is_told_with_what_mends_it(lab: Lab) -> None:
+    filled(lab.photos)
+    os.chown(lab.export / "photos", 0, 0)
+    said = lab.run("photos-versions", code=5)
+    told = "The job runs as uid 1000, and the directory is that of uid 0 (mode 0750)"
+    assert told in " ".join(said.split()), said
+    command = "install -d -o 1000 -g 1000 -m 0750 /srv/data/photos"
+    assert f"type on 192.0.2.10: {command}" in " ".join(said.split())
+    assert "b'" not in said
+    path = str(lab.export / "photos")
+    subprocess.run([*command.split()[:-1], path], check=True)
+    lab.run("photos-versions")
+    (lab.export / "photos").chmod(0o500)
+    assert "of uid 1000 (mode 0500)" in " ".join(lab.run("photos-versions", code=5).split())
+
+
+def test_root_dumps_and_fetches_without_any_capability(lab: Lab) -> None:
+    """Its directory is its own, and so is the key."""
+    lab.machine.edit("secret: router-key", "secret: router-key, user: 0")
+    assert lab.machine("apply").code == 0
+    assert lab.machine("cluster", "jobs", "--image", IMAGE).code == 0
+    assert "DAC_OVERRIDE" not in lab.job("router-config").read_text()
+    os.chown(lab.export / "router", 0, 0)
+    lab.run("router-config")
+    assert len(lab.generations("router")) == 1
+
+
 def test_a_claim_that_is_empty_is_no_generation(lab: Lab) -> None:
     said = lab.run("photos-versions", code=5)
     assert "an empty source is never mirrored" in said
@@ -292,6 +319,31 @@ def test_the_host_knows_what_jobs_have_made(lab: Lab) -> None:
     assert done.code == 0, (done.out, done.err)
     assert "it is the only one that may be taken" in done.out, done.out
     assert (host.folder / "restored-from-disk/b.jpg").read_bytes() == b"jpg" * 1000
+
+
+def test_nothing_of_a_claim_is_put_in_a_place_of_the_host(lab: Lab) -> None:
+    """That path is another thing here, or nothing."""
+    filled(lab.photos)
+    lab.run("photos-versions")
+    for path in ("/photos/b.jpg", "/photos/2026", "photos:"):
+        done = lab.machine("restore", path, "--in-place", "--yes", path.rpartition("/")[2])
+        assert done.code == 5, (done.out, done.err)
+        said = " ".join(done.err.split())
+        assert "lies on the claim library of the namespace photos" in said
+        assert "runbooks/photos.md" in said
+    assert not (lab.machine.root / "photos").exists()
+    assert lab.machine("docs", "pages").code == 0
+    text = (lab.machine.folder / "pages/runbooks/photos.md").read_text()
+    (carried,) = (one for one in text.splitlines() if one.startswith("tar "))
+    assert lab.machine("restore", "/photos", "--to", str(lab.machine.folder / "back")).code == 0
+    # The pod is this shell, and its claim was emptied.
+    expected = listed(lab.photos)
+    shutil.rmtree(lab.photos)
+    lab.photos.mkdir()
+    shell = 'kubectl() { shift 6; "$@"; }'
+    values = f"FOLDER={lab.machine.folder}/back/photos INTO={lab.photos}"
+    subprocess.run(["bash", "-ec", f"{shell}; {values}; {carried}"], check=True)
+    assert listed(lab.photos) == expected
 
 
 def test_a_host_measures_nothing_that_lies_in_a_cluster(lab: Lab) -> None:

@@ -7,6 +7,7 @@ no part of `Forbid`.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from engine.cluster.needs import exported
 from engine.generations.claims import Entry, Kind, Place, open_to_others, why_not
 from engine.generations.names import Standing, name_of
 from engine.plan.model import LegPlan, Location, Plan, tree_root
@@ -37,6 +39,7 @@ from engine.system.state.status_file import (
     read_status,
 )
 from policy.legs import CopyingLeg
+from policy.sources import TreeSource
 from policy.values import display
 
 LOCK = ".policyctl-lock"
@@ -64,6 +67,8 @@ def run_in_cluster(
             _lay_rules(leg, places)
             if os.path.isdir(folder):  # noqa: PTH112 - bytes
                 stack.enter_context(hold(Path(os.fsdecode(folder), LOCK)))
+                if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
                 _begin_with(plan, leg, place, root, places)
         except StatusUnreadable as error:
             # What it keeps, and what a copy is compared with, stands there (law 33).
@@ -76,7 +81,7 @@ def run_in_cluster(
             said = f"another job of the leg goes on: {locked}"
             return _not_begun(leg, RunStatus.LOCKED, said, began, clock())
         except OSError as error:
-            said = f"its directory cannot be used: {error}"
+            said = _unusable(plan, place, folder, error)
             return _not_begun(leg, RunStatus.FAILED, said, began, clock())
         report = run()
         return _left(plan, leg, folder, report, places)
@@ -93,6 +98,27 @@ def _not_begun(
         status=status,
         reason=reason,
     )
+
+
+def _unusable(plan: Plan, place: Location, folder: bytes, error: OSError) -> str:
+    """What is wrong with it, and what puts it right on the server that has it."""
+    at = error.filename if error.filename is not None else folder
+    said = f"its directory cannot be used: {display(os.fsencode(at))}: {error.strerror or error}"
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - bytes
+    except OSError:
+        return said
+    user, tree = os.geteuid(), plan.source(place.holder)
+    if not isinstance(error, PermissionError) or not isinstance(tree, TreeSource):
+        return said
+    said += (
+        f". The job runs as uid {user}, and the directory is that of uid {status.st_uid} (mode "
+        f"{stat.S_IMODE(status.st_mode):04o})"
+    )
+    if tree.export is None:
+        return said
+    mount = exported(tree, place.names, read_only=False)
+    return f"{said}; type on {mount.server}: {mount.made_for(user)}"
 
 
 def _root_of(plan: Plan, place: Location, places: Places) -> bytes:

@@ -106,7 +106,13 @@ def _not_begun(leg: str, began: datetime, now: datetime, end: Interrupted) -> Ru
 def _teller(
     plan: Plan, leg_plan: LegPlan, state: State, places: Places, clock: Clock
 ) -> Teller | None:
-    """Who is told how the run ended; None where the plan names nobody."""
+    """Who is told how the run ended; None where the plan names nobody.
+
+    And none of a leg that a cluster runs, which is only refused here: what its job has told would
+    be replaced by that.
+    """
+    if leg_plan.leg.runner is not None:
+        return None
     if plan.monitoring.pushgateway is None and plan.monitoring.textfile is None:
         return None
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from engine.plan.selection import RECOVERED
 from engine.sqlite.files import COMPANIONS, MAGIC, SMALLEST, DatabaseFile, Names
 from engine.system.host.descent import Descent, NotThere, descending
 
@@ -83,7 +84,11 @@ class _Beat:
 def _look_into(
     descent: Descent, names: Names, device: int, found: Search, beat: _Beat
 ) -> list[Names]:
-    """Find the databases in one directory; the directories in it."""
+    """Find the databases in one directory; the directories in it.
+
+    What fsck found lies at the root of each claim of ext4, closed to all but root: no live data,
+    and left out as rsync leaves it out.
+    """
     here = descent.enter(names)
     if os.fstat(here).st_dev != device:
         return []
@@ -91,6 +96,8 @@ def _look_into(
     for name, directory in _listed(here):
         beat.beat()
         if name.startswith(_RESERVED):
+            continue
+        if directory and not names and RECOVERED.matches(name):
             continue
         if directory:
             below.append((*names, name))

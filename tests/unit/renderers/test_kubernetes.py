@@ -244,6 +244,25 @@ def test_root_has_the_capabilities_that_its_leg_needs_and_others_have_none() -> 
     assert more == sorted([*usual, "MKNOD", "SETFCAP"])
 
 
+def test_root_that_reads_no_files_of_others_has_no_capability() -> None:
+    def capabilities(source: dict[str, Any], leg: dict[str, Any], **runner: Any) -> Any:
+        where = {"user": 0, "volume": None, "secret": "s", **runner}
+        found = pod(leg=leg, runner=where, sources={"data": EXPORTED, "vault": source})
+        return found["containers"][0]["securityContext"]["capabilities"]
+
+    server = {"kind": "postgresql", "connect": {"host": "db.apps"}}
+    assert capabilities(DEVICE, FETCH) == {"drop": ["ALL"]}
+    assert capabilities(server, {}) == {"drop": ["ALL"]}
+    program = {"kind": "command", "run": ["x"], "file": "f"}
+    for source, runner in (
+        (VAULT, {"volume": "apps/claim"}),
+        (program, {"volume": "apps/claim", "at": "/work"}),
+        ({"kind": "tree", "path": "/d", "export": "192.0.2.11:/d"}, {}),
+    ):
+        leg = VERSIONS_LEG if source["kind"] == "tree" else {}
+        assert "DAC_READ_SEARCH" in capabilities(source, leg, **runner)["add"]
+
+
 def test_a_claim_is_written_only_where_sqlite_has_to() -> None:
     for leg, read_only in ((VERSIONS_LEG, True), ({"kind": "sqlite"}, False)):
         found = pod(leg=leg, sources=FILES)

@@ -56,6 +56,26 @@ def test_what_somebody_has_changed_or_made_is_refused_unless_it_is_named() -> No
     assert not named.refused
 
 
+def test_what_is_to_be_kept_stays_as_it_is_and_in_the_record() -> None:
+    there = {**PAGES, "runbooks/old.md": b"gone", "runbooks/own.md": b"by hand"}
+    first = page_changes(PAGES, {}, None).record
+    known = json.loads(first)
+    for name, content in (("old", b"gone"), ("own", b"other"), ("away", b"x")):
+        known["pages"][f"runbooks/{name}.md"] = [digest(content)]
+    record_before = json.dumps(known).encode()
+    kept = ("runbooks/old.md", "runbooks/own.md", "runbooks/away.md", "index.md")
+    found = page_changes(PAGES, there, record_before, kept=kept)
+    assert found.kept == ("runbooks/old.md", "runbooks/own.md")
+    assert (found.removed, found.edited, found.refused) == ((), (), False)
+    again = page_changes(PAGES, there, found.record, kept=kept)
+    assert (again.any, again.kept) == (False, found.kept)
+    # Once it is about nothing any more, it goes as any other, and what a hand has changed does not.
+    later = page_changes(PAGES, there, found.record)
+    assert (later.removed, later.edited) == (("runbooks/old.md",), ("runbooks/own.md",))
+    named = page_changes(PAGES, there, found.record, kept=kept, named=kept[1:2])
+    assert (named.removed, named.kept) == (("runbooks/own.md",), ("runbooks/old.md",))
+
+
 def test_the_same_page_that_was_never_noted_is_ours_from_now_on() -> None:
     found = page_changes(PAGES, dict(PAGES), None)
     assert found.unchanged == ("index.md", "runbooks/nfs.md")

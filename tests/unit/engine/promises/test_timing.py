@@ -31,6 +31,10 @@ def found(content: Manifest) -> list[Diagnostic]:
     return list(checked(content).findings)
 
 
+CLUSTER = {"runner": {"kubernetes": {"namespace": "apps"}}}
+STARTS = {"at the first of the two": "", "at both": ": a CronJob starts twice"}
+
+
 def codes(content: Manifest) -> list[str]:
     return [one.code for one in found(content)]
 
@@ -53,6 +57,33 @@ class TestSchedules:
             "schedule-repeated",
             "schedule-skipped",
         ]
+
+    def test_a_cluster_starts_twice_where_a_timer_starts_once(self) -> None:
+        tree = {"kind": "tree", "path": "/srv/a", "export": "192.0.2.10:/a"}
+        for runner, effect in (({}, "at the first of the two"), (CLUSTER, "at both")):
+            content = manifest(
+                timezone="Europe/Sofia",
+                sources={"a": tree, "db": {"kind": "redis", "connect": {"host": "db.apps"}}},
+                legs={
+                    "m": {"kind": "mirror", "to": "disk:/"},
+                    "d": {
+                        "kind": "dump",
+                        "from": "db",
+                        "to": "a:/d",
+                        "keep": {"last": 3},
+                        "schedule": "03:30",
+                        "timeout": "1h",
+                        **runner,
+                    },
+                },
+                routes={"/srv/a": "m"},
+                checks={"c": {"kind": "http", "url": "http://x/", "schedule": "03:30", **runner}},
+            )
+            told = {one.code: one.message for one in found(content) if "'d'" in one.message}
+            assert told["schedule-repeated"].endswith(f"'d' runs {effect}" + STARTS[effect])
+            assert "'d' then waits for its next time: a gap of " in told["schedule-skipped"]
+            (check,) = (one.message for one in found(content) if "'c' runs" in one.message)
+            assert effect in check
 
     @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
     def test_a_zone_without_clock_changes(self, zone: str) -> None:

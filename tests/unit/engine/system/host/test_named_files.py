@@ -143,6 +143,44 @@ def test_a_directory_is_no_key(policy: Policy, tmp_path: Path) -> None:
     ]
 
 
+def test_what_only_a_cluster_uses_is_not_looked_for_here(tmp_path: Path) -> None:
+    """There it comes from a Secret: no path of this host has it, and none should."""
+    key, hosts = f"{tmp_path}/key", f"{tmp_path}/hosts"
+    device = {"kind": "device", "ssh": "b@192.0.2.1", "key": key, "known_hosts": hosts}
+    connect = {"endpoint": "https://etcd:2379", "cert": f"{tmp_path}/c", "key": f"{tmp_path}/k"}
+    runner: dict[str, object] = {"runner": {"kubernetes": {"namespace": "net", "secret": "s"}}}
+    here: dict[str, object] = {}
+    http = {**HTTP, "ca": f"{tmp_path}/ca"}
+
+    def missing(**legs: dict[str, object]) -> int:
+        kept = {"keep": {"last": 1}}
+        fetch = {"kind": "fetch", "from": "router", "files": {"x": ["cat", "/x"]}, **kept}
+        dump = {"kind": "dump", "from": "etcd", **kept}
+        made = {
+            name: {**(dump if "dump" in name else fetch), "to": f"data:/{name}", **leg}
+            for name, leg in legs.items()
+        }
+        data = {"kind": "tree", "path": "/srv/data", "export": "192.0.2.10:/data"}
+        etcd = {"kind": "etcd", "connect": connect}
+        return len(
+            found(
+                policy_of(
+                    manifest(
+                        sources={"data": data, "router": device, "etcd": etcd},
+                        legs={"mirror": {"kind": "mirror", "to": "disk:/"}, **made},
+                        routes={"/srv/data": "mirror", "router:": "a", "etcd:": "dump"},
+                        checks={"web": {**http, **legs["dump"]}},
+                    )
+                )
+            )
+        )
+
+    assert missing(a=runner, dump=runner) == 0
+    assert missing(a=here, dump=runner) == 2
+    assert missing(a=runner, b=here, dump=runner) == 2
+    assert missing(a=runner, dump=here) == 3
+
+
 def test_below_a_root_nothing_far_is_reached(policy: Policy, tmp_path: Path) -> None:
     codes = [message for _, message in found(policy, tmp_path / "root")]
     assert len(codes) == 3

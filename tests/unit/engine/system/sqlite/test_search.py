@@ -41,6 +41,35 @@ def test_a_database_is_found_by_what_it_holds(tmp_path: Path) -> None:
     assert found(tmp_path) == [(b"deep", b"er", b"no-suffix"), (b"picture.jpg",), (b"sample",)]
 
 
+def test_what_fsck_found_is_no_live_data_at_the_root_of_a_tree(tmp_path: Path) -> None:
+    """So no leg of another account than root's is degraded by a directory that is closed to it."""
+    make(tmp_path / "lost+found/#12")
+    make(tmp_path / "below/lost+found/x.db")
+    make(tmp_path / "lost+found.db")
+    assert found(tmp_path) == [(b"below", b"lost+found", b"x.db"), (b"lost+found.db",)]
+    sample = (tmp_path / "lost+found.db").read_bytes()
+    root = tmp_path / "other"
+    write(root / "lost+found", sample)
+    assert found(root) == [(b"lost+found",)]  # a file of that name is anybody's
+
+
+@pytest.mark.root
+def test_lost_and_found_is_closed_to_others(tmp_path: Path) -> None:
+    """As mkfs.ext4 makes it, looked at by the account of a job."""
+    make(tmp_path / "app.db").chmod(0o644)
+    tmp_path.chmod(0o755)
+    (tmp_path / "lost+found").mkdir(mode=0o700)
+    (tmp_path / "closed").mkdir(mode=0o700)
+    with opened_root(os.fsencode(tmp_path)) as descriptor:
+        os.seteuid(65534)
+        try:
+            result = search(descriptor, time.monotonic() + 60)
+        finally:
+            os.seteuid(0)
+    assert [one.names for one in result.databases] == [(b"app.db",)]
+    assert [names for names, _ in result.closed] == [(b"closed",)]
+
+
 def test_law_34_no_name_hides_a_database(tmp_path: Path) -> None:
     sample = make(tmp_path / "sample").read_bytes()
     for name in HOSTILE:
