@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from engine.system.adopt import entries as adopt
 from engine.system.adopt import generations
+from policy.legs import KeepingLeg
+from policyctl.boundary import Refused
 from policyctl.running import Running
 from policyctl.views.adopt import (
     adoption_json,
@@ -29,7 +31,11 @@ class Shown:
 
 
 def adopt_copies(running: Running, place: str, leg: str, *, yes: bool) -> Shown:
-    """Take over what lay in the place of a mirror. Raises `NotAdoptable`."""
+    """Take over what lay in the place of a mirror. Raises `NotAdoptable`.
+
+    And `Refused` for a leg that keeps generations in a cluster.
+    """
+    _refuse_elsewhere(running, leg)
     found = adopt.preview(running.plan, place, leg, running.places)
     if yes:
         adopt.adopt(found, running.places, datetime.now(UTC))
@@ -52,3 +58,15 @@ def adopt_generations(running: Running, place: str, leg: str, *, yes: bool) -> S
         data=generations_json(found, adopted=yes),
         waits=any(one.names for one in found) and not yes,
     )
+
+
+def _refuse_elsewhere(running: Running, leg: str) -> None:
+    """The state of this host knows nothing of what a job keeps: its records lie beside that."""
+    found = running.plan.leg(leg)
+    if found is not None and found.leg.runner is not None and isinstance(found.leg, KeepingLeg):
+        raise Refused(
+            f"{leg} runs in the cluster, and nothing has to be adopted for it: its next job takes "
+            "over by itself what its user has made in a directory where nobody else may write. "
+            "Where it does not: `chmod go-w` that directory, and `chown` what is in it to the user "
+            "of its runner; nothing was changed"
+        )

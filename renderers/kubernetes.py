@@ -62,7 +62,7 @@ def _file(plan: Plan, job: Job, image: str) -> bytes:
         _cron_job(plan, job, name, line, image)
         for name, line in zip(_names(job), job.lines, strict=True)
     ]
-    comment = "\n".join((_about(plan, job), *_folders(job)))
+    comment = "\n".join((_about(plan, job), *_folders(job), *_modes(job)))
     first, *others = documents
     return b"---\n".join((yaml_file(comment, first), *(yaml_file("", one) for one in others)))
 
@@ -79,6 +79,16 @@ def _folders(job: Job) -> Iterator[str]:
     for mount in job.needs.mounts:
         if mount.server and not mount.read_only:
             yield _FOLDER.format(command=f"`{mount.made_for(job.user)}`", server=mount.server)
+
+
+def _modes(job: Job) -> Iterator[str]:
+    """Readers of YAML 1.1 and 1.2 do not agree on what 0444 is, so it is written as a number."""
+    if any(one.path for one in job.needs.handed):
+        yield f"`defaultMode` counts in decimal: {_mode(job)} is {_mode(job):04o} in octal."
+
+
+def _mode(job: Job) -> int:
+    return _READABLE if job.user != 0 else _ROOTS_OWN
 
 
 def _names(job: Job) -> tuple[str, ...]:
@@ -316,6 +326,6 @@ def _secret(job: Job, items: Sequence[tuple[str, str]]) -> Data:
     keys: Iterable[tuple[str, str]] = sorted(set(items))
     return {
         "secretName": job.runner.secret,
-        "defaultMode": _READABLE if job.user != 0 else _ROOTS_OWN,
+        "defaultMode": _mode(job),
         "items": [{"key": key, "path": path} for key, path in keys],
     }

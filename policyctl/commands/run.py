@@ -125,7 +125,8 @@ def _carry_out(
     for report in reports:
         ended.append(report)
         try:
-            lines = report_lines(report, running.leg_of(report), table=verbose)
+            leg, in_pod = running.leg_of(report), running.places.in_pod
+            lines = report_lines(report, leg, table=verbose, in_pod=in_pod)
             for line in () if json else journal_lines(report, lines) if scheduled else lines:
                 result(line)
         except OutputFailed as error:

@@ -68,8 +68,13 @@ def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
     return max(codes, key=_FROM_BEST_TO_WORST.index, default=ExitCode.OK)
 
 
-def report_lines(report: RunReport, leg: Leg, *, table: bool = False) -> Iterator[str]:
-    """Lines for people; with `table` all that preflight looked at."""
+def report_lines(
+    report: RunReport, leg: Leg, *, table: bool = False, in_pod: bool = False
+) -> Iterator[str]:
+    """Lines for people; with `table` all that preflight looked at.
+
+    `in_pod`: nobody can type anything there.
+    """
     good = report.status.succeeded
     head = paint(report.status.value, "green" if good else "red", sys.stdout)
     seconds = (report.ended - report.started).total_seconds()
@@ -80,7 +85,7 @@ def report_lines(report: RunReport, leg: Leg, *, table: bool = False) -> Iterato
         if table or (row.verdict is not Looked.FINE and row.found not in report.reason):
             yield f"  looked at {_finding(row)}"
     for feed in report.feeds:
-        yield from _feed_lines(report.leg, feed, report.reason)
+        yield from _feed_lines(report.leg, feed, report.reason, in_pod=in_pod)
     if report.status in _CUT_OFF:
         yield f"  {what_stays(leg)}" + (
             f"; a longer `timeout` gives it more time, and a first copy has all of it with: "
@@ -143,7 +148,7 @@ def _finding(row: Finding) -> str:
     return f"{subject}: {row.found} ({row.verdict.value})"
 
 
-def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
+def _feed_lines(leg: str, feed: FeedReport, told: str, *, in_pod: bool) -> Iterator[str]:
     yield f"  {feed.feed}: {_figures(feed)}" + (
         f"; {feed.reason}" if any(one not in told for one in feed.reason.split("; ")) else ""
     )
@@ -162,7 +167,12 @@ def _feed_lines(leg: str, feed: FeedReport, told: str) -> Iterator[str]:
     if len(feed.foreign) > _MOST_FOREIGN:
         yield f"  {feed.feed}: … and {len(feed.foreign) - _MOST_FOREIGN} more that are not its own"
     if any(moment_of(name) is not None for name in feed.foreign):
-        adopting = f"`policyctl adopt {shlex.quote(feed.place)} --by {leg}`"
+        adopting = (
+            "the next job takes them over, once nobody else may write in their directory and they "
+            "belong to the job's user (`chmod go-w`, `chown` on the server that has it)"
+            if in_pod
+            else f"`policyctl adopt {shlex.quote(feed.place)} --by {leg}`"
+        )
         yield f"  {feed.feed}: if they are generations whose state was lost: {adopting}"
 
 

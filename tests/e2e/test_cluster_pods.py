@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_cli import Machine
+from tests.e2e.test_cli import Machine, policyctl
 from tests.integration.pod import Kubelet
 from tests.integration.sshd import Server, serving
 
@@ -225,6 +225,40 @@ def test_root_dumps_and_fetches_without_any_capability(lab: Lab) -> None:
     os.chown(lab.export / "router", 0, 0)
     lab.run("router-config")
     assert len(lab.generations("router")) == 1
+
+
+def test_what_lost_its_records_is_taken_over_once_nobody_else_may_write(lab: Lab) -> None:
+    """And nothing has to be typed for it: the state of the host knows nothing of it."""
+    filled(lab.photos)
+    lab.run("photos-versions")
+    (first,) = lab.generations("photos")
+    (lab.export / "photos/.policyctl-status.json").unlink()
+    (lab.export / "photos").chmod(0o770)
+    said = " ".join(lab.run("photos-versions").split())
+    assert f"{first.name} at the destination is not this leg's" in said
+    assert "the next job takes them over, once nobody else may write in their directory" in said
+    assert "policyctl adopt" not in said
+    root = str(lab.machine.root)
+    done = policyctl("adopt", "data:/photos", "--by", "photos-versions", "--root", root)
+    assert (done.code, "nothing has to be adopted" in " ".join(done.err.split())) == (5, True), (
+        done.err
+    )
+    (lab.export / "photos").chmod(0o750)
+    lab.run("photos-versions")
+    lab.run("photos-versions")
+    assert len(lab.generations("photos")) == 2  # keep: {last: 2}
+    assert not first.exists()
+
+
+def test_what_a_job_may_not_read_keeps_it_from_making_a_generation(lab: Lab) -> None:
+    filled(lab.photos)
+    (lab.photos / "closed").write_text("x")
+    (lab.photos / "closed").chmod(0o600)
+    assert "Permission denied" in lab.run("photos-versions", code=6)
+    assert lab.generations("photos") == []
+    os.chown(lab.photos / "closed", OWNER, OWNER)
+    lab.run("photos-versions")
+    assert len(lab.generations("photos")) == 1
 
 
 def test_a_claim_that_is_empty_is_no_generation(lab: Lab) -> None:

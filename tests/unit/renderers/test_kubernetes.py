@@ -306,6 +306,8 @@ def test_a_key_lies_where_the_manifest_names_it_and_ssh_takes_it(
     }
     (secret,) = (one["secret"] for one in found["volumes"] if "secret" in one)
     assert (secret["secretName"], secret["defaultMode"]) == ("router", mode)
+    (content,) = files_of(leg=FETCH, runner=runner, sources=sources).values()
+    assert f"# `defaultMode` counts in decimal: {mode} is {mode:04o} in octal.".encode() in content
     assert not any(path.startswith("/etc/policyctl/") for path in _read_only_folders(found))
 
 
