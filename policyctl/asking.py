@@ -17,6 +17,7 @@ from engine.restore.steps import RestoreStep
 from engine.restore.versions import Unseen, Version
 from policy.patterns import Component, parse_component
 from policy.sources import DeviceSource, DumpedSource
+from policy.values import display
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,11 @@ class Asked:
     def made(self) -> bool:
         """Whether a leg has made what is asked for, each leg its own."""
         return isinstance(self.subject.source, DeviceSource | DumpedSource)
+
+
+def with_colon(path: bytes) -> str:
+    """What was typed, and a colon, which `SOURCE:` has already."""
+    return display(path).removesuffix(":") + ":"
 
 
 def pattern_parts(path: bytes) -> tuple[bytes, tuple[Component, ...]]:

@@ -90,9 +90,9 @@ def refuse_unknown(
         makers = list(dict.fromkeys(one.via[0] for one in every))
         legs = f", and what a leg has made: {', '.join(makers)}" if len(makers) > 1 else ""
         near = difflib.get_close_matches(place, (*holders, *makers), n=1)
-        meant = f": did you mean {near[0]}?" if near else ";"
+        meant = f" (did you mean {near[0]}?)" if near else ""
         raise Refused(
-            f"--from {place} is no copy of {display(asked.path)}{meant} there are: "
+            f"--from {place} is no copy of {display(asked.path)}{meant}; there are: "
             f"{', '.join(holders)}{legs}; nothing was restored"
         )
     known = [one.name for one in restoring.plan.destinations]

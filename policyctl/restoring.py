@@ -37,7 +37,16 @@ from policy.model import Policy
 from policy.patterns import Component, PatternError
 from policy.sources import BtrfsSource, LvmThinSource
 from policy.values import display
-from policyctl.asking import Asked, Beside, Found, Proposal, Wish, made_by, pattern_parts
+from policyctl.asking import (
+    Asked,
+    Beside,
+    Found,
+    Proposal,
+    Wish,
+    made_by,
+    pattern_parts,
+    with_colon,
+)
 from policyctl.boundary import Refused
 from policyctl.forewarning import (
     names_note,
@@ -90,7 +99,7 @@ class Restoring:
         try:
             head, inside = pattern_parts(typed)
         except PatternError as error:
-            raise Refused(f"{display(typed)}: {error}; nothing was restored") from None
+            raise Refused(f"{with_colon(typed)} {error}; nothing was restored") from None
         source = self.whole_of_items(os.fsdecode(head))
         if source is not None:
             raise Refused(
@@ -172,7 +181,7 @@ class Restoring:
             other = explain(self.policy, self.compilation, path, directory=not directory)
             one = other if other.copies else one
         if not one.copies and not left:
-            raise Refused(f"there is no copy of {display(path)}: {one.reason}")
+            raise Refused(f"there is no copy of {with_colon(path)} {one.reason}")
         return one.copies
 
     def whole_of_items(self, text: str) -> str | None:
@@ -235,7 +244,7 @@ class Restoring:
             left = without(self, found)
             fetch = fetch_of(self.plan, version, place, found.asked.inside, left)
         except FilterError as error:
-            raise Refused(f"{display(found.asked.path)}: {error}; nothing was restored") from None
+            raise Refused(f"{with_colon(found.asked.path)} {error}; nothing was restored") from None
         stamp = self.now.strftime("%Y%m%dT%H%M%SZ").encode()
         against = tuple(dict.fromkeys((version.label, *(one.label for one in self.near(found)))))
         wish = found.wish

@@ -304,6 +304,7 @@ def _finish(
 def _nothing(work: Restoring, found: Found, aim: Aim | None) -> None:
     """Raises `Refused`: there is nothing to take."""
     from policy.values import display
+    from policyctl.asking import with_colon
     from policyctl.boundary import Refused
     from policyctl.forewarning import left_behind, special_there
 
@@ -316,7 +317,8 @@ def _nothing(work: Restoring, found: Found, aim: Aim | None) -> None:
         )
     special = special_there(work, found)
     why = f"{special}." if special else "is the path right, and its disk there?"
-    raise Refused(f"no copy that could be looked at holds {what}: {why} Nothing was restored{look}")
+    what = with_colon(found.asked.path)
+    raise Refused(f"no copy that could be looked at holds {what} {why} Nothing was restored{look}")
 
 
 def _confirmed(proposal: Proposal, yes: str | None) -> bool:

@@ -208,16 +208,22 @@ def test_where_several_legs_write_to_one_place_each_copy_names_its_leg(server: M
     assert "/mnt/disk/shut/* (shut): it does not hold" in server("restore", "pg:", "--explain").out
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("plane", ": did you mean plain? "), ("x", "; ")])
+@pytest.mark.parametrize(("typed", "meant"), [("plane", " (did you mean plain?)"), ("x", "")])
 def test_an_unknown_copy_is_told_with_places_and_legs(
     server: Machine, typed: str, meant: str
 ) -> None:
     done = server("restore", "pg:", "--from", typed)
     assert done.code == 5
     assert (
-        f"--from {typed} is no copy of pg:{meant}there are: disk, and what a leg has made: plain, "
-        "shut, whole; nothing was restored"
+        f"--from {typed} is no copy of pg:{meant}; there are: disk, and what a leg has made: "
+        "plain, shut, whole; nothing was restored"
     ) in done.err
+
+
+def test_a_source_of_which_there_is_nothing_has_one_colon(server: Machine) -> None:
+    done = server("restore", "pg:")
+    assert done.code == 5
+    assert "holds pg: is the path right, and its disk there?" in done.err
 
 
 def test_a_pattern_stands_for_names_in_a_dump(server: Machine) -> None:

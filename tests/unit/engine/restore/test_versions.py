@@ -5,9 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 from engine.exit_codes import VANISHED, meaning_of
 from engine.records.reports import RunStatus
-from engine.restore.versions import Kind, carried_until, state_before, unchanged_between
+from engine.restore.versions import (
+    Kind,
+    Unseen,
+    carried_until,
+    state_before,
+    told_once,
+    unchanged_between,
+)
+from engine.standing.copy_standing import There
 from engine.standing.facts import Ran
-from tests.unit.engine.restore.test_choice import NOW, version
+from tests.unit.engine.restore.test_choice import NOW, copy, version
 
 
 def day(number: int) -> datetime:
@@ -61,3 +69,11 @@ def test_a_state_cannot_be_older_than_the_file_and_a_directory_is_never_unchange
     assert unchanged_between((version(),), {}, None)[0].since is None
     late = version(hours=6, modified=written)
     assert unchanged_between((late,), {}, horizon)[0].since is None
+
+
+def test_a_place_that_holds_a_file_by_one_name_is_told_of_no_other() -> None:
+    lacks = [Unseen(copy=copy("disk", "leg0"), there=There.NO) for _ in range(2)]
+    away = [Unseen(copy=copy("usb", "leg0"), there=There.AWAY) for _ in range(2)]
+    other = Unseen(copy=copy("disk", "leg1"), there=There.NO)
+    assert told_once((version(),), (*lacks, *away, other)) == (away[0], other)
+    assert told_once((), (*lacks, other)) == (lacks[0], other)
