@@ -5,6 +5,7 @@ Loading overwrites what the server has now, so that a person does it, with the c
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -157,6 +158,15 @@ def _vault(one: Connect, name: str) -> Iterator[Loading]:
         )
 
 
+_OF_ONE = ("", "-wal", "-shm", "-journal")
+"""Endings of the files that are one database of SQLite."""
+
+
+def _literal(name: str) -> str:
+    """A name as a pattern of find(1) that means it alone."""
+    return re.sub(r"[*?\[\\]", r"\\\g<0>", name)
+
+
 def _sqlite(source: SqliteSource, names: tuple[str, ...]) -> Iterator[Loading]:
     """A log that was left of the old database would be played into the new one."""
     path = _shown(source.path)
@@ -165,13 +175,15 @@ def _sqlite(source: SqliteSource, names: tuple[str, ...]) -> Iterator[Loading]:
     beside = [one for one in beside if not one.endswith(ENDING)]
     packed = "beside-it.tar" if base == "beside.tar" else "beside.tar"
     if base in names:
-        logs = _words(*(path + end for end in ("-wal", "-shm", "-journal")))
         more = " What the dump holds beside it goes back, too." if source.companions else ""
+        kept = word(f"{path}.before")
+        old = " -o".join(_words("-name", _literal(base) + end) for end in _OF_ONE)
         yield Loading(
-            text="Stop what uses it. The database that is there now goes, and the logs beside it, "
-            "which belong to that one: keep a copy of all of them while you may want them. The "
-            f"file has to belong to the account that uses it.{'' if beside else more}",
-            command=f"rm --force --{logs} && cp -- {word(base)} {word(path)}",
+            text="Stop what uses it. The database that is there now is moved aside, with the logs "
+            "beside it, which belong to that one. Give the new file to the account that uses it."
+            f"{'' if beside else more}",
+            command=f"mkdir -- {kept} && find {word(folder or '/')} -maxdepth 1 \\({old} \\) "
+            f"-exec mv --target-directory {kept} -- {{}} + && cp -- {word(base)} {word(path)}",
         )
     if not beside:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,9 +139,35 @@ def test_what_lies_beside_a_database_goes_back_beside_it(
     path: str, names: tuple[str, ...], companions: tuple[str, ...], beside: list[str]
 ) -> None:
     first, *rest = sqlite(path, *names, companions=companions)
-    logs = "rm --force -- /d/a.db-wal /d/a.db-shm /d/a.db-journal"
-    assert first == f"{logs} && cp -- a.db /d/a.db"
+    assert first == (
+        r"mkdir -- /d/a.db.before && find /d -maxdepth 1 \( -name a.db -o -name a.db-wal"
+        r" -o -name a.db-shm -o -name a.db-journal \)"
+        " -exec mv --target-directory /d/a.db.before -- {} + && cp -- a.db /d/a.db"
+    )
     assert rest == beside
+
+
+@pytest.mark.parametrize("name", ["a b.db", "[x]*.db", "it's", "-f", "back\\slash"])
+def test_the_old_database_is_moved_aside_with_its_logs_and_nothing_else(
+    tmp_path: Path, name: str
+) -> None:
+    live, came = tmp_path / "my data", tmp_path / "came"
+    for folder in (live, came):
+        folder.mkdir()
+    ends = ("", "-wal", "-journal")
+    for one in (*(name + end for end in ends), "other", "x.db-wal"):
+        (live / one).write_text("old")
+    (came / name).write_text("new")
+    (command,) = sqlite(str(live / name), name)
+    subprocess.run(["bash", "-c", command], cwd=came, check=True)
+    assert (live / name).read_text() == "new"
+    kept = live / f"{name}.before"
+    assert sorted(one.name for one in kept.iterdir()) == sorted(name + end for end in ends)
+    left = {one.name for one in live.iterdir()}
+    assert left == {name, f"{name}.before", "other", "x.db-wal"}
+    again = subprocess.run(["bash", "-c", command], cwd=came, check=False, capture_output=True)
+    assert again.returncode != 0, "what was kept is not overwritten"
+    assert (kept / name).read_text() == "old"
 
 
 def test_the_archive_beside_a_database_of_its_name() -> None:
